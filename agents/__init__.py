@@ -1,0 +1,1 @@
+"""Who drives, and how it learns. Sees observations and actions, never the simulator."""

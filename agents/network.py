@@ -1,0 +1,70 @@
+"""The Q-network: pixels in, one value per action out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Shape of a Q-network.
+
+    Attributes:
+        convolutions: (filters, kernel size, stride) of each layer, pixels.
+        dense: Units of each dense layer.
+        dueling: Whether the head is split into state value and action advantages.
+    """
+
+    convolutions: tuple[tuple[int, int, int], ...] = ((16, 6, 3), (32, 4, 2))
+    dense: tuple[int, ...] = (384,)
+    dueling: bool = True
+
+
+def build_q_network(
+    spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int, seed: int
+) -> keras.Model:
+    """Build a Q-network with freshly drawn weights.
+
+    The dueling head is that of Wang et al. 2016, eq. 9: Q = V + A - mean(A).
+
+    Args:
+        spec: Layers.
+        observation_shape: (K, H, W): pictures, height, width.
+        actions: Number of actions A.
+        seed: Of the initial weights.
+
+    Returns:
+        A model from uint8 [B, K, H, W] to float32 [B, A].
+
+    Raises:
+        ValueError: If a convolution does not fit into what is left of the picture.
+    """
+    rng = np.random.default_rng(seed)
+
+    def he() -> keras.initializers.Initializer:
+        return keras.initializers.HeUniform(seed=int(rng.integers(2**31)))
+
+    pixels = keras.Input(observation_shape, dtype="uint8", name="observation")  # [B, K, H, W]
+    x = keras.layers.Permute((2, 3, 1))(pixels)  # [B, H, W, K]
+    x = keras.layers.Rescaling(1 / 255)(x)
+    for i, (filters, kernel, stride) in enumerate(spec.convolutions):
+        if min(x.shape[1:3]) < kernel:
+            raise ValueError(f"a {kernel}x{kernel} kernel does not fit into {x.shape[1:3]} pixels")
+        x = keras.layers.Conv2D(
+            filters, kernel, stride, activation="relu", kernel_initializer=he(), name=f"conv_{i}"
+        )(x)  # [B, H', W', filters]
+    x = keras.layers.Flatten()(x)
+    for i, units in enumerate(spec.dense):
+        x = keras.layers.Dense(
+            units, activation="relu", kernel_initializer=he(), name=f"dense_{i}"
+        )(x)  # [B, units]
+    if spec.dueling:
+        value = keras.layers.Dense(1, kernel_initializer=he(), name="value")(x)  # [B, 1]
+        advantage = keras.layers.Dense(actions, kernel_initializer=he(), name="advantage")(x)
+        q = value + advantage - keras.ops.mean(advantage, axis=1, keepdims=True)  # [B, A]
+    else:
+        q = keras.layers.Dense(actions, kernel_initializer=he(), name="q")(x)  # [B, A]
+    return keras.Model(pixels, q, name="q_network")

@@ -1,0 +1,29 @@
+"""Schedules: pure functions of a named counter."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def linear(counter: int, start: float, end: float, duration: int) -> float:
+    """From `start` to `end` while `counter` goes from 0 to `duration`, then `end`."""
+    fraction = min(counter / duration, 1.0) if duration > 0 else 1.0
+    return start + (end - start) * fraction
+
+
+def ladder(base: float, exponent: float, rungs: int) -> NDArray[np.float64]:
+    """One exploration rate per environment, from careless to careful (Horgan et al. 2018, section 4.1).
+
+    epsilon_i = base ** (1 + exponent * i / (rungs - 1))
+
+    Args:
+        base: The highest rate.
+        exponent: How far the ladder reaches down.
+        rungs: Number of environments.
+
+    Returns:
+        Rates, float64 [rungs].
+    """
+    position = np.arange(rungs) / max(rungs - 1, 1)
+    return np.asarray(base ** (1.0 + exponent * position), dtype=np.float64)
