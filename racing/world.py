@@ -88,7 +88,7 @@ class World:
         cameras = {"fast": FastCamera, "official": OfficialCamera}
         self.camera: Camera = cameras[camera](spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
-        self._stack: NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self._stack: NDArray[np.uint8] = np.zeros((spec.stack, spec.height, spec.width), np.uint8)
         self.score = 0.0
 
     def start(self, track_seed: int, look: bool = True) -> None:

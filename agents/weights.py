@@ -1,0 +1,102 @@
+"""Weight files: pure data (safetensors) that says for itself which network and which world it is for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from agents.learner import Weights
+from agents.network import NetworkSpec, build_q_network
+
+LARGEST_BYTES = 64 * 2**20  # the networks here have about 1.5 MB
+FORMAT = "carracing-dqn-1"
+
+
+class WeightsError(ValueError):
+    """A file that cannot be used as weights, and why."""
+
+
+def pack(weights: Weights, card: dict[str, Any]) -> bytes:
+    """A weight file's content: weights and a card, which has `network`, `observation` and `actions`."""
+    return bytes(save(weights, metadata={"format": FORMAT, "card": json.dumps(card)}))
+
+
+def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
+    """Read a weight file.
+
+    Args:
+        path: Of a safetensors file.
+
+    Returns:
+        The network with its weights, and the card.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, of another kind, or its weights do not fit its card.
+    """
+    card, weights = _read(path)
+    try:
+        spec = network_from(card["network"])
+        shape, actions = tuple(card["observation"]), int(card["actions"])
+        network = build_q_network(spec, shape, actions, seed=0)
+    except (KeyError, TypeError, ValueError) as e:
+        raise WeightsError(f"{path}: its card describes no network ({e})") from None
+    expected = {v.path: tuple(v.shape) for v in network.variables}
+    found = {name: array.shape for name, array in weights.items()}
+    if expected != found:
+        wrong = sorted(k for k in expected | found if expected.get(k) != found.get(k))
+        raise WeightsError(
+            f"{path}: weights of another architecture: {wrong[0]} should be"
+            f" {expected.get(wrong[0], 'absent')}, is {found.get(wrong[0], 'absent')}"
+        )
+    for variable in network.variables:
+        array = weights[variable.path]
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise WeightsError(f"{path}: {variable.path} is not finite float32")
+        variable.assign(array)
+    return network, card
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a weight file.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    return _read(path)[0]
+
+
+def network_from(data: dict[str, Any]) -> NetworkSpec:
+    """A network's shape, from JSON."""
+    return NetworkSpec(
+        convolutions=tuple((int(f), int(k), int(s)) for f, k, s in data["convolutions"]),
+        dense=tuple(int(units) for units in data["dense"]),
+        dueling=bool(data["dueling"]),
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Weights]:
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise WeightsError(f"{path}: {size} bytes, more than any weights of ours have")
+        data = path.read_bytes()
+    except OSError as e:
+        raise WeightsError(f"{path}: {e.strerror}") from None
+    try:
+        weights = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = header["__metadata__"]
+        if metadata["format"] != FORMAT:
+            raise KeyError("format")
+        card = json.loads(metadata["card"])
+        if not isinstance(card, dict):
+            raise TypeError("card")
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise WeightsError(f"{path}: not a weight file of this program (safetensors)") from None
+    return card, weights

@@ -1,0 +1,1 @@
+"""How experience becomes skill: actors, trainer, checkpoints, runs, evaluation."""

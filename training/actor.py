@@ -1,0 +1,266 @@
+"""An actor: N cars that drive in step with the weights it is given. A function of (state, weights)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from agents.learner import Weights
+from agents.network import NetworkSpec, build_q_network
+from agents.replay import Trajectory
+from racing.actions import action_set
+from racing.tracks import draw_training_track
+from racing.world import World, WorldSpec
+from training.episode import Episode, finished
+from training.shaping import Shaping
+
+
+FILM_EVERY = 10  # decisions between two pictures of a film
+
+
+@dataclass(frozen=True)
+class CarState:
+    """A car in mid-episode, as what it takes to drive there again.
+
+    Attributes:
+        track: Reset seed.
+        actions: What was done so far, one index per decision.
+        shaped_return: What training paid so far.
+        ended: Whether the episode is over and its last frame is still to be stored.
+    """
+
+    track: int
+    actions: bytes
+    shaped_return: float
+    ended: bool
+
+
+@dataclass(frozen=True)
+class ActorState:
+    """All that an actor's next rollout depends on, beside the weights."""
+
+    cars: tuple[CarState, ...]
+    track_rng: dict[str, Any]
+    exploration_rng: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        cars = [
+            {
+                "track": c.track,
+                "actions": c.actions.hex(),
+                "shaped_return": c.shaped_return,
+                "ended": c.ended,
+            }
+            for c in self.cars
+        ]
+        rngs = {"track_rng": self.track_rng, "exploration_rng": self.exploration_rng}
+        return {"cars": cars, **rngs}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ActorState:
+        """What `as_json` gave."""
+        cars = tuple(CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"])
+        return cls(cars, data["track_rng"], data["exploration_rng"])
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Whole greedy episodes.
+
+    Attributes:
+        episodes: One record per track.
+        film: Pictures of the first track, uint8 [n, H, W].
+    """
+
+    episodes: list[Episode]
+    film: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What an actor gives back.
+
+    Attributes:
+        trajectory: T slots of N cars.
+        state: Of the actor, afterwards.
+        episodes: Finished on the way, each with its shaped return and its car.
+        mean_q: Mean over the decisions of the value of the best action.
+    """
+
+    trajectory: Trajectory
+    state: ActorState
+    episodes: list[tuple[Episode, float, int]]
+    mean_q: float
+
+
+@dataclass(frozen=True)
+class ActorSpec:
+    """What every actor of a run has in common."""
+
+    world: WorldSpec
+    network: NetworkSpec
+    shaping: Shaping
+    cars: int
+
+
+def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
+    """The state in which a run begins."""
+    track_rng, exploration_rng = (np.random.default_rng(s) for s in seed.spawn(2))
+    cars = tuple(CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars))
+    return ActorState(cars, track_rng.bit_generator.state, exploration_rng.bit_generator.state)
+
+
+class Driver:
+    """The network of a process, to drive with: one batch shape, whatever the number of cars that still run."""
+
+    def __init__(self, spec: ActorSpec) -> None:
+        world = spec.world
+        shape = (world.stack, world.height, world.width)
+        self._network: keras.Model = build_q_network(
+            spec.network, shape, len(action_set(world.actions)), seed=0
+        )
+        signature = tf.TensorSpec((spec.cars, *shape), tf.uint8)
+        self._values = tf.function(self._network, input_signature=[signature])
+
+    def load(self, weights: Weights) -> None:
+        """Take weights over."""
+        for variable in self._network.variables:
+            variable.assign(weights[variable.path])
+
+    def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
+        values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
+        return values
+
+
+class Actor:
+    """Keeps simulators at hand between rollouts; they are rebuilt from the state where they do not match it."""
+
+    def __init__(self, spec: ActorSpec, driver: Driver) -> None:
+        self.spec, self._driver = spec, driver
+        self._worlds = [World(spec.world) for _ in range(spec.cars)]
+        self._at: tuple[CarState, ...] | None = None  # where the simulators stand
+
+    def rollout(
+        self, state: ActorState, weights: Weights, slots: int, epsilons: NDArray[np.float64]
+    ) -> Rollout:
+        """Drive.
+
+        Args:
+            state: Where to begin.
+            weights: Of the driving network.
+            slots: Items to store per car.
+            epsilons: Exploration rate of each car, float64 [N].
+
+        Returns:
+            Experience and the state after it.
+        """
+        self._restore(state.cars)
+        self._driver.load(weights)
+        track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
+        cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
+        items = _empty(slots, self.spec)
+        for slot in range(slots):
+            observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
+            values = self._driver.values(observations)  # [N, A]
+            actions = values.argmax(axis=1)  # [N]
+            best_values.append(float(values.max(axis=1).mean()))
+            explore = exploration_rng.random(len(cars)) < epsilons
+            random_actions = exploration_rng.integers(values.shape[1], size=len(cars))
+            actions = np.where(explore, random_actions, actions)
+            items.frame[slot] = observations[:, -1]
+            items.age[slot] = [len(car.actions) for car in cars]
+            for i, world in enumerate(self._worlds):
+                if cars[i].ended:
+                    items.final[slot, i] = True
+                    cars[i] = CarState(draw_training_track(track_rng), b"", 0.0, False)
+                    world.start(cars[i].track)
+                    continue
+                cars[i], episode = self._decide(cars[i], world, int(actions[i]), items, (slot, i))
+                if episode:
+                    episodes.append((episode, cars[i].shaped_return, i))
+        self._at = tuple(cars)
+        after = ActorState(
+            self._at, track_rng.bit_generator.state, exploration_rng.bit_generator.state
+        )
+        return Rollout(items, after, episodes, float(np.mean(best_values)))
+
+    def _decide(
+        self, car: CarState, world: World, action: int, items: Trajectory, at: tuple[int, int]
+    ) -> tuple[CarState, Episode | None]:
+        shaping = self.spec.shaping
+        step = world.decide(action)
+        reward, stuck = shaping.reward(step), shaping.stuck(step)
+        items.action[at], items.reward[at] = action, reward
+        items.terminal[at] = step.terminated or stuck
+        car = replace(
+            car,
+            actions=car.actions + bytes([action]),
+            shaped_return=car.shaped_return + reward,
+            ended=step.terminated or step.truncated or stuck,
+        )
+        return car, finished(world, car.track, stuck) if car.ended else None
+
+    def _restore(self, cars: tuple[CarState, ...]) -> None:
+        if self._at == cars:
+            return
+        for car, world in zip(cars, self._worlds, strict=True):
+            drive_again(world, car)
+        self._at = cars
+
+
+def drive_again(world: World, car: CarState) -> None:
+    """Bring a world to where a car was: physics repeats itself bit for bit, pictures only as far as they show."""
+    unseen = len(car.actions) - world.spec.stack
+    world.start(car.track, look=unseen < 0)
+    for i, action in enumerate(car.actions):
+        world.decide(action, look=i >= unseen)
+
+
+def drive_greedily(
+    spec: ActorSpec, driver: Driver, weights: Weights, tracks: list[int]
+) -> Drive:
+    """Whole episodes without exploration, on at most N tracks, under the fast camera."""
+    driver.load(weights)
+    worlds = [World(spec.world) for _ in tracks]
+    for world, track in zip(worlds, tracks, strict=True):
+        world.start(track)
+    observations = np.zeros(
+        (spec.cars, spec.world.stack, spec.world.height, spec.world.width), np.uint8
+    )
+    running, film, decisions = list(range(len(tracks))), [], 0
+    while running:
+        if running[0] == 0 and decisions % FILM_EVERY == 0:
+            film.append(worlds[0].observation[-1])
+        decisions += 1
+        for i in running:
+            observations[i] = worlds[i].observation
+        actions = driver.values(observations).argmax(axis=1)  # [N]
+        steps = {i: worlds[i].decide(int(actions[i])) for i in running}
+        running = [i for i in running if not (steps[i].terminated or steps[i].truncated)]
+    episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
+    return Drive(episodes, np.stack(film))
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    bits = np.random.PCG64()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _empty(slots: int, spec: ActorSpec) -> Trajectory:
+    shape = (slots, spec.cars)
+    return Trajectory(
+        frame=np.zeros((*shape, spec.world.height, spec.world.width), np.uint8),
+        action=np.zeros(shape, np.uint8),
+        reward=np.zeros(shape, np.float32),
+        terminal=np.zeros(shape, np.bool_),
+        final=np.zeros(shape, np.bool_),
+        age=np.zeros(shape, np.uint16),
+    )

@@ -1,0 +1,183 @@
+"""Checkpoints: complete, whole or not there, checked before they are believed.
+
+    checkpoints/
+      000204800/            one per checkpoint, named by the decisions made until then
+        arrays.safetensors  weights, target weights, averages, optimizer slots, priorities
+        state.json          counters, random generators, actors
+        manifest.json       SHA-256 and size of every file that belongs to it; written last
+      replay/
+        0-12800.safetensors the slots that came between two checkpoints; written once, never changed
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from agents.replay import FrameStore, Trajectory
+from training.files import sha256, sync_folder, write_whole
+
+KEEP = 2  # the last and the one before
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used, and why."""
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: Where they are; made when the first is saved.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def steps(self) -> list[int]:
+        """Decisions at which there is a checkpoint, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(p.name) for p in self.folder.iterdir() if p.name.isdecimal())
+
+    def save(
+        self, decisions: int, state: dict[str, Any], arrays: dict[str, NDArray[Any]], store: FrameStore
+    ) -> None:
+        """Save everything; the replay only as far as it is new.
+
+        Raises:
+            OSError: If the disk does not take it; earlier checkpoints are then untouched.
+        """
+        chunks = self._save_replay(store)
+        aside = self.folder / f".{decisions:09d}.part"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir(parents=True)
+            files = {"arrays.safetensors": save(arrays), "state.json": json.dumps(state).encode()}
+            listed = dict(chunks)
+            for name, data in files.items():
+                write_whole(aside / name, data)
+                listed[name] = {"sha256": sha256(data), "bytes": len(data)}
+            manifest = {"format": FORMAT, "decisions": decisions, "files": listed}
+            write_whole(aside / "manifest.json", json.dumps(manifest, indent=1).encode())
+            final = self.folder / f"{decisions:09d}"
+            shutil.rmtree(final, ignore_errors=True)
+            aside.rename(final)
+        except OSError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        sync_folder(self.folder)
+        self._drop_old()
+
+    def load(
+        self, decisions: int, store: FrameStore
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Read a checkpoint and fill the store.
+
+        Returns:
+            State and arrays as they were saved.
+
+        Raises:
+            CheckpointError: Naming the file that is missing or damaged.
+        """
+        folder = self.folder / f"{decisions:09d}"
+        manifest = self._manifest(folder)
+        arrays = load(self._read(folder, "arrays.safetensors", manifest))
+        state: dict[str, Any] = json.loads(self._read(folder, "state.json", manifest))
+        chunks = sorted((n for n in manifest["files"] if n.startswith("replay/")), key=_first)
+        store.written = _first(chunks[0]) if chunks else 0
+        for name in chunks:
+            items = load(self._read(self.folder, name, manifest))
+            store.extend(Trajectory(**items))
+        return state, arrays
+
+    def _manifest(self, folder: Path) -> dict[str, Any]:
+        try:
+            manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+            files = manifest["files"]
+            if manifest["format"] != FORMAT:
+                raise CheckpointError(
+                    f"{folder}: format {manifest['format']}, this program reads {FORMAT}"
+                )
+            if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
+                raise ValueError("entries")
+        except CheckpointError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            raise CheckpointError(f"{folder / 'manifest.json'}: missing or damaged ({e})") from None
+        return manifest
+
+    def _read(self, folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+        path = folder / name
+        entry = manifest["files"].get(name)
+        if entry is None:
+            raise CheckpointError(f"{path}: not in the manifest")
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise CheckpointError(f"{path}: {e.strerror}") from None
+        if len(data) != entry["bytes"]:
+            raise CheckpointError(f"{path}: {len(data)} bytes, {entry['bytes']} were saved")
+        if sha256(data) != entry["sha256"]:
+            raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one that was saved")
+        return data
+
+    def _save_replay(self, store: FrameStore) -> dict[str, Any]:
+        """Write the slots that are new since the last checkpoint; list all chunks that the ring still holds."""
+        chunks: dict[str, Any] = {}
+        last = 0
+        steps = self.steps()
+        if steps:
+            manifest = self._manifest(self.folder / f"{steps[-1]:09d}")
+            chunks = {n: e for n, e in manifest["files"].items() if n.startswith("replay/")}
+            last = max((_last(n) for n in chunks), default=0)
+        begin = store.written - store.slots
+        chunks = {n: e for n, e in chunks.items() if _last(n) > begin}
+        first = max(last, begin, 0)
+        if first < store.written:
+            items = store.items(first, store.written)
+            data = save({k: np.ascontiguousarray(v) for k, v in vars(items).items()})
+            name = f"replay/{first}-{store.written}.safetensors"
+            (self.folder / "replay").mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, data)
+            chunks[name] = {"sha256": sha256(data), "bytes": len(data)}
+        return chunks
+
+    def _drop_old(self) -> None:
+        """Keep the last checkpoints and the chunks that they need."""
+        steps = self.steps()
+        for old in steps[:-KEEP]:
+            shutil.rmtree(self.folder / f"{old:09d}")
+        needed: set[str] = set()
+        for kept in steps[-KEEP:]:
+            try:
+                needed |= set(self._manifest(self.folder / f"{kept:09d}")["files"])
+            except CheckpointError:
+                return  # which chunks it needs is not known: keep all
+        for chunk in (self.folder / "replay").glob("*.safetensors"):
+            if f"replay/{chunk.name}" not in needed:
+                chunk.unlink()
+
+    def forget_after(self, decisions: int) -> None:
+        """Set aside what a resumed run will make anew: later checkpoints, which could not be read."""
+        for step in self.steps():
+            if step > decisions:
+                folder = self.folder / f"{step:09d}"
+                aside = self.folder / f"damaged-{step:09d}"
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+
+
+def _first(name: str) -> int:
+    return int(Path(name).stem.split("-")[0])
+
+
+def _last(name: str) -> int:
+    return int(Path(name).stem.split("-")[1])

@@ -1,0 +1,95 @@
+"""One row per episode: the record behind every number."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from racing.world import EndReason, World
+
+END_REASONS: tuple[EndReason, ...] = ("lap", "out", "time", "stuck")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A finished episode.
+
+    Attributes:
+        track: Reset seed.
+        score: Sum of the simulator's own rewards.
+        frames: Length, 1/50 s each.
+        tiles: Tiles visited.
+        track_tiles: Tiles of the track.
+        laps: Laps completed, 0 or 1.
+        end_reason: `lap`, `out` of the playfield, `time` limit, or `stuck` (only in training).
+    """
+
+    track: int
+    score: float
+    frames: int
+    tiles: int
+    track_tiles: int
+    laps: int
+    end_reason: str
+
+
+def finished(world: World, track: int, stuck: bool = False) -> Episode:
+    """The record of a world's episode, which has just ended."""
+    simulator = world.simulator
+    return Episode(
+        track=track,
+        score=round(world.score, 4),
+        frames=simulator.frames,
+        tiles=simulator.tile_visited_count,
+        track_tiles=len(simulator.track),
+        laps=int(simulator.lap_done),
+        end_reason="stuck" if stuck else world.end_reason,
+    )
+
+
+def write_episodes(path: Path, episodes: list[Episode]) -> None:
+    """Write a CSV with one row per episode, over what was there, in one step."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(f.name for f in fields(Episode))
+        for episode in episodes:
+            writer.writerow(getattr(episode, f.name) for f in fields(Episode))
+    aside.replace(path)
+
+
+def read_episodes(path: Path) -> list[Episode]:
+    """Read what `write_episodes` wrote.
+
+    Raises:
+        ValueError: If the file has other columns, no rows, or a row that cannot be.
+    """
+    names = [f.name for f in fields(Episode)]
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or rows[0] != names:
+        raise ValueError(f"{path}: the columns must be {','.join(names)}")
+    if len(rows) == 1:
+        raise ValueError(f"{path}: no episodes")
+    return [_parse(path, number, row) for number, row in enumerate(rows[1:], start=2)]
+
+
+def _parse(path: Path, line: int, row: list[str]) -> Episode:
+    try:
+        track, score, frames, tiles, track_tiles, laps, reason = row
+        episode = Episode(
+            int(track), float(score), int(frames), int(tiles), int(track_tiles), int(laps), reason
+        )
+    except ValueError:
+        raise ValueError(f"{path}:{line}: not an episode: {','.join(row)!r}") from None
+    possible = (
+        0 <= episode.tiles <= episode.track_tiles
+        and 1 <= episode.frames <= 1000
+        and episode.laps in (0, 1)
+        and episode.end_reason in END_REASONS
+        and -200 <= episode.score <= 1000 - 0.1 * episode.frames + 0.1
+    )
+    if not possible:
+        raise ValueError(f"{path}:{line}: an impossible episode: {','.join(row)!r}")
+    return episode

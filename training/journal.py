@@ -1,0 +1,189 @@
+"""What a run tells: TensorBoard, an episode log, and one line of progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from training.episode import END_REASONS, Episode
+
+RECENT_EPISODES = 30  # of which the training score is the mean
+FILM_COLUMNS = 6
+SECONDS_BETWEEN_LINES = 30.0  # where the output is a file and not a screen
+
+
+class Table:
+    """A CSV that grows, and that can be cut back to where a checkpoint saw it."""
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self.path = path
+        if not path.exists():
+            self._append([columns])
+
+    def add(self, *row: Any) -> None:
+        """Append a row."""
+        self._append([row])
+
+    def _append(self, rows: list[tuple[Any, ...]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        with self.path.open("a", newline="") as file:
+            file.write(text.getvalue())
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.path.stat().st_size
+
+    def cut(self, size: int) -> None:
+        """Drop what came after `size` bytes."""
+        os.truncate(self.path, size)
+
+
+class Journal:
+    """Writes a run's story into its folder, and to the screen.
+
+    Args:
+        folder: Of the run.
+        total: Decisions that the run will make.
+    """
+
+    def __init__(self, folder: Path, total: int) -> None:
+        self._folder = folder
+        self.episodes = Table(
+            folder / "episodes.csv",
+            ("decisions", "track", "score", "shaped_return", "frames", "tiles", "track_tiles")
+            + ("laps", "end_reason", "epsilon"),
+        )
+        self.validations = Table(
+            folder / "validation.csv",
+            ("decisions", "updates", "seconds", "mean", "std", "min", "max", "laps", "episodes"),
+        )
+        self._recent: deque[float] = deque(maxlen=RECENT_EPISODES)
+        self._writer: tf.summary.SummaryWriter | None = None
+        self._events: list[str] = []
+        self._console = Console()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=total)
+        self._total, self._last_line = total, time.monotonic()
+        self._began: tuple[float, int] | None = None  # when this process began, and with how many decisions
+
+    def __enter__(self) -> Journal:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+    def say(self, text: str) -> None:
+        """One line, above the progress bar."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def episode(
+        self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
+    ) -> None:
+        """An episode of training ended."""
+        e = episode
+        self.episodes.add(
+            *(decisions, e.track, e.score, round(shaped_return, 4), e.frames, e.tiles),
+            *(e.track_tiles, e.laps, e.end_reason, round(epsilon, 6)),
+        )
+        self._recent.append(e.score)
+        scalars = {
+            "episode/score": e.score,
+            "episode/shaped_return": shaped_return,
+            "episode/frames": e.frames,
+            "episode/laps": e.laps,
+            "episode/tiles_missing": e.track_tiles - e.tiles,
+        }
+        scalars |= {f"end_reason/{r}": float(e.end_reason == r) for r in END_REASONS}
+        self.scalars(decisions, scalars)
+
+    @property
+    def training_score(self) -> float:
+        """Mean score of the last episodes, exploration included."""
+        return float(np.mean(self._recent)) if self._recent else float("nan")
+
+    def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
+        """Write scalars to TensorBoard."""
+        with self._events_writer().as_default(step=decisions):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def film(self, decisions: int, name: str, film: NDArray[np.uint8]) -> None:
+        """Write grey pictures, uint8 [n, H, W], to TensorBoard as one sheet, to be read like a page."""
+        rows = -(-len(film) // FILM_COLUMNS)
+        blank = np.zeros((rows * FILM_COLUMNS - len(film), *film.shape[1:]), np.uint8)
+        height, width = film.shape[1:]
+        sheet = np.concatenate([film, blank]).reshape(rows, FILM_COLUMNS, height, width)
+        sheet = sheet.transpose(0, 2, 1, 3).reshape(1, rows * height, FILM_COLUMNS * width, 1)
+        with self._events_writer().as_default(step=decisions):
+            tf.summary.image(name, sheet)
+
+    def progress(self, decisions: int, speed: float, updates_per_second: float) -> None:
+        """Move the bar; in a log file, say a line now and then."""
+        text = (
+            f"score {self.training_score:6.1f}  {speed:5.0f} decisions/s"
+            f"  {updates_per_second:4.0f} updates/s"
+        )
+        self._progress.update(self._task, completed=decisions, description=text)
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, decisions)
+        if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            per_decision = (now - self._began[0]) / max(decisions - self._began[1], 1)
+            left = (self._total - decisions) * per_decision
+            self.say(f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left")
+
+    def _events_writer(self) -> tf.summary.SummaryWriter:
+        if self._writer is None:
+            name = f"{len(self._events):04d}"
+            self._writer = tf.summary.create_file_writer(str(self._folder), filename_suffix=f".{name}")
+            self._events.append(name)
+        return self._writer
+
+    def get_state(self) -> dict[str, Any]:
+        """How far the story goes. What is written after this goes into a file of its own."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        return {
+            "events": list(self._events),
+            "episodes_bytes": self.episodes.size,
+            "validations_bytes": self.validations.size,
+            "recent": list(self._recent),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to where `get_state` was called: what was written since will be written again."""
+        self._events = list(state["events"])
+        self._recent.extend(state["recent"])
+        self.episodes.cut(state["episodes_bytes"])
+        self.validations.cut(state["validations_bytes"])
+        for path in self._folder.glob("events.out.tfevents.*"):
+            if path.name.rpartition(".")[2] not in self._events:
+                path.unlink()

@@ -1,0 +1,221 @@
+"""Where the actors live: in this process, or in worker processes. The trainer does not know which."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.learner import Weights
+from training.actor import (
+    Actor,
+    ActorSpec,
+    ActorState,
+    Drive,
+    Driver,
+    Rollout,
+    drive_greedily,
+)
+
+MOST_RESTARTS_PER_REQUEST = 5
+
+
+class WorkerError(RuntimeError):
+    """A worker process died again and again on the same request."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A rollout that is asked for: which actor, from where, how careless each car is, float64 [N]."""
+
+    actor: int
+    state: ActorState
+    epsilons: NDArray[np.float64]
+
+
+class ActorPool(Protocol):
+    """Drives actors."""
+
+    def start(self, requests: list[Request], weights: Weights, slots: int) -> None:
+        """Ask every actor for a rollout of `slots` items per car; returns at once where it can."""
+        ...
+
+    def finish(self) -> list[Rollout]:
+        """The rollouts that were asked for, in the order of the requests."""
+        ...
+
+    def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
+        """Whole greedy episodes on every track, in groups."""
+        ...
+
+    def close(self) -> None:
+        """End all processes."""
+        ...
+
+
+class Crew:
+    """The actors of one process and the network that they share."""
+
+    def __init__(self, spec: ActorSpec) -> None:
+        self.spec = spec
+        self._driver = Driver(spec)
+        self._actors: dict[int, Actor] = {}
+
+    def rollouts(self, requests: list[Request], weights: Weights, slots: int) -> list[Rollout]:
+        """Drive one actor after the other."""
+        done = []
+        for r in requests:
+            actor = self._actors.setdefault(r.actor, Actor(self.spec, self._driver))
+            done.append(actor.rollout(r.state, weights, slots, r.epsilons))
+        return done
+
+    def validate(self, weights: Weights, tracks: list[int]) -> Drive:
+        """Whole greedy episodes on at most N tracks."""
+        return drive_greedily(self.spec, self._driver, weights, tracks)
+
+
+class LocalPool:
+    """All actors in this process: nothing overlaps, and the result is the same."""
+
+    def __init__(self, spec: ActorSpec) -> None:
+        self._crew = Crew(spec)
+        self._asked: tuple[list[Request], Weights, int] | None = None
+
+    def start(self, requests: list[Request], weights: Weights, slots: int) -> None:
+        """Note what is asked for."""
+        self._asked = (requests, weights, slots)
+
+    def finish(self) -> list[Rollout]:
+        """Drive."""
+        assert self._asked is not None, "finish() follows start()"
+        asked, self._asked = self._asked, None
+        return self._crew.rollouts(*asked)
+
+    def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
+        """Whole greedy episodes on every track, in groups."""
+        return [self._crew.validate(weights, part) for part in _parts(tracks, self._crew)]
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class WorkerPool:
+    """Actors in worker processes, which are started again when they die: a rollout depends on its request alone.
+
+    Args:
+        spec: Of the actors.
+        workers: Number of processes.
+        threads: TensorFlow's, in each of them.
+    """
+
+    def __init__(self, spec: ActorSpec, workers: int, threads: int) -> None:
+        self.spec, self._threads = spec, threads
+        self._workers = [_Worker(spec, threads) for _ in range(workers)]
+        self._shares: list[list[Request]] = []
+        self.restarts = 0
+
+    def start(self, requests: list[Request], weights: Weights, slots: int) -> None:
+        """Send every worker its share."""
+        count = len(self._workers)
+        self._shares = [requests[i::count] for i in range(count)]
+        for worker, share in zip(self._workers, self._shares, strict=True):
+            worker.ask(("rollouts", share, weights, slots))
+
+    def finish(self) -> list[Rollout]:
+        """Wait for all."""
+        answers = [self._answer(w) for w in self._workers]
+        by_actor = {
+            request.actor: rollout
+            for share, answer in zip(self._shares, answers, strict=True)
+            for request, rollout in zip(share, answer, strict=True)
+        }
+        return [by_actor[actor] for actor in sorted(by_actor)]
+
+    def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
+        """Whole greedy episodes on every track, in groups."""
+        parts = _parts(tracks, self)
+        drives: list[Drive] = []
+        for first in range(0, len(parts), len(self._workers)):
+            asked = list(zip(self._workers, parts[first:], strict=False))
+            for worker, part in asked:
+                worker.ask(("validate", weights, part))
+            for worker, _ in asked:
+                drives.append(self._answer(worker))
+        return drives
+
+    def _answer(self, worker: _Worker) -> Any:
+        for _ in range(MOST_RESTARTS_PER_REQUEST):
+            try:
+                return worker.answer()
+            except (EOFError, OSError):
+                self.restarts += 1
+                worker.restart()
+        raise WorkerError(f"a worker process died {MOST_RESTARTS_PER_REQUEST} times on one request")
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._workers:
+            worker.end()
+
+
+class _Worker:
+    """A process and the request that it works on."""
+
+    def __init__(self, spec: ActorSpec, threads: int) -> None:
+        self._start = (spec, threads)
+        self._request: Any = None
+        self._spawn()
+
+    def _spawn(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, request: Any) -> None:
+        self._request = request
+        try:
+            self._pipe.send(request)
+        except OSError:
+            pass  # it is dead: answer() will notice
+
+    def answer(self) -> Any:
+        return self._pipe.recv()
+
+    def restart(self) -> None:
+        self.end()
+        self._spawn()
+        self.ask(self._request)
+
+    def end(self) -> None:
+        self._pipe.close()
+        self._process.kill()
+        self._process.join()
+
+
+def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
+    """A worker process: answers until its trainer is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the trainer decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    from training.tensorflow_setup import set_up_tensorflow
+
+    set_up_tensorflow(threads, "cpu")
+    crew = Crew(spec)
+    try:
+        while True:
+            kind, *arguments = pipe.recv()
+            pipe.send(getattr(crew, kind)(*arguments))
+    except (EOFError, OSError):
+        return
+
+
+def _parts(tracks: list[int], crew: Crew | WorkerPool) -> list[list[int]]:
+    """Tracks in groups of one network batch each, so that the groups do not depend on the workers."""
+    size = crew.spec.cars
+    return [tracks[i : i + size] for i in range(0, len(tracks), size)]

@@ -1,0 +1,153 @@
+"""The folder of a run: what it was, what came of it, and a lock so that only one trainer writes there."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from training.files import write_whole
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
+# What a resumed run may be told anew: where and how far it runs, not what it learns.
+FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used, and why."""
+
+
+class RunFolder:
+    """A run's folder.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    @classmethod
+    def create(cls, runs: Path, agent: str, name: str, settings: Any) -> RunFolder:
+        """Make the folder of a new run and write down what it is.
+
+        Raises:
+            RunError: If the name is not a plain one, the folder exists or cannot be written.
+        """
+        name = name or f"{time.strftime('%Y%m%d-%H%M%S')}-seed{settings.seed}"
+        if not _NAME.fullmatch(name):
+            raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
+        path = runs / agent / name
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise RunError(f"{path} exists: choose another --name, or --resume {path}") from None
+        except OSError as e:
+            raise RunError(f"cannot make {path}: {e.strerror}; choose another --runs") from None
+        run = cls(path)
+        run.lock()
+        write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
+        write_whole(path / "origin.json", _as_json(_origin(agent)))
+        return run
+
+    @classmethod
+    def find(cls, runs: Path, agent: str, wanted: str) -> RunFolder:
+        """The run to resume: a folder, or `latest` of this agent.
+
+        Raises:
+            RunError: If there is none, or it is another agent's.
+        """
+        if wanted == "latest":
+            folders = [p.parent for p in (runs / agent).glob("*/config.json")]
+            if not folders:
+                raise RunError(f"no run to resume in {runs / agent}")
+            path = max(folders, key=lambda p: p.stat().st_mtime)
+        else:
+            path = Path(wanted)
+        if not (path / "config.json").is_file():
+            raise RunError(f"{path} is not a run: there is no config.json; use a run's folder or 'latest'")
+        made_by = json.loads((path / "origin.json").read_text()).get("agent")
+        if made_by != agent:
+            raise RunError(f"{path} was made by {made_by}.py; resume it with that")
+        return cls(path)
+
+    def config(self) -> dict[str, Any]:
+        """The settings that the run was started with."""
+        config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
+        return config
+
+    def refuse_other_settings(self, settings: Any) -> None:
+        """Compare settings with those of the run.
+
+        Raises:
+            RunError: Naming every difference that would make it another run.
+        """
+        ours = json.loads(_as_json(dataclasses.asdict(settings)))
+        theirs = self.config()
+        different = [
+            f"{key} was {theirs.get(key)!r}, now {ours.get(key)!r}"
+            for key in sorted(set(ours) | set(theirs))
+            if key not in FREE_ON_RESUME and ours.get(key) != theirs.get(key)
+        ]
+        if different:
+            raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
+
+    def lock(self) -> None:
+        """Keep other trainers out until this process ends, however it ends.
+
+        Raises:
+            RunError: If another one is at work.
+        """
+        try:
+            lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as e:
+            raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise RunError(f"{self.path} is being trained by another process") from None
+        self._lock = lock
+
+
+def _as_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, default=str) + "\n").encode()
+
+
+def _origin(agent: str) -> dict[str, Any]:
+    return {
+        "agent": agent,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: version(name) for name in _LIBRARIES},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def _commit() -> str:
+    """The commit of this program, with a mark when files were changed since."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match="],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()

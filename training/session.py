@@ -1,0 +1,151 @@
+"""A run from its command line to its score: the same for every agent."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+
+from agents.learner import Learner
+from agents.weights import pack
+from racing.actions import action_set
+from training.actor import ActorSpec
+from training.checkpoint import CheckpointError, Checkpoints
+from training.files import write_whole
+from training.journal import Journal
+from training.pool import LocalPool, WorkerError, WorkerPool
+from training.run_folder import RunError, RunFolder
+from training.settings import RunSettings
+from training.tensorflow_setup import DeviceError, set_up_tensorflow
+from training.trainer import Trainer, TrainingError
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_STOPPED = 3  # by SIGTERM or SIGINT, with a checkpoint
+BEST = "best.safetensors"
+
+S = TypeVar("S", bound=RunSettings)
+Build = Callable[[S], Trainer]
+
+
+def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
+    """Say one line and end."""
+    print(f"error: {problem}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
+    """Train as the command line says.
+
+    Args:
+        agent: Name of the script.
+        kind: Its settings.
+        build: Puts the pieces together; raises ValueError where settings cannot be.
+    """
+    settings = tyro.cli(kind)
+    run = None
+    try:
+        if settings.resume:
+            run = RunFolder.find(settings.runs, agent, settings.resume)
+            settings = tyro.cli(kind, default=_with(kind, run.config(), settings.resume))
+            run.refuse_other_settings(settings)
+        settings.check()
+        set_up_tensorflow(settings.threads, settings.device)
+        trainer = build(settings)
+        if run is None:
+            run = RunFolder.create(settings.runs, agent, settings.name, settings)
+        else:
+            run.lock()
+    except (ValueError, RunError, DeviceError) as e:
+        refuse(e)
+    try:
+        finished = _train(agent, settings, trainer, run)
+    except CheckpointError as e:
+        refuse(e)
+    except (TrainingError, WorkerError, OSError) as e:
+        refuse(e, EXIT_FAILED)
+    if not finished:
+        raise SystemExit(EXIT_STOPPED)
+    if settings.test_episodes:
+        from training.evaluation import evaluate, summary_line
+
+        episodes = evaluate(str(run.path / BEST), settings.test_episodes)
+        print(summary_line(f"{run.path / BEST} on unseen tracks, official camera", episodes))
+
+
+def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) -> bool:
+    def save_best(learner: Learner, facts: dict[str, Any]) -> None:
+        card = make_card(agent, trainer.spec, settings, facts)
+        write_whole(run.path / BEST, pack(learner.driving_weights(), card))
+
+    checkpoints = Checkpoints(run.path / "checkpoints")
+    journal = Journal(run.path, settings.decisions)
+    if settings.resume:
+        trainer.restore(journal, checkpoints)
+    trainer.save_best = save_best
+    pool = (
+        WorkerPool(trainer.spec, settings.workers, settings.threads)
+        if settings.workers
+        else LocalPool(trainer.spec)
+    )
+    _stop_on_signals(trainer)
+    try:
+        with journal:
+            journal.say(f"{run.path}: {agent}, seed {settings.seed}, {settings.decisions:,} decisions")
+            trainer.run(pool, journal, checkpoints)
+            if trainer.stop_asked:
+                journal.say(f"stopped; go on with: python {agent}.py --resume {run.path}")
+    finally:
+        pool.close()
+    return not trainer.stop_asked
+
+
+def make_card(
+    agent: str, spec: ActorSpec, settings: RunSettings, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What a weight file says of itself."""
+    world = spec.world
+    return {
+        "agent": agent,
+        "network": dataclasses.asdict(spec.network),
+        "observation": [world.stack, world.height, world.width],
+        "actions": len(action_set(world.actions)),
+        "world": dataclasses.asdict(world),
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
+        "validation": facts,
+    }
+
+
+def _stop_on_signals(trainer: Trainer) -> None:
+    """The first signal asks for a checkpoint and the end; the second ends at once."""
+
+    def stop(signum: int, _: object) -> None:
+        trainer.stop_asked = True
+        signal.signal(signum, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _with(kind: type[S], config: dict[str, Any], resume: str) -> S:
+    """Settings from a run's config.json."""
+
+    def restored(value: Any, default: Any) -> Any:
+        if isinstance(default, Path):
+            return Path(value)
+        if isinstance(value, list):
+            return tuple(restored(v, None) for v in value)
+        return value
+
+    names = {f.name: f.default for f in dataclasses.fields(kind)}
+    unknown = sorted(set(config) ^ set(names))
+    if unknown:
+        raise RunError(f"the run was made by another version: {', '.join(unknown)} differ")
+    values = {name: restored(config[name], default) for name, default in names.items()}
+    return kind(**{**values, "resume": resume})

@@ -1,0 +1,76 @@
+"""Settings that every run has, whatever it learns with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where, how far and on what a run runs."""
+
+    seed: int = 1
+    """Of everything that is random."""
+    decisions: int = 600_000
+    """Length of the run, decisions of all cars together."""
+    runs: Path = Path("runs")
+    """Folder of all runs."""
+    name: str = ""
+    """Name of the run; its starting time and seed if empty."""
+    resume: str = ""
+    """Go on with a run: its folder, or 'latest'."""
+    actors: int = 1
+    """Groups of cars; each drives with its own random numbers."""
+    cars: int = 16
+    """Cars of an actor, which share one batch of the network."""
+    workers: int = 1
+    """Processes that drive beside the one that learns; 0 drives in the same. Changes the speed, not the result."""
+    threads: int = 1
+    """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
+    device: str = "auto"
+    """What learns: auto, cpu, gpu or gpu:INDEX."""
+    slots_per_tick: int = 16
+    """Decisions per car between two hand-overs of weights and experience."""
+    validate_every: int = 50_000
+    """Decisions between two greedy drives on validation tracks; the best weights are kept."""
+    validation_tracks: int = 32
+    """Tracks of such a drive."""
+    checkpoint_every: int = 50_000
+    """Decisions between two checkpoints."""
+    test_episodes: int = 50
+    """Test tracks that the best weights drive at the end, official camera; 0 for none."""
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            ValueError: Naming the setting and its range.
+        """
+        at_least(self, 0, "seed", "workers", "test_episodes")
+        at_least(self, 1, "decisions", "actors", "cars", "threads", "slots_per_tick")
+        at_least(self, 1, "validate_every", "validation_tracks", "checkpoint_every")
+
+
+def at_least(settings: object, least: float, *names: str) -> None:
+    """Check that settings are numbers not below `least`.
+
+    Raises:
+        ValueError: Naming the first that is.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def between(settings: object, low: float, high: float, *names: str) -> None:
+    """Check that settings are numbers from `low` to `high`.
+
+    Raises:
+        ValueError: Naming the first that is not.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be {low} to {high}, got {value}")

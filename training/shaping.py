@@ -1,0 +1,43 @@
+"""What training pays. It never touches the score: a score is the sum of the simulator's own rewards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from racing.world import Step
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """From what came of a decision to the reward that is learned from.
+
+    Attributes:
+        grass_penalty: Points lost per frame with no wheel on the road.
+        missed_tile_penalty: Points lost per tile left behind untouched: one of them keeps a lap from ending.
+        stuck_frames: An episode ends when this many frames brought no new tile.
+        stuck_penalty: Points lost then.
+        reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
+        reward_scale: Factor from points to what the network sees.
+    """
+
+    grass_penalty: float
+    missed_tile_penalty: float
+    stuck_frames: int
+    stuck_penalty: float
+    reward_clip: float
+    reward_scale: float
+
+    def stuck(self, step: Step) -> bool:
+        """Whether the episode ends because nothing is gained any more."""
+        return step.idle_frames >= self.stuck_frames and not (step.terminated or step.truncated)
+
+    def reward(self, step: Step) -> float:
+        """The reward to learn from."""
+        points = step.reward
+        if self.reward_clip > 0:
+            points = min(points, self.reward_clip)
+        points -= self.grass_penalty * step.grass_frames
+        points -= self.missed_tile_penalty * step.missed_tiles
+        if self.stuck(step):
+            points -= self.stuck_penalty
+        return points * self.reward_scale

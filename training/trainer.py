@@ -1,0 +1,262 @@
+"""The trainer: one loop, whose round is a tick.
+
+While the actors drive with the weights of the tick's beginning, the learner makes its updates from the replay as it
+was then. So learning and driving overlap, and still the result depends on nothing but the seed and the settings.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.learner import Learned, Learner
+from agents.replay import Replay, Trajectory
+from racing.tracks import VALIDATION
+from training.actor import ActorSpec, ActorState, Rollout, first_state
+from training.checkpoint import CheckpointError, Checkpoints
+from training.journal import Journal
+from training.pool import ActorPool, Request
+from training.settings import RunSettings
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on, and why."""
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """What changes while a run goes on, each a function of a counter.
+
+    Attributes:
+        epsilons: Exploration rate of every car, float64 [actors * cars], by decisions.
+        beta: Exponent of the importance weights, by updates.
+        learning_rate: Of Adam, by updates.
+    """
+
+    epsilons: Callable[[int], NDArray[np.float64]]
+    beta: Callable[[int], float]
+    learning_rate: Callable[[int], float]
+
+
+class Trainer:
+    """Everything that a run consists of.
+
+    Args:
+        settings: Of the run.
+        spec: Of its actors.
+        learner: Learns.
+        replay: Remembers.
+        schedules: What changes.
+        learn_from: Decisions to collect before the first update.
+
+    Attributes:
+        save_best: Called with the learner when its averaged weights drove better than all before.
+        stop_asked: Set it to end the run after the present tick.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        spec: ActorSpec,
+        learner: Learner,
+        replay: Replay,
+        schedules: Schedules,
+        learn_from: int,
+    ) -> None:
+        self.settings, self.spec, self.schedules = settings, spec, schedules
+        self.learner, self.replay = learner, replay
+        self._learn_from = learn_from
+        self.save_best: Callable[[Learner, dict[str, Any]], None] = lambda learner, facts: None
+        sampling, mirror, *actors = np.random.SeedSequence(settings.seed).spawn(2 + settings.actors)
+        self._sampling_rng = np.random.default_rng(sampling)
+        self._mirror_rng = np.random.default_rng(mirror)
+        self._actors: list[ActorState] = [first_state(spec, seed) for seed in actors]
+        self.decisions = 0
+        self.seconds = 0.0  # of training, resumed runs added up
+        self.best_score = -math.inf
+        self.stop_asked = False
+
+    def run(self, pool: ActorPool, journal: Journal, checkpoints: Checkpoints) -> None:
+        """Train until the decisions are made, or until `stop_asked`; a checkpoint is there afterwards.
+
+        Raises:
+            TrainingError: If a loss is not finite; the last checkpoint is then from before.
+        """
+        saved_at = self.decisions
+        while self.decisions < self.settings.decisions and not self.stop_asked:
+            began, before = time.monotonic(), self.decisions
+            self.tick(pool, journal)
+            self.seconds += time.monotonic() - began
+            if self._passed(self.settings.validate_every, before) or self._is_done():
+                self.validate(pool, journal)
+            if self._passed(self.settings.checkpoint_every, before):
+                self.save(journal, checkpoints)
+                saved_at = self.decisions
+        if self.decisions != saved_at:
+            self.save(journal, checkpoints)
+
+    def _is_done(self) -> bool:
+        return self.decisions >= self.settings.decisions
+
+    def _passed(self, every: int, before: int) -> bool:
+        return self.decisions // every > before // every
+
+    def tick(self, pool: ActorPool, journal: Journal) -> None:
+        """One round of driving and learning."""
+        began = time.monotonic()
+        epsilons = self.schedules.epsilons(self.decisions).reshape(self.settings.actors, -1)
+        requests = [Request(i, s, epsilons[i]) for i, s in enumerate(self._actors)]
+        pool.start(requests, self.learner.driving_weights(), self.settings.slots_per_tick)
+        learned = self._learn() if self._known_transitions() >= self._learn_from else None
+        rollouts = pool.finish()
+        self._actors = [r.state for r in rollouts]
+        self.replay.extend(_side_by_side([r.trajectory for r in rollouts]))
+        self.decisions += sum(r.trajectory.action.size for r in rollouts)
+        self._tell(journal, rollouts, epsilons, learned, time.monotonic() - began)
+
+    def _known_transitions(self) -> int:
+        return self.replay.store.newest * self.replay.store.environments
+
+    def _learn(self) -> Learned:
+        updates, spec = self.learner.updates, self.learner.spec
+        beta = self.schedules.beta(updates)
+        batch = self.replay.sample(spec.updates_per_call, spec.batch_size, beta, self._sampling_rng)
+        learned = self.learner.learn(
+            batch, self.schedules.learning_rate(updates), self._mirror_rng
+        )
+        if not math.isfinite(learned.loss) or not math.isfinite(learned.gradient_norm):
+            raise TrainingError(
+                f"after {self.decisions} decisions and {updates} updates the loss is {learned.loss}"
+                f" and the gradient's norm {learned.gradient_norm}; the last checkpoint is kept"
+            )
+        self.replay.update_priorities(batch.index, learned.td_error)
+        return learned
+
+    def _tell(
+        self,
+        journal: Journal,
+        rollouts: list[Rollout],
+        epsilons: NDArray[np.float64],
+        learned: Learned | None,
+        seconds: float,
+    ) -> None:
+        for rollout, rates in zip(rollouts, epsilons, strict=True):
+            for episode, shaped_return, car in rollout.episodes:
+                journal.episode(self.decisions, episode, shaped_return, float(rates[car]))
+        decisions = sum(r.trajectory.action.size for r in rollouts)
+        speed = {"decisions": decisions / seconds, "updates": 0.0}
+        if learned is not None:
+            speed["updates"] = self.learner.spec.updates_per_call / seconds
+            updates, store = self.learner.updates, self.replay.store
+            scalars = {
+                "learning/loss": learned.loss,
+                "learning/td_error": float(np.abs(learned.td_error).mean()),
+                "learning/gradient_norm": learned.gradient_norm,
+                "learning/q": float(np.mean([r.mean_q for r in rollouts])),
+                "learning/learning_rate": self.schedules.learning_rate(updates),
+                "learning/beta": self.schedules.beta(updates),
+                "learning/epsilon": float(epsilons.mean()),
+                "learning/replay_fill": min(store.written / store.slots, 1.0),
+                "speed/decisions_per_second": speed["decisions"],
+                "speed/updates_per_second": speed["updates"],
+            }
+            journal.scalars(self.decisions, scalars)
+        journal.progress(self.decisions, speed["decisions"], speed["updates"])
+
+    def validate(self, pool: ActorPool, journal: Journal) -> None:
+        """Drive greedily with the averaged weights on validation tracks; keep them if they are the best."""
+        began = time.monotonic()
+        tracks = list(VALIDATION[: self.settings.validation_tracks])
+        drives = pool.validate(self.learner.driving_weights(), tracks)
+        episodes = [e for drive in drives for e in drive.episodes]
+        self.seconds += time.monotonic() - began
+        scores = np.array([e.score for e in episodes])
+        laps = sum(e.laps for e in episodes)
+        facts = {
+            "decisions": self.decisions,
+            "updates": self.learner.updates,
+            "seconds": round(self.seconds, 1),
+            "mean": round(float(scores.mean()), 2),
+            "std": round(float(scores.std()), 2),
+            "min": float(scores.min()),
+            "max": float(scores.max()),
+            "laps": laps,
+            "episodes": len(episodes),
+        }
+        journal.validations.add(*facts.values())
+        journal.scalars(
+            self.decisions,
+            {"validation/score": facts["mean"], "validation/laps": laps / len(episodes)},
+        )
+        best = facts["mean"] > self.best_score
+        journal.say(
+            f"{self.decisions:>9,} decisions  {self.learner.updates:>6,} updates  {self.seconds / 60:5.1f} min"
+            f"  validation {facts['mean']:6.1f} ± {facts['std']:5.1f}  laps {laps}/{len(episodes)}"
+            + ("  best so far" if best else "")
+        )
+        if best:
+            self.best_score = facts["mean"]
+            self.save_best(self.learner, facts)
+        journal.film(self.decisions, "validation/drive", drives[0].film)
+
+    def save(self, journal: Journal, checkpoints: Checkpoints) -> None:
+        """Write a checkpoint."""
+        arrays = {f"learner/{k}": v for k, v in self.learner.get_state().items()}
+        arrays |= {f"replay/{k}": v for k, v in self.replay.get_state().items()}
+        state = {
+            "decisions": self.decisions,
+            "seconds": self.seconds,
+            "best_score": self.best_score if math.isfinite(self.best_score) else None,
+            "sampling_rng": self._sampling_rng.bit_generator.state,
+            "mirror_rng": self._mirror_rng.bit_generator.state,
+            "actors": [a.as_json() for a in self._actors],
+            "journal": journal.get_state(),
+        }
+        checkpoints.save(self.decisions, state, arrays, self.replay.store)
+
+    def restore(self, journal: Journal, checkpoints: Checkpoints) -> None:
+        """Go back to the last checkpoint that is whole.
+
+        Raises:
+            CheckpointError: If none is.
+        """
+        problems = []
+        for step in reversed(checkpoints.steps()):
+            try:
+                state, arrays = checkpoints.load(step, self.replay.store)
+            except CheckpointError as e:
+                journal.say(f"{e}; trying the checkpoint before")
+                problems.append(str(e))
+                continue
+            checkpoints.forget_after(step)
+            self._set_state(state, arrays, journal)
+            return
+        raise CheckpointError("; ".join(problems) or f"no checkpoint in {checkpoints.folder}")
+
+    def _set_state(
+        self, state: dict[str, Any], arrays: dict[str, NDArray[Any]], journal: Journal
+    ) -> None:
+        def part(prefix: str) -> dict[str, NDArray[Any]]:
+            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+        self.learner.set_state(part("learner/"))
+        self.replay.set_state(part("replay/"))
+        self.decisions, self.seconds = state["decisions"], state["seconds"]
+        best = state["best_score"]
+        self.best_score = -math.inf if best is None else best
+        self._sampling_rng.bit_generator.state = state["sampling_rng"]
+        self._mirror_rng.bit_generator.state = state["mirror_rng"]
+        self._actors = [ActorState.from_json(a) for a in state["actors"]]
+        journal.set_state(state["journal"])
+
+
+def _side_by_side(parts: list[Trajectory]) -> Trajectory:
+    """Trajectories [T, N, ...] of several actors as one."""
+    joined = zip(*(vars(p).values() for p in parts), strict=True)
+    return Trajectory(*(np.concatenate(arrays, axis=1) for arrays in joined))
