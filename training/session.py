@@ -5,39 +5,33 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
 from agents.learner import Learner
 from agents.weights import pack
 from racing.actions import action_set
+from racing.tracks import TEST
 from training.actor import ActorSpec
 from training.checkpoint import CheckpointError, Checkpoints
+from training.episode import write_episodes
+from training.evaluation import evaluate, summary_line
 from training.files import write_whole
 from training.journal import Journal
 from training.pool import LocalPool, WorkerError, WorkerPool
+from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
 from training.run_folder import RunError, RunFolder
 from training.settings import RunSettings
 from training.tensorflow_setup import DeviceError, set_up_tensorflow
 from training.trainer import Trainer, TrainingError
 
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_STOPPED = 3  # by SIGTERM or SIGINT, with a checkpoint
 BEST = "best.safetensors"
 
 S = TypeVar("S", bound=RunSettings)
 Build = Callable[[S], Trainer]
-
-
-def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
-    """Say one line and end."""
-    print(f"error: {problem}", file=sys.stderr)
-    raise SystemExit(code)
 
 
 def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
@@ -73,10 +67,10 @@ def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
     if not finished:
         raise SystemExit(EXIT_STOPPED)
     if settings.test_episodes:
-        from training.evaluation import evaluate, summary_line
-
-        episodes = evaluate(str(run.path / BEST), settings.test_episodes)
-        print(summary_line(f"{run.path / BEST} on unseen tracks, official camera", episodes))
+        best = str(run.path / BEST)
+        episodes = evaluate(best, list(TEST[: settings.test_episodes]))
+        write_episodes(run.path / "test.csv", episodes)
+        print(summary_line(f"{best} on unseen tracks", episodes))
 
 
 def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) -> bool:

@@ -1,0 +1,136 @@
+"""One protocol for every driver: whole episodes, raw reward, 1000 frames, nothing ended early."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from racing.tracks import TEST
+from racing.world import CameraName, World
+from training.drivers import Driver, check_driver, load_driver
+from training.episode import Episode, finished
+
+BOOTSTRAP_DRAWS = 10_000
+
+
+def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episode:
+    """One whole episode."""
+    world, policy = World(driver.world, camera), driver.policy(track)
+    world.start(track)
+    policy.reset()
+    while not world.end_reason:
+        world.decide(policy.act(world.observation[None])[0])
+    return finished(world, track)
+
+
+def evaluate(
+    name: str,
+    tracks: list[int] | None = None,
+    camera: CameraName = "official",
+    processes: int | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Episode]:
+    """Drive a list of tracks, in parallel. An episode depends on the driver and the track alone.
+
+    Args:
+        name: Of the driver.
+        tracks: Reset seeds; the first 50 test tracks if None.
+        camera: Which camera the driver sees with.
+        processes: How many tracks at once; one per core if None.
+        tell: Called with episodes done and in all.
+
+    Returns:
+        One record per track, in order.
+
+    Raises:
+        ValueError: If there is no such driver.
+    """
+    tracks = list(TEST[:50]) if tracks is None else tracks
+    check_driver(name)
+    count = min(processes or os.cpu_count() or 1, len(tracks))
+    context = multiprocessing.get_context("spawn")
+    episodes = []
+    with context.Pool(count, _begin, (name, camera)) as pool:
+        for episode in pool.imap(_drive, tracks):
+            episodes.append(episode)
+            tell(len(episodes), len(tracks))
+    return episodes
+
+
+def _begin(name: str, camera: CameraName) -> None:
+    """In each process: make the driver ready once."""
+    global _driver, _camera
+    if name.endswith(".safetensors"):
+        from training.tensorflow_setup import set_up_tensorflow
+
+        set_up_tensorflow(threads=1, device="cpu")
+    _driver, _camera = load_driver(name), camera
+
+
+def _drive(track: int) -> Episode:
+    return drive(_driver, track, _camera)
+
+
+_driver: Driver
+_camera: CameraName
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Statistics of a driver's scores.
+
+    Attributes:
+        episodes: How many.
+        mean: Of the scores.
+        low: Lower end of the 95 % bootstrap interval of the mean.
+        high: Upper end.
+        std: Sample standard deviation (n - 1).
+        min: Lowest.
+        median: Middle.
+        max: Highest.
+        laps: Laps completed.
+        frames: Mean length.
+    """
+
+    episodes: int
+    mean: float
+    low: float
+    high: float
+    std: float
+    min: float
+    median: float
+    max: float
+    laps: int
+    frames: float
+
+
+def summarise(episodes: list[Episode]) -> Summary:
+    """Statistics over at least one episode; the interval is a percentile bootstrap with a fixed seed."""
+    scores = np.array([e.score for e in episodes])
+    draws = np.random.default_rng(0).integers(len(scores), size=(BOOTSTRAP_DRAWS, len(scores)))
+    low, high = np.percentile(scores[draws].mean(axis=1), [2.5, 97.5])
+    return Summary(
+        episodes=len(scores),
+        mean=float(scores.mean()),
+        low=float(low),
+        high=float(high),
+        std=float(scores.std(ddof=1)) if len(scores) > 1 else 0.0,
+        min=float(scores.min()),
+        median=float(np.median(scores)),
+        max=float(scores.max()),
+        laps=sum(e.laps for e in episodes),
+        frames=float(np.mean([e.frames for e in episodes])),
+    )
+
+
+def summary_line(who: str, episodes: list[Episode]) -> str:
+    """The statistics in one line."""
+    s = summarise(episodes)
+    return (
+        f"{who}: {s.episodes} episodes, mean {s.mean:.1f} [{s.low:.1f}, {s.high:.1f}], std {s.std:.1f},"
+        f" min {s.min:.1f}, median {s.median:.1f}, max {s.max:.1f}, laps {s.laps}/{s.episodes}"
+    )
