@@ -107,8 +107,8 @@ class Settings(RunSettings):
     def check(self) -> None:
         """Refuse what cannot be."""
         super().check()
-        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "alpha", "beta_start")
-        between(self, 0.0, 1.0, "average_rate")
+        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
+        between(self, 0.0, 1.0, "alpha", "beta_start")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty", "reward_clip")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
@@ -131,8 +131,8 @@ def build(settings: Settings) -> Trainer:
         s.missed_tile_penalty,
         s.stuck_frames,
         s.stuck_penalty,
-        s.reward_clip,
         s.reward_scale,
+        s.reward_clip,
     )
     actions, observation, cars = action_set(s.actions), (s.stack, s.height, s.width), s.actors * s.cars
 

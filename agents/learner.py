@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from agents.backend import keras, tf
 from agents.replay.store import Batch
 from agents.td import TdError, huber
 

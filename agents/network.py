@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
+
+from agents.backend import keras
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import tensorflow as tf
-
+from agents.backend import tf
 from agents.replay.store import Batch
 
 Network = Callable[[tf.Tensor], tf.Tensor]  # observations [B, K, H, W] -> values [B, A]

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from agents.backend import keras
 from agents.learner import Weights
 from agents.network import NetworkSpec, build_q_network
 
@@ -25,6 +25,15 @@ class WeightsError(ValueError):
 def pack(weights: Weights, card: dict[str, Any]) -> bytes:
     """A weight file's content: weights and a card, which has `network`, `observation` and `actions`."""
     return bytes(save(weights, metadata={"format": FORMAT, "card": json.dumps(card)}))
+
+
+def repack(path: Path, card: dict[str, Any]) -> bytes:
+    """A weight file's content with another card.
+
+    Raises:
+        WeightsError: If the file is not a weight file.
+    """
+    return pack(_read(path)[1], card)
 
 
 def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:

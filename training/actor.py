@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from agents.backend import keras, tf
 from agents.learner import Weights
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import Trajectory
@@ -18,7 +17,6 @@ from racing.tracks import draw_training_track
 from racing.world import World, WorldSpec
 from training.episode import Episode, finished
 from training.shaping import Shaping
-
 
 FILM_EVERY = 10  # decisions between two pictures of a film
 

@@ -16,16 +16,16 @@ class Shaping:
         missed_tile_penalty: Points lost per tile left behind untouched: one of them keeps a lap from ending.
         stuck_frames: An episode ends when this many frames brought no new tile.
         stuck_penalty: Points lost then.
-        reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
         reward_scale: Factor from points to what the network sees.
+        reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
     """
 
     grass_penalty: float
     missed_tile_penalty: float
     stuck_frames: int
     stuck_penalty: float
-    reward_clip: float
     reward_scale: float
+    reward_clip: float = 0.0
 
     def stuck(self, step: Step) -> bool:
         """Whether the episode ends because nothing is gained any more."""

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import, or it is too late
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-import tensorflow as tf
+from agents.backend import tf
 
 
 class DeviceError(ValueError):

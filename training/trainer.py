@@ -35,13 +35,13 @@ class Schedules:
 
     Attributes:
         epsilons: Exploration rate of every car, float64 [actors * cars], by decisions.
-        beta: Exponent of the importance weights, by updates.
         learning_rate: Of Adam, by updates.
+        beta: Exponent of the importance weights, by updates; without priorities it has no effect.
     """
 
     epsilons: Callable[[int], NDArray[np.float64]]
-    beta: Callable[[int], float]
     learning_rate: Callable[[int], float]
+    beta: Callable[[int], float] = lambda updates: 1.0
 
 
 class Trainer:

@@ -1,0 +1,159 @@
+"""Train a Deep Q-Network to race: experience replay, a fixed target network. `diff DQN.py DDQN.py` is the lesson."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.learner import Learner, LearnerSpec
+from agents.network import NetworkSpec, build_q_network
+from agents.replay import FrameStore, UniformReplay
+from agents.schedules import ladder, linear
+from agents.td import q_learning
+from racing.actions import action_set
+from racing.world import WorldSpec
+from training.actor import ActorSpec
+from training.session import run_script
+from training.settings import RunSettings, at_least, between
+from training.shaping import Shaping
+from training.trainer import Schedules, Trainer
+
+
+@dataclass(frozen=True)
+class Settings(RunSettings):
+    """Train a Deep Q-Network."""
+
+    # What the agent sees and does
+    height: int = 42
+    """Height of a picture, pixels."""
+    width: int = 48
+    """Width of a picture, pixels."""
+    stack: int = 4
+    """Pictures in an observation, one per decision."""
+    frame_skip: int = 4
+    """Frames (1/50 s) that a decision lasts."""
+    actions: str = "gentle"
+    """Action set: gentle or stock."""
+
+    # What training pays
+    grass_penalty: float = 1.0
+    """Points lost per frame with no wheel on the road."""
+    missed_tile_penalty: float = 20.0
+    """Points lost per tile left behind untouched."""
+    stuck_frames: int = 100
+    """An episode ends after so many frames without a new tile."""
+    stuck_penalty: float = 60.0
+    """Points lost then."""
+    reward_scale: float = 0.1
+    """From points to what the network learns."""
+
+    # How it explores
+    epsilon_start: float = 1.0
+    """Exploration rate of every car at first, probability."""
+    epsilon_base: float = 0.4
+    """Exploration rate of the most careless car in the end, probability."""
+    epsilon_exponent: float = 7.0
+    """The most careful car's rate is epsilon_base to the power of 1 + this."""
+    epsilon_decisions: int = 20_000
+    """Decisions from the first rates to the last."""
+
+    # What it remembers
+    replay_decisions: int = 720_000
+    """Capacity of the replay, decisions (2 KB each)."""
+    learn_from: int = 10_000
+    """Decisions to collect before the first update."""
+    n_step: int = 3
+    """Rewards summed before the network is asked, decisions."""
+    gamma: float = 0.98
+    """Discount per decision."""
+
+    # How it learns
+    convolutions: tuple[tuple[int, int, int], ...] = ((16, 6, 3), (32, 4, 2))
+    """Convolutions: filters, kernel size, stride."""
+    dense: tuple[int, ...] = (384,)
+    """Units of the dense layers."""
+    dueling: bool = False
+    """Split the head into state value and advantages."""
+    batch_size: int = 64
+    """Transitions per update."""
+    updates_per_tick: int = 12
+    """Updates while the cars make slots_per_tick decisions each."""
+    learning_rate: float = 3e-4
+    """Adam's step size at first."""
+    learning_rate_end: float = 5e-5
+    """Adam's step size in the end."""
+    learning_rate_updates: int = 40_000
+    """Updates from the first step size to the last."""
+    adam_epsilon: float = 1e-4
+    """Adam's epsilon."""
+    gradient_clip_norm: float = 10.0
+    """Longest gradient, global norm."""
+    target_update_period: int = 400
+    """Updates between two copies to the target network."""
+    average_rate: float = 0.005
+    """Share of the online weights that each update adds to the averaged weights, which drive."""
+    mirror: bool = True
+    """Learn from every second transition as seen in a mirror."""
+
+    def check(self) -> None:
+        """Refuse what cannot be."""
+        super().check()
+        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
+        at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
+        at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
+        at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
+        at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
+        at_least(self, 1, "target_update_period")
+        if not self.batch_size <= self.learn_from <= self.replay_decisions:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) <= learn_from ({self.learn_from})"
+                f" <= replay_decisions ({self.replay_decisions}) does not hold"
+            )
+
+
+def build(settings: Settings) -> Trainer:
+    """Put the pieces together."""
+    s = settings
+    world = WorldSpec(s.height, s.width, s.stack, s.frame_skip, s.actions)
+    network = NetworkSpec(s.convolutions, s.dense, s.dueling)
+    shaping = Shaping(
+        s.grass_penalty,
+        s.missed_tile_penalty,
+        s.stuck_frames,
+        s.stuck_penalty,
+        s.reward_scale,
+    )
+    actions, observation, cars = action_set(s.actions), (s.stack, s.height, s.width), s.actors * s.cars
+
+    store = FrameStore(s.replay_decisions // cars, cars, observation, s.n_step, s.gamma)
+    replay = UniformReplay(store)
+    learner = Learner(
+        lambda: build_q_network(network, observation, len(actions), s.seed),
+        q_learning,
+        LearnerSpec(
+            s.batch_size,
+            s.updates_per_tick,
+            s.target_update_period,
+            s.average_rate,
+            s.gradient_clip_norm,
+            s.adam_epsilon,
+        ),
+        actions.mirror if s.mirror else None,
+    )
+    rates = ladder(s.epsilon_base, s.epsilon_exponent, cars)
+    schedules = Schedules(
+        epsilons=lambda decisions: np.array(
+            [linear(decisions, s.epsilon_start, rate, s.epsilon_decisions) for rate in rates]
+        ),
+        learning_rate=lambda updates: linear(
+            updates, s.learning_rate, s.learning_rate_end, s.learning_rate_updates
+        ),
+    )
+    return Trainer(
+        s, ActorSpec(world, network, shaping, s.cars), learner, replay, schedules, s.learn_from
+    )
+
+
+if __name__ == "__main__":
+    run_script("DQN", Settings, build)

@@ -1,0 +1,26 @@
+"""TensorFlow and Keras, imported without their greetings: import them from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.
+sys.stderr.flush()
+_stderr = os.dup(2)
+_nowhere = os.open(os.devnull, os.O_WRONLY)
+os.dup2(_nowhere, 2)
+try:
+    import keras
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()
+finally:
+    os.dup2(_stderr, 2)
+    os.close(_stderr)
+    os.close(_nowhere)
+
+__all__ = ["keras", "tf"]

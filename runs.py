@@ -1,0 +1,67 @@
+"""Work with finished runs.
+
+python runs.py publish runs/DDQN/NAME     measure its best weights on the test tracks and put them into models/
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from agents.weights import WeightsError, read_card, repack
+from racing.tracks import TEST
+from training.episode import write_episodes
+from training.evaluation import evaluate, summarise, summary_line
+from training.files import write_whole
+from training.refusal import refuse
+from training.session import BEST
+
+
+def publish(
+    run: tyro.conf.Positional[Path],
+    /,
+    episodes: int = 50,
+    models: Path = Path("models"),
+    results: Path = Path("results"),
+) -> None:
+    """Measure a run's best weights on the test tracks and put them into models/ with a card.
+
+    Args:
+        run: Folder of the run.
+        episodes: Test tracks to measure on.
+        models: Where the weights go, as dqn.safetensors or ddqn.safetensors.
+        results: Where the episodes go, one row each.
+    """
+    weights = run / BEST
+    try:
+        card = read_card(weights)
+        if not 1 <= episodes <= len(TEST):
+            raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
+        origin = json.loads((run / "origin.json").read_text())
+        with (run / "validation.csv").open(newline="") as file:
+            curve = list(csv.DictReader(file))
+    except (WeightsError, OSError, ValueError) as e:
+        refuse(e)
+    tested = evaluate(str(weights), list(TEST[:episodes]))
+    card |= {"origin": origin, "curve": curve, "test": asdict(summarise(tested))}
+    stem = str(card["agent"]).lower()
+    scores, curves = results / "scores", results / "curves"
+    for folder in (models, scores, curves):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_whole(models / f"{stem}.safetensors", repack(weights, card))
+    write_whole(models / f"{stem}.json", _readable(card))
+    write_episodes(scores / f"{stem}.csv", tested)
+    print(summary_line(f"{models / stem}.safetensors", tested))
+
+
+def _readable(card: dict[str, Any]) -> bytes:
+    return (json.dumps(card, indent=1) + "\n").encode()
+
+
+if __name__ == "__main__":
+    tyro.extras.subcommand_cli_from_dict({"publish": publish})
