@@ -1,7 +1,9 @@
 """Drive the same unseen tracks with every driver and tell the scores.
 
 python evaluate.py random models/ddqn.safetensors
-python evaluate.py models/ddqn.safetensors --tracks 0:100 --csv results/ddqn.csv
+python evaluate.py models/ddqn.safetensors --tracks 0:100 --csv scores.csv
+python evaluate.py --all        every driver that there is -> results/scores/*.csv
+python evaluate.py --table      results/scores/*.csv -> the README's table and imgs/scores.png
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from rich.progress import Progress
 
 from racing.tracks import parse_tracks
 from racing.world import CameraName
-from training.drivers import check_driver
-from training.episode import write_episodes
+from training.drivers import NAMED, check_driver
+from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
 from training.refusal import refuse
+
+HERE = Path(__file__).resolve().parent
+SCORES = HERE / "results" / "scores"
 
 
 @dataclass(frozen=True)
@@ -39,38 +44,65 @@ class Options:
     """Write one row per episode here (with one driver)."""
     processes: int = os.cpu_count() or 1
     """Tracks driven at once. Changes the time, not the result."""
+    all: bool = False
+    """Measure every driver that can drive here and write results/scores/."""
+    table: bool = False
+    """Rewrite the README's table and the plot from results/scores/."""
 
 
 def main(options: Options) -> None:
-    """Measure and print."""
+    """Measure, print, write."""
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
-        if not options.drivers:
-            raise ValueError("name at least one driver")
-        if options.csv and len(options.drivers) != 1:
-            raise ValueError("--csv takes one driver at a time")
-        if options.csv and not os.access(options.csv.resolve().parent, os.W_OK):
-            raise ValueError(f"cannot write to {options.csv.resolve().parent}")
+        jobs = _jobs(options)
         if options.processes < 1:
             raise ValueError(f"processes must be at least 1, got {options.processes}")
-        for name in options.drivers:
+        for name, path in jobs:
             check_driver(name)
-    except ValueError as e:
+            if path and not os.access(path.resolve().parent, os.W_OK):
+                raise ValueError(f"cannot write to {path.resolve().parent}")
+        for name, path in jobs:
+            episodes = _measure(name, tracks, options)
+            if path:
+                write_episodes(path, episodes)
+            print(summary_line(name, episodes), flush=True)
+        if options.table:
+            _write_table()
+    except (ValueError, OSError) as e:
         refuse(e)
+
+
+def _jobs(options: Options) -> list[tuple[str, Path | None]]:
+    """Whom to measure, and where to write the episodes."""
+    if options.all:
+        if options.drivers or options.csv:
+            raise ValueError("--all takes no drivers and no --csv")
+        learned = sorted(str(p.relative_to(HERE)) for p in HERE.glob("models/*.safetensors"))
+        return [(name, SCORES / f"{Path(name).stem}.csv") for name in (*NAMED, *learned)]
+    if not options.drivers and not options.table:
+        raise ValueError("name at least one driver, or --all, or --table")
+    if options.csv and len(options.drivers) != 1:
+        raise ValueError("--csv takes one driver at a time")
+    return [(name, options.csv) for name in options.drivers]
+
+
+def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
     console = Console()
-    for name in options.drivers:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(name, total=len(tracks))
-            episodes = evaluate(
-                name,
-                tracks,
-                options.camera,
-                options.processes,
-                lambda done, total: bar.update(task, completed=done),  # noqa: B023
-            )
-        if options.csv:
-            write_episodes(options.csv, episodes)
-        print(summary_line(name, episodes), flush=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=len(tracks))
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return evaluate(name, tracks, options.camera, options.processes, tell)
+
+
+def _write_table() -> None:
+    from training.report import plot_scores, read_scores, write_table
+
+    scores = read_scores(SCORES)
+    write_table(HERE / "README.md", scores)
+    plot_scores(scores, HERE / "imgs" / "scores.png")
 
 
 if __name__ == "__main__":
