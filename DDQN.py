@@ -134,7 +134,11 @@ def build(settings: Settings) -> Trainer:
         s.reward_scale,
         s.reward_clip,
     )
-    actions, observation, cars = action_set(s.actions), (s.stack, s.height, s.width), s.actors * s.cars
+    actions, observation, cars = (
+        action_set(s.actions),
+        (s.stack, s.height, s.width),
+        s.actors * s.cars,
+    )
 
     store = FrameStore(s.replay_decisions // cars, cars, observation, s.n_step, s.gamma)
     replay = PrioritisedReplay(store, s.alpha)

@@ -124,7 +124,11 @@ def build(settings: Settings) -> Trainer:
         s.stuck_penalty,
         s.reward_scale,
     )
-    actions, observation, cars = action_set(s.actions), (s.stack, s.height, s.width), s.actors * s.cars
+    actions, observation, cars = (
+        action_set(s.actions),
+        (s.stack, s.height, s.width),
+        s.actors * s.cars,
+    )
 
     store = FrameStore(s.replay_decisions // cars, cars, observation, s.n_step, s.gamma)
     replay = UniformReplay(store)

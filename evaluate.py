@@ -98,10 +98,10 @@ def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
 
 
 def _write_table() -> None:
-    from training.report import plot_scores, read_scores, write_table
+    from training.report import plot_scores, read_scores, scores_table, write_block
 
     scores = read_scores(SCORES)
-    write_table(HERE / "README.md", scores)
+    write_block(HERE / "README.md", "results", scores_table(scores))
     plot_scores(scores, HERE / "imgs" / "scores.png")
 
 

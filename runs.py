@@ -1,6 +1,7 @@
 """Work with finished runs.
 
 python runs.py publish runs/DDQN/NAME     measure its best weights on the test tracks and put them into models/
+python runs.py record runs/DDQN/*         keep the curves of finished runs in results/, draw them, tell them in the README
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ import tyro
 
 from agents.weights import WeightsError, read_card, repack
 from racing.tracks import TEST
-from training.episode import write_episodes
+from training.episode import read_episodes, write_episodes
 from training.evaluation import evaluate, summarise, summary_line
 from training.files import write_whole
 from training.refusal import refuse
+from training.report import learning_table, plot_learning, read_runs, write_block
 from training.session import BEST
+
+HERE = Path(__file__).resolve().parent
 
 
 def publish(
     run: tyro.conf.Positional[Path],
     /,
     episodes: int = 50,
-    models: Path = Path("models"),
-    results: Path = Path("results"),
+    models: Path = HERE / "models",
+    results: Path = HERE / "results",
 ) -> None:
     """Measure a run's best weights on the test tracks and put them into models/ with a card.
 
@@ -59,9 +63,34 @@ def publish(
     print(summary_line(f"{models / stem}.safetensors", tested))
 
 
+def record(
+    runs: tyro.conf.Positional[tuple[Path, ...]], /, results: Path = HERE / "results"
+) -> None:
+    """Keep what finished runs scored in results/runs/, and write the README's table and plot of it.
+
+    Args:
+        runs: Folders of runs, each with the test.csv that a run ends with.
+        results: Where to keep it.
+    """
+    try:
+        for run in runs:
+            config = json.loads((run / "config.json").read_text())
+            origin = json.loads((run / "origin.json").read_text())
+            read_episodes(run / "test.csv")
+            kept = results / "runs" / f"{origin['agent'].lower()}-seed{config['seed']}"
+            kept.mkdir(parents=True, exist_ok=True)
+            for name in ("config.json", "origin.json", "validation.csv", "test.csv"):
+                write_whole(kept / name, (run / name).read_bytes())
+        curves = read_runs(results / "runs")
+        write_block(HERE / "README.md", "learning", learning_table(curves))
+        plot_learning(curves, HERE / "imgs" / "learning.png")
+    except (OSError, ValueError, KeyError) as e:
+        refuse(e)
+
+
 def _readable(card: dict[str, Any]) -> bytes:
     return (json.dumps(card, indent=1) + "\n").encode()
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"publish": publish})
+    tyro.extras.subcommand_cli_from_dict({"publish": publish, "record": record})

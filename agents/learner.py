@@ -101,9 +101,8 @@ class Learner:
         if self._mirror is not None:
             batch = mirrored(batch, self._mirror, rng.random(len(batch.action)) < 0.5)
         shape = (self.spec.updates_per_call, self.spec.batch_size)
-        td_error, loss, norm = self._train(
-            Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch))  # [U, B, ...]
-        )
+        batches = Batch._make(x.reshape(*shape, *x.shape[1:]) for x in batch)  # [U, B, ...]
+        td_error, loss, norm = self._train(batches)
         return Learned(td_error.numpy().reshape(-1), float(loss), float(norm))
 
     @tf.function  # type: ignore[untyped-decorator]
@@ -112,7 +111,7 @@ class Learner:
         td_errors = tf.TensorArray(tf.float32, updates, element_shape=(size,))
         loss_sum, norm_sum = tf.constant(0.0), tf.constant(0.0)
         for u in tf.range(updates):
-            td_error, loss, norm = self._update(Batch(*(x[u] for x in batches)))
+            td_error, loss, norm = self._update(Batch._make(x[u] for x in batches))
             td_errors = td_errors.write(u, td_error)
             loss_sum, norm_sum = loss_sum + loss, norm_sum + norm
         return td_errors.stack(), loss_sum / updates, norm_sum / updates

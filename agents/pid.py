@@ -37,6 +37,7 @@ HALF_ROAD = 6.0  # from its middle to its edge, a little less than true: wider p
 
 STEP = 2.0  # units between points of the traced road
 POINTS = 20
+REACH = np.array([[STEP], [2 * STEP]])
 TURNS = np.linspace(-0.45, 0.45, 13)  # radians that the walk may turn in a step
 
 
@@ -147,7 +148,9 @@ class PidDriver:
         line = racing_line(road, g)
         error, targets = self._error(line, speed)
         steer = self._steer(error) if time > 0.2 else 0.0
-        target_speed = min(allowed_speed(line, g), math.sqrt(g.side_acceleration / max(abs(error), 1e-4)))
+        target_speed = min(
+            allowed_speed(line, g), math.sqrt(g.side_acceleration / max(abs(error), 1e-4))
+        )
         self._decisions += 1
         self.sight = Sight(road, line, targets, error, speed, target_speed)
         return np.array([steer, *self._pedals(target_speed - speed, steer)])
@@ -196,7 +199,12 @@ def flatten(picture: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
 
 _X = (np.arange(COLUMNS) - COLUMNS / 2 + 0.5) / TEXELS * np.ones((ROWS, 1))
 _Y = (AHEAD * TEXELS - 0.5 - np.arange(ROWS)[:, None]) / TEXELS * np.ones((1, COLUMNS))
-_FIXED = ((np.abs(_X) > 3) | (np.abs(_Y) > 4)) & (np.abs(_X) < ASIDE - 2) & (_Y < AHEAD - 2) & (_Y > 2 - BEHIND)
+_FIXED = (
+    ((np.abs(_X) > 3) | (np.abs(_Y) > 4))
+    & (np.abs(_X) < ASIDE - 2)
+    & (_Y < AHEAD - 2)
+    & (_Y > 2 - BEHIND)
+)
 
 
 class Odometer:
@@ -204,7 +212,9 @@ class Odometer:
 
     def __init__(self) -> None:
         self._before: NDArray[np.float32] | None = None
-        self.motion = np.zeros(3)  # right, forward (units per decision), turn to the right (radians)
+        self.motion = np.zeros(
+            3
+        )  # right, forward (units per decision), turn to the right (radians)
 
     @property
     def speed(self) -> float:
@@ -227,7 +237,9 @@ class Odometer:
         a = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
         a[:, 2] = [cx + x * TEXELS, cy - y * TEXELS] - a[:, :2] @ [cx, cy]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        was = cv2.warpAffine(self._before, a, (COLUMNS, ROWS), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        was = cv2.warpAffine(
+            self._before, a, (COLUMNS, ROWS), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
         gx = cv2.Sobel(was, cv2.CV_32F, 1, 0, scale=TEXELS / 8)[_FIXED]
         gy = -cv2.Sobel(was, cv2.CV_32F, 0, 1, scale=TEXELS / 8)[_FIXED]
         rest = np.clip((now - was)[_FIXED], -30, 30)
@@ -258,28 +270,43 @@ ACROSS = np.arange(-7.0, 7.5, 1.0)
 def trace(view: NDArray[np.uint8], place: Place) -> Array:
     """Walk along the middle of the road: points [n, 2] from the car on, and the road's heading at the car."""
     road = cv2.inRange(view, ROAD_GREY[0], ROAD_GREY[1])
-    rows, left, right = slice(round(CY - 4 * TEXELS), round(CY + 4 * TEXELS)), round(CX - 3), round(CX + 3)
-    road[rows, left : right + 1] = (road[rows, left] & road[rows, right])[:, None]
+    rows, left, right = (
+        slice(round(CY - 4 * TEXELS), round(CY + 4 * TEXELS)),
+        round(CX - 3),
+        round(CX + 3),
+    )
+    road[rows, left : right + 1] = (road[rows, left] | road[rows, right])[:, None]
     inside = np.minimum(cv2.distanceTransform(road, cv2.DIST_L2, 5) / TEXELS, HALF_ROAD)
-    worth = _sample(inside, place.x + ACROSS * math.cos(place.heading), place.y - ACROSS * math.sin(place.heading))
+    worth = _sample(
+        inside,
+        place.x + ACROSS * math.cos(place.heading),
+        place.y - ACROSS * math.sin(place.heading),
+    )
     best = int(np.argmax(worth - 0.02 * ACROSS**2))
     x, y, heading = place.x, place.y, place.heading
     if worth[best] > 1:
         x, y = x + ACROSS[best] * math.cos(heading), y - ACROSS[best] * math.sin(heading)
-    points = [(x, y, heading)]
-    for i in range(POINTS):
+    points = [(x, y)]
+    for _ in range(POINTS):
         turns = heading + TURNS
-        xs, ys = x + STEP * np.sin(turns), y + STEP * np.cos(turns)
+        xs, ys = x + REACH * np.sin(turns), y + REACH * np.cos(turns)
         worth = _sample(inside, xs, ys)
-        best = int(np.argmax(worth - 2.0 * TURNS**2))
-        if worth[best] < 0.8:
+        best = int(np.argmax(worth.sum(axis=0) - 3.0 * TURNS**2))
+        if worth[0, best] < 0.8:
             break
-        x, y, heading = float(xs[best]), float(ys[best]), float(turns[best])
-        points.append((x, y, heading))
+        x, y, heading = float(xs[0, best]), float(ys[0, best]), float(turns[best])
+        points.append((x, y))
     path = np.array(points)
-    nearest = int(np.argmin(np.hypot(path[:4, 0], path[:4, 1])))
-    place.x, place.y, place.heading = path[nearest]
-    return path[nearest:, :2]
+    if len(path) < 3:
+        return path
+    along = np.gradient(path, axis=0)
+    headings = np.arctan2(along[:, 0], along[:, 1])
+    passed = (path * along).sum(axis=1)[:6] < 0
+    last = max(int(np.argmin(passed)) - 1, 0)
+    turn = math.remainder(headings[max(last, 1)] - place.heading, 2 * math.pi)
+    place.x, place.y = path[last]
+    place.heading += min(max(turn, -0.3), 0.3)
+    return path[last:]
 
 
 def _sample(image: NDArray[np.float32], x: Array, y: Array) -> Array:
@@ -313,7 +340,9 @@ def allowed_speed(line: Array, g: PidGains) -> float:
         a, b, c = line[:-4], line[2:-2], line[4:]
         ab, bc, ac = b - a, c - b, c - a
         area2 = np.abs(ab[:, 0] * bc[:, 1] - ab[:, 1] * bc[:, 0])
-        product = np.linalg.norm(ab, axis=1) * np.linalg.norm(bc, axis=1) * np.linalg.norm(ac, axis=1)
+        product = (
+            np.linalg.norm(ab, axis=1) * np.linalg.norm(bc, axis=1) * np.linalg.norm(ac, axis=1)
+        )
         bend = 2 * area2 / np.maximum(product, 1e-6)
         limit[2:-2] = np.minimum(limit[2:-2], np.sqrt(g.side_acceleration / np.maximum(bend, 1e-4)))
     limit[-1] = g.blind_speed

@@ -25,4 +25,5 @@ class QPolicy:
 
     def act(self, observations: Observation) -> NDArray[np.int64]:
         """Action indices, int64 [N]."""
-        return self.values(observations).argmax(axis=1)
+        actions: NDArray[np.int64] = self.values(observations).argmax(axis=1)
+        return actions

@@ -24,6 +24,7 @@ from training.refusal import EXIT_FAILED, refuse
 
 INSTALL = "pip install torch stable-baselines3 envpool 'gymnasium[box2d]' opencv-python-headless"
 _FIND = "import sys; from importlib.util import find_spec as f; print(*[m for m in sys.argv[1:] if not f(m)])"
+_HEADS = ("side", "speed", "rival", "its speed", "ratio", "lowest", "highest")
 
 
 @dataclass(frozen=True)
@@ -153,33 +154,35 @@ class _Running:
 
 
 def report(
-    title: str, unit: str, speeds: dict[str, Speed], duels: list[tuple[str, str]], path: Path
+    title: str,
+    unit: str,
+    speeds: dict[str, Speed],
+    duels: list[tuple[str, str]],
+    options: Options,
 ) -> None:
     """Write a row for every duel and print the same as a table.
 
     A ratio is taken in every round, between turns a few seconds apart, so that a machine that slows down over
     the run does not change it; the median over the rounds is reported, with the lowest and the highest.
     """
-    rows: list[dict[str, str]] = []
+    rows, lines = list[dict[str, str]](), list[dict[str, str]]()
     for name, rival in duels:
         ours, theirs = speeds[name], speeds[rival]
         ratios = [a / b for a, b in zip(ours.rates, theirs.rates, strict=True)]
-        rows.append(
-            {
-                "side": name,
-                unit: f"{median(ours.rates):.1f}",
-                "rival": rival,
-                f"rival_{unit}": f"{median(theirs.rates):.1f}",
-                "ratio": f"{median(ratios):.3f}",
-                "lowest_ratio": f"{min(ratios):.3f}",
-                "highest_ratio": f"{max(ratios):.3f}",
-                "rounds": str(len(ratios)),
-                "side_note": ours.note,
-                "rival_note": theirs.note,
-            }
-        )
-    write_rows(path, rows)
-    show(title, [{k: v for k, v in row.items() if "note" not in k} for row in rows])
+        row = {
+            "side": name,
+            unit: f"{median(ours.rates):.1f}",
+            "rival": rival,
+            f"rival_{unit}": f"{median(theirs.rates):.1f}",
+            "ratio": f"{median(ratios):.2f}",
+            "lowest_ratio": f"{min(ratios):.2f}",
+            "highest_ratio": f"{max(ratios):.2f}",
+        }
+        facts = {"rounds": str(len(ratios)), "side_note": ours.note, "rival_note": theirs.note}
+        rows.append(row | facts)
+        lines.append(dict(zip(_HEADS, row.values(), strict=True)))
+    write_rows(options.csv, rows)
+    show(f"{title}: {unit.replace('_', ' ')}, medians of {options.rounds} rounds", lines)
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
@@ -193,7 +196,7 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
 
 def show(title: str, rows: list[dict[str, str]]) -> None:
     """Print rows as a table."""
-    table = Table(*[name.replace("_", " ") for name in rows[0]], title=title)
+    table = Table(*rows[0], title=title)
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)

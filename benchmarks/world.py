@@ -13,8 +13,8 @@ import tyro
 
 from benchmarks import duel
 
-FAST, OFFICIAL = "our world, fast camera", "our world, official camera"
-GYMNASIUM, ENVPOOL = "Gymnasium CarRacing-v3", "EnvPool CarRacing-v3"
+FAST, OFFICIAL = "ours, fast camera", "ours, official camera"
+GYMNASIUM, ENVPOOL = "Gymnasium", "EnvPool"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def main(options: Options) -> None:
         for name, (python, side) in programs.items()
     ]
     speeds = duel.measure(sides, options)
-    duel.report("The world on one core", "frames_per_second", speeds, duels, options.csv)
+    duel.report("The world on one core", "frames_per_second", speeds, duels, options)
 
 
 if __name__ == "__main__":

@@ -49,12 +49,10 @@ def gymnasium() -> tuple[str, Iterator[int]]:
         while True:
             env.reset(seed=track)
             track += 1
-            over = False
             for control in (c for c in SCRIPT for _ in range(FRAME_SKIP)):
                 _, _, terminated, truncated, _ = env.step(control)
                 yield 1
-                over = terminated or truncated
-                if over:
+                if terminated or truncated:
                     break
 
     return f"gymnasium {gymnasium.__version__}", drive()

@@ -46,10 +46,12 @@ def _greys(colours: list[tuple[int, int, int]]) -> list[int]:
     return [int(seen[42, round((i + 0.5) * band / _PIXEL_X)]) for i in range(len(colours))]
 
 
-GREY_FIELD, GREY_GRASS, GREY_RED, GREY_WHITE, GREY_HULL, GREY_WHEEL, GREY_STRIPE, *GREY_ROAD = _greys(
-    [(102, 204, 102), (102, 230, 102), (255, 0, 0), (255, 255, 255), (204, 0, 0), (0, 0, 0)]
-    + [car.WHEEL_WHITE]
-    + [(102 + c,) * 3 for c in (0, 2, 5)]  # road tiles take turns in three shades
+GREY_FIELD, GREY_GRASS, GREY_RED, GREY_WHITE, GREY_HULL, GREY_WHEEL, GREY_STRIPE, *GREY_ROAD = (
+    _greys(
+        [(102, 204, 102), (102, 230, 102), (255, 0, 0), (255, 255, 255), (204, 0, 0), (0, 0, 0)]
+        + [car.WHEEL_WHITE]
+        + [(102 + c,) * 3 for c in (0, 2, 5)]  # road tiles take turns in three shades
+    )
 )
 _HULL = [
     np.array([complex(x, y) for x, y in polygon]) * car.SIZE
@@ -137,7 +139,9 @@ class FastCamera:
         return np.asarray(view, dtype=np.uint8)
 
 
-def _fill(canvas: NDArray[np.uint8], polygon: NDArray[np.float64], grey: int, texels: float) -> None:
+def _fill(
+    canvas: NDArray[np.uint8], polygon: NDArray[np.float64], grey: int, texels: float
+) -> None:
     """Fill a convex polygon given in world units, float64 [n, 2]."""
     corners = ((polygon + sim.PLAYFIELD) * texels - 0.5) * 2**SUBPIXEL_BITS
     cv2.fillConvexPoly(canvas, corners.astype(np.int32), grey, cv2.LINE_AA, SUBPIXEL_BITS)
@@ -180,9 +184,7 @@ def _halved(canvas: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 _GRASS = _grass_maps()[0]
 
 
-def _paint_track(
-    simulator: Simulator, tiles: list[NDArray[np.float64]]
-) -> list[NDArray[np.uint8]]:
+def _paint_track(simulator: Simulator, tiles: list[NDArray[np.float64]]) -> list[NDArray[np.uint8]]:
     """Maps of a track as it is before anything was touched."""
     canvas = _GRASS.copy()
     tile = -1
@@ -237,7 +239,8 @@ def _stripe(phase: float) -> NDArray[np.complex128] | None:
     c1, c2 = math.cos(phase), math.cos(phase + 1.2)
     c1 = math.copysign(1.0, c1) if near > 0 else c1
     c2 = math.copysign(1.0, c2) if far > 0 else c2
-    return _WHEEL_X + 1j * _WHEEL_Y * np.array([c1, c1, -c2, -c2])
+    corners: NDArray[np.complex128] = _WHEEL_X + 1j * _WHEEL_Y * np.array([c1, c1, -c2, -c2])
+    return corners
 
 
 @lru_cache(maxsize=64)

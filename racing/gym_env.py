@@ -43,9 +43,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         self._world.start(track)
         return self._world.observation, {"track": track}
 
-    def step(
-        self, action: np.int64
-    ) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
         """One decision."""
         step = self._world.decide(int(action))
         info: dict[str, Any] = {name: getattr(step, name) for name in step.__slots__}

@@ -14,7 +14,9 @@ from gymnasium.envs.box2d.car_racing import CarRacing, FrictionDetector
 from numpy.typing import NDArray
 
 TIME_LIMIT_FRAMES = 1000  # as registered for CarRacing-v3
-MISSED_LAG_TILES = 3  # a tile this far behind the front wheels' farthest will not be touched any more
+MISSED_LAG_TILES = (
+    3  # a tile this far behind the front wheels' farthest will not be touched any more
+)
 MISSED_AT_ONCE = 6  # a short cut across the grass is one mistake, not fifty
 
 _NO_PICTURE = np.zeros((96, 96, 3), dtype=np.uint8)

@@ -85,8 +85,8 @@ class World:
     def __init__(self, spec: WorldSpec, camera: CameraName = "fast") -> None:
         self.spec = spec
         self.simulator = Simulator()
-        cameras = {"fast": FastCamera, "official": OfficialCamera}
-        self.camera: Camera = cameras[camera](spec.height, spec.width)
+        kind = FastCamera if camera == "fast" else OfficialCamera
+        self.camera: Camera = kind(spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
         self._stack: NDArray[np.uint8] = np.zeros((spec.stack, spec.height, spec.width), np.uint8)
         self.score = 0.0
@@ -117,7 +117,7 @@ class World:
             action: An index into the action set, or (steer, gas, brake).
             look: Whether to take the picture at the end. Without, the observation is out of date.
         """
-        control = action if self._controls is None else self._controls[action]
+        control = np.asarray(action) if self._controls is None else self._controls[action]
         reward, terminated, frames, grass, missed = 0.0, False, 0, 0, self.simulator.missed
         while frames < self.spec.frame_skip and not terminated and not self.time_is_up:
             gained, terminated = self.simulator.drive(control)

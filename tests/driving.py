@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from racing.simulator import Simulator
 from racing.world import World
 
-LAP_TRACK = 3  # `pursue` completes a lap here in about 800 frames
+LAP_TRACK = 8  # `pursue` completes a lap here in about 800 frames
 
 
 def centres(simulator: Simulator) -> NDArray[np.float64]:
@@ -32,15 +32,16 @@ def bearing(simulator: Simulator, x: float, y: float) -> float:
     return math.atan2(right, ahead)
 
 
-def pursue(simulator: Simulator, fastest: float = 60.0, sway: float = 0.0) -> NDArray[np.float64]:
+def pursue(simulator: Simulator, fastest: float = 55.0, sway: float = 0.0) -> NDArray[np.float64]:
     """Follow the road, swaying about its middle: (steer, gas, brake)."""
     tiles = centres(simulator)
     here = np.array(simulator.car.hull.position)
     nearest = int(((tiles - here) ** 2).sum(axis=1).argmin())
-    towards = bearing(simulator, *tiles[(nearest + 4) % len(tiles)])
-    steer = float(np.clip(1.5 * towards, -1, 1)) + sway * math.sin(simulator.frames / 40)
-    gas = 0.6 if speed(simulator) < fastest else 0.0
-    return np.array([np.clip(steer, -1, 1), gas, 0.0])
+    straight = 0.8 * bearing(simulator, *tiles[(nearest + 6) % len(tiles)])
+    gas = 0.4 if speed(simulator) < fastest and abs(straight) < 0.3 else 0.0
+    brake = 0.2 if speed(simulator) > 1.1 * fastest else 0.0
+    steer = straight + sway * math.sin(simulator.frames / 40)
+    return np.array([np.clip(steer, -1, 1), gas, brake])
 
 
 def leave(simulator: Simulator) -> NDArray[np.float64]:
@@ -48,11 +49,6 @@ def leave(simulator: Simulator) -> NDArray[np.float64]:
     x, y = simulator.car.hull.position
     steer = float(np.clip(bearing(simulator, 2 * x, 2 * y), -0.6, 0.6))
     return np.array([steer, 0.1 if speed(simulator) < 90 else 0.0, 0.0])
-
-
-def weave(frame: int) -> NDArray[np.float64]:
-    """Gas in gulps and turns, without looking: on and off the road, until the time is up."""
-    return np.array([0.4 * math.sin(frame / 25), 0.2 * (frame % 100 < 50), 0.1 * (frame % 200 > 180)])
 
 
 def random_actions(world: World, count: int, seed: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,8 +44,8 @@ class ActorState:
     """All that an actor's next rollout depends on, beside the weights."""
 
     cars: tuple[CarState, ...]
-    track_rng: dict[str, Any]
-    exploration_rng: dict[str, Any]
+    track_rng: Mapping[str, Any]
+    exploration_rng: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -63,7 +64,9 @@ class ActorState:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ActorState:
         """What `as_json` gave."""
-        cars = tuple(CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"])
+        cars = tuple(
+            CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"]
+        )
         return cls(cars, data["track_rng"], data["exploration_rng"])
 
 
@@ -110,7 +113,9 @@ class ActorSpec:
 def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
     """The state in which a run begins."""
     track_rng, exploration_rng = (np.random.default_rng(s) for s in seed.spawn(2))
-    cars = tuple(CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars))
+    cars = tuple(
+        CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars)
+    )
     return ActorState(cars, track_rng.bit_generator.state, exploration_rng.bit_generator.state)
 
 
@@ -221,9 +226,7 @@ def drive_again(world: World, car: CarState) -> None:
         world.decide(action, look=i >= unseen)
 
 
-def drive_greedily(
-    spec: ActorSpec, driver: Driver, weights: Weights, tracks: list[int]
-) -> Drive:
+def drive_greedily(spec: ActorSpec, driver: Driver, weights: Weights, tracks: list[int]) -> Drive:
     """Whole episodes without exploration, on at most N tracks, under the fast camera."""
     driver.load(weights)
     worlds = [World(spec.world) for _ in tracks]
@@ -246,10 +249,10 @@ def drive_greedily(
     return Drive(episodes, np.stack(film))
 
 
-def _generator(state: dict[str, Any]) -> np.random.Generator:
-    bits = np.random.PCG64()
-    bits.state = state
-    return np.random.Generator(bits)
+def _generator(state: Mapping[str, Any]) -> np.random.Generator:
+    rng = np.random.default_rng(0)
+    rng.bit_generator.state = state
+    return rng
 
 
 def _empty(slots: int, spec: ActorSpec) -> Trajectory:

@@ -1,12 +1,9 @@
 """Checkpoints: complete, whole or not there, checked before they are believed.
 
-    checkpoints/
-      000204800/            one per checkpoint, named by the decisions made until then
-        arrays.safetensors  weights, target weights, averages, optimizer slots, priorities
-        state.json          counters, random generators, actors
-        manifest.json       SHA-256 and size of every file that belongs to it; written last
-      replay/
-        0-12800.safetensors the slots that came between two checkpoints; written once, never changed
+A run's checkpoints/ holds a folder per checkpoint, named by the decisions made until then, with `arrays.safetensors`
+(weights, target weights, averages, optimizer slots, priorities), `state.json` (counters, random generators, actors) and
+`manifest.json` (SHA-256 and size of every file that belongs to it; written last). Beside them, replay/ holds what was
+seen between two checkpoints, slots FIRST-LAST.safetensors: written once, never changed, shared by the checkpoints.
 """
 
 from __future__ import annotations
@@ -48,7 +45,11 @@ class Checkpoints:
         return sorted(int(p.name) for p in self.folder.iterdir() if p.name.isdecimal())
 
     def save(
-        self, decisions: int, state: dict[str, Any], arrays: dict[str, NDArray[Any]], store: FrameStore
+        self,
+        decisions: int,
+        state: dict[str, Any],
+        arrays: dict[str, NDArray[Any]],
+        store: FrameStore,
     ) -> None:
         """Save everything; the replay only as far as it is new.
 

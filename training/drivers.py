@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,8 @@ def load_driver(name: str) -> Driver:
     if name == "pid":
         from agents.pid import WORLD, PidPolicy
 
-        return Driver(name, WorldSpec(**WORLD), lambda track: PidPolicy())
+        fields: dict[str, Any] = dict(WORLD)
+        return Driver(name, WorldSpec(**fields), lambda track: PidPolicy())
     return _learned(Path(name))
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,7 @@ class Journal:
         self._folder = folder
         self.episodes = Table(
             folder / "episodes.csv",
-            ("decisions", "track", "score", "shaped_return", "frames", "tiles", "track_tiles")
-            + ("laps", "end_reason", "epsilon"),
+            ("decisions", *(f.name for f in fields(Episode)), "shaped_return", "epsilon"),
         )
         self.validations = Table(
             folder / "validation.csv",
@@ -93,7 +93,9 @@ class Journal:
         )
         self._task = self._progress.add_task("training", total=total)
         self._total, self._last_line = total, time.monotonic()
-        self._began: tuple[float, int] | None = None  # when this process began, and with how many decisions
+        self._began: tuple[float, int] | None = (
+            None  # when this process began, and with how many decisions
+        )
 
     def __enter__(self) -> Journal:
         self._progress.start()
@@ -113,10 +115,7 @@ class Journal:
     ) -> None:
         """An episode of training ended."""
         e = episode
-        self.episodes.add(
-            *(decisions, e.track, e.score, round(shaped_return, 4), e.frames, e.tiles),
-            *(e.track_tiles, e.laps, e.end_reason, round(epsilon, 6)),
-        )
+        self.episodes.add(decisions, *astuple(e), round(shaped_return, 4), round(epsilon, 6))
         self._recent.append(e.score)
         scalars = {
             "episode/score": e.score,
@@ -163,12 +162,16 @@ class Journal:
             self._last_line = now
             per_decision = (now - self._began[0]) / max(decisions - self._began[1], 1)
             left = (self._total - decisions) * per_decision
-            self.say(f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left")
+            self.say(
+                f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left"
+            )
 
     def _events_writer(self) -> tf.summary.SummaryWriter:
         if self._writer is None:
             name = f"{len(self._events):04d}"
-            self._writer = tf.summary.create_file_writer(str(self._folder), filename_suffix=f".{name}")
+            self._writer = tf.summary.create_file_writer(
+                str(self._folder), filename_suffix=f".{name}"
+            )
             self._events.append(name)
         return self._writer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 from dataclasses import dataclass
@@ -180,10 +181,8 @@ class _Worker:
 
     def ask(self, request: Any) -> None:
         self._request = request
-        try:
+        with contextlib.suppress(OSError):  # a dead one: answer() will notice
             self._pipe.send(request)
-        except OSError:
-            pass  # it is dead: answer() will notice
 
     def answer(self) -> Any:
         return self._pipe.recv()
@@ -201,7 +200,9 @@ class _Worker:
 
 def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
     """A worker process: answers until its trainer is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the trainer decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the trainer decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     from training.tensorflow_setup import set_up_tensorflow
 

@@ -76,7 +76,9 @@ class RunFolder:
         else:
             path = Path(wanted)
         if not (path / "config.json").is_file():
-            raise RunError(f"{path} is not a run: there is no config.json; use a run's folder or 'latest'")
+            raise RunError(
+                f"{path} is not a run: there is no config.json; use a run's folder or 'latest'"
+            )
         made_by = json.loads((path / "origin.json").read_text()).get("agent")
         if made_by != agent:
             raise RunError(f"{path} was made by {made_by}.py; resume it with that")

@@ -91,7 +91,9 @@ def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) 
     _stop_on_signals(trainer)
     try:
         with journal:
-            journal.say(f"{run.path}: {agent}, seed {settings.seed}, {settings.decisions:,} decisions")
+            journal.say(
+                f"{run.path}: {agent}, seed {settings.seed}, {settings.decisions:,} decisions"
+            )
             trainer.run(pool, journal, checkpoints)
             if trainer.stop_asked:
                 journal.say(f"stopped; go on with: python {agent}.py --resume {run.path}")

@@ -127,9 +127,7 @@ class Trainer:
         updates, spec = self.learner.updates, self.learner.spec
         beta = self.schedules.beta(updates)
         batch = self.replay.sample(spec.updates_per_call, spec.batch_size, beta, self._sampling_rng)
-        learned = self.learner.learn(
-            batch, self.schedules.learning_rate(updates), self._mirror_rng
-        )
+        learned = self.learner.learn(batch, self.schedules.learning_rate(updates), self._mirror_rng)
         if not math.isfinite(learned.loss) or not math.isfinite(learned.gradient_norm):
             raise TrainingError(
                 f"after {self.decisions} decisions and {updates} updates the loss is {learned.loss}"

@@ -38,9 +38,7 @@ class PrioritisedReplay:
         self._tree.set(known[~self.store.is_final(known)], self._highest)
         self._open = (oldest, newest)
 
-    def sample(
-        self, batches: int, batch_size: int, beta: float, rng: np.random.Generator
-    ) -> Batch:
+    def sample(self, batches: int, batch_size: int, beta: float, rng: np.random.Generator) -> Batch:
         """Draw `batches` batches at once: each one transition from each of `batch_size` equal shares."""
         total = self._tree.total
         share = (np.arange(batch_size) + rng.random((batches, batch_size))) / batch_size

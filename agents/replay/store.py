@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     discount: NDArray[np.float32]
     next_observation: NDArray[np.uint8]
     weight: NDArray[np.float32]
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # type: ignore[assignment]  # tuple.index() is not missed here
 
 
 class FrameStore:
@@ -162,9 +162,7 @@ class FrameStore:
             index=index,
         )
 
-    def _stacks(
-        self, slot: NDArray[np.int64], environment: NDArray[np.int64]
-    ) -> NDArray[np.uint8]:
+    def _stacks(self, slot: NDArray[np.int64], environment: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Frames of the last K slots; at an episode's start, its first frame as often as it takes."""
         age = self._items.age[slot, environment].astype(np.int64)  # [B]
         back = np.minimum(np.arange(self.stack - 1, -1, -1), age[:, None])  # [B, K]

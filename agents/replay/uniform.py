@@ -19,9 +19,7 @@ class Replay(Protocol):
         """Remember."""
         ...
 
-    def sample(
-        self, batches: int, batch_size: int, beta: float, rng: np.random.Generator
-    ) -> Batch:
+    def sample(self, batches: int, batch_size: int, beta: float, rng: np.random.Generator) -> Batch:
         """Draw `batches` batches at once, one after the other in the result.
 
         Args:
@@ -58,9 +56,7 @@ class UniformReplay:
         """Remember."""
         self.store.extend(trajectory)
 
-    def sample(
-        self, batches: int, batch_size: int, beta: float, rng: np.random.Generator
-    ) -> Batch:
+    def sample(self, batches: int, batch_size: int, beta: float, rng: np.random.Generator) -> Batch:
         """Draw with replacement; `beta` has no effect, all importance weights are 1."""
         count = batches * batch_size
         first, last = self.store.oldest, self.store.newest

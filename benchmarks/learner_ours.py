@@ -1,0 +1,67 @@
+"""Our sides of the learner benchmark: the learners and replays of DQN.py and DDQN.py, as they are built there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import DDQN
+import DQN
+from agents.learner import Learner
+from agents.replay import Replay, Trajectory
+from benchmarks.turns import take_turns
+from training.tensorflow_setup import set_up_tensorflow
+
+LEARNING_RATE, BETA = 3e-4, 0.6
+
+
+def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
+    """A learner, and a replay with random experience in it."""
+    common = {k: setup[k] for k in ("batch_size",)} | {"updates_per_tick": setup["updates_per_call"]}
+    if script == "DDQN":
+        trainer = DDQN.build(DDQN.Settings(**common))
+    else:
+        trainer = DQN.build(DQN.Settings(**common))
+    replay, rng = trainer.replay, np.random.default_rng(1)
+    cars = replay.store.environments
+    shape = (setup["filled"] // cars, cars)
+    replay.extend(
+        Trajectory(
+            frame=rng.integers(0, 256, (*shape, *setup["observation"][1:]), np.uint8),
+            action=rng.integers(0, setup["actions"], shape, np.uint8),
+            reward=rng.normal(size=shape).astype(np.float32),
+            terminal=rng.random(shape) < 0.01,
+            final=np.zeros(shape, np.bool_),
+            age=np.repeat(np.arange(shape[0], dtype=np.uint16)[:, None], cars, axis=1),
+        )
+    )
+    return trainer.learner, replay
+
+
+def work(script: str, setup: dict[str, Any], with_replay: bool) -> Callable[[], int]:
+    """What a tick of the trainer does between two rollouts; without a replay, on the same batches again."""
+    learner, replay = build(script, setup)
+    rng, updates, size = np.random.default_rng(1), setup["updates_per_call"], setup["batch_size"]
+    same = replay.sample(updates, size, BETA, rng)
+
+    def learn() -> int:
+        batch = replay.sample(updates, size, BETA, rng) if with_replay else same
+        learned = learner.learn(batch, LEARNING_RATE, rng)
+        if with_replay:
+            replay.update_priorities(batch.index, learned.td_error)
+        return int(updates)
+
+    return learn
+
+
+if __name__ == "__main__":
+    set_up_tensorflow(threads=1, device="cpu")
+    _, script, replay, setup = sys.argv
+    learn = work(script, json.loads(setup), replay == "replay")
+    take_turns(f"tensorflow {tf.__version__}, keras {keras.__version__}", learn)
