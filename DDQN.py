@@ -45,8 +45,12 @@ class Settings(RunSettings):
     """An episode ends after so many frames without a new tile."""
     stuck_penalty: float = 60.0
     """Points lost then."""
-    reward_clip: float = 4.0
+    reward_clip: float = 0.0
     """A decision pays at most so many points; 0 for no limit."""
+    speed_limit: float = 65.0
+    """Speed from which on haste costs, world units per second; 0 for no limit."""
+    speed_penalty: float = 0.2
+    """Points lost per decision and unit per second above the limit."""
     reward_scale: float = 0.1
     """From points to what the network learns."""
 
@@ -65,7 +69,7 @@ class Settings(RunSettings):
     """Capacity of the replay, decisions (2 KB each)."""
     learn_from: int = 10_000
     """Decisions to collect before the first update."""
-    n_step: int = 3
+    n_step: int = 5
     """Rewards summed before the network is asked, decisions."""
     gamma: float = 0.98
     """Discount per decision."""
@@ -85,11 +89,11 @@ class Settings(RunSettings):
     """Split the head into state value and advantages."""
     batch_size: int = 64
     """Transitions per update."""
-    updates_per_tick: int = 12
+    updates_per_tick: int = 20
     """Updates while the cars make slots_per_tick decisions each."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 6e-4
     """Adam's step size at first."""
-    learning_rate_end: float = 5e-5
+    learning_rate_end: float = 1e-4
     """Adam's step size in the end."""
     learning_rate_updates: int = 40_000
     """Updates from the first step size to the last."""
@@ -99,7 +103,7 @@ class Settings(RunSettings):
     """Longest gradient, global norm."""
     target_update_period: int = 400
     """Updates between two copies to the target network."""
-    average_rate: float = 0.005
+    average_rate: float = 0.004
     """Share of the online weights that each update adds to the averaged weights, which drive."""
     mirror: bool = True
     """Learn from every second transition as seen in a mirror."""
@@ -109,7 +113,8 @@ class Settings(RunSettings):
         super().check()
         between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
         between(self, 0.0, 1.0, "alpha", "beta_start")
-        at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty", "reward_clip")
+        at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
+        at_least(self, 0, "speed_limit", "speed_penalty", "reward_clip")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
         at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
@@ -131,6 +136,8 @@ def build(settings: Settings) -> Trainer:
         s.missed_tile_penalty,
         s.stuck_frames,
         s.stuck_penalty,
+        s.speed_limit,
+        s.speed_penalty,
         s.reward_scale,
         s.reward_clip,
     )

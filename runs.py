@@ -1,7 +1,7 @@
 """Work with finished runs.
 
 python runs.py publish runs/DDQN/NAME     measure its best weights on the test tracks and put them into models/
-python runs.py record runs/DDQN/*         keep the curves of finished runs in results/, draw them, tell them in the README
+python runs.py record runs/DDQN/*         keep the curves of finished runs in results/ and draw them
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from benchmarks import duel
 from racing.actions import action_set
 from training.refusal import refuse
 
-DDQN_FULL, DQN_FULL, SB3 = "DDQN.py, with replay", "DQN.py, with replay", "Stable-Baselines3 DQN"
+DDQN_FULL, DQN_FULL, SB3 = "DDQN.py, with replay", "DQN.py, with replay", "SB3 DQN.train"
 DDQN_BARE, DQN_BARE = "DDQN.py, same batch", "DQN.py, same batch"
 TORCH_DOUBLE, TORCH_PLAIN = "torch Double DQN", "torch DQN"
 

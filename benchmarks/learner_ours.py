@@ -21,13 +21,27 @@ from training.tensorflow_setup import set_up_tensorflow
 LEARNING_RATE, BETA = 3e-4, 0.6
 
 
+SCRIPTS = {
+    "DQN": "Q-learning, uniform replay",
+    "DDQN": "Double Q-learning, dueling head, prioritised replay",
+}
+
+
 def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
     """A learner, and a replay with random experience in it."""
-    common = {k: setup[k] for k in ("batch_size",)} | {"updates_per_tick": setup["updates_per_call"]}
+    _, height, width = setup["observation"]
+    common = {
+        "height": height,
+        "width": width,
+        "convolutions": setup["convolutions"],
+        "dense": setup["dense"],
+        "batch_size": setup["batch_size"],
+        "updates_per_tick": setup["updates_per_call"],
+    }
     if script == "DDQN":
-        trainer = DDQN.build(DDQN.Settings(**common))
+        trainer = DDQN.build(DDQN.Settings(**common, dueling=True))
     else:
-        trainer = DQN.build(DQN.Settings(**common))
+        trainer = DQN.build(DQN.Settings(**common, dueling=False))
     replay, rng = trainer.replay, np.random.default_rng(1)
     cars = replay.store.environments
     shape = (setup["filled"] // cars, cars)
@@ -44,7 +58,7 @@ def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
     return trainer.learner, replay
 
 
-def work(script: str, setup: dict[str, Any], with_replay: bool) -> Callable[[], int]:
+def work(script: str, setup: dict[str, Any], with_replay: bool) -> tuple[str, Callable[[], int]]:
     """What a tick of the trainer does between two rollouts; without a replay, on the same batches again."""
     learner, replay = build(script, setup)
     rng, updates, size = np.random.default_rng(1), setup["updates_per_call"], setup["batch_size"]
@@ -57,11 +71,11 @@ def work(script: str, setup: dict[str, Any], with_replay: bool) -> Callable[[], 
             replay.update_priorities(batch.index, learned.td_error)
         return int(updates)
 
-    return learn
+    versions = f"tensorflow {tf.__version__}, keras {keras.__version__}"
+    return f"{SCRIPTS[script]}, {learner.online.count_params()} parameters, {versions}", learn
 
 
 if __name__ == "__main__":
     set_up_tensorflow(threads=1, device="cpu")
     _, script, replay, setup = sys.argv
-    learn = work(script, json.loads(setup), replay == "replay")
-    take_turns(f"tensorflow {tf.__version__}, keras {keras.__version__}", learn)
+    take_turns(*work(script, json.loads(setup), replay == "replay"))

@@ -59,7 +59,8 @@ def plain(setup: dict[str, Any], double: bool) -> Work:
         adam.step()
         return 1
 
-    return f"torch {torch.__version__}, {parameters(online)}", update
+    kind = "Double Q-learning, dueling head" if double else "Q-learning"
+    return f"{kind}, {parameters(online)}, torch {torch.__version__}", update
 
 
 class Stage(gymnasium.Env[Any, Any]):
@@ -92,8 +93,8 @@ def sb3(setup: dict[str, Any]) -> Work:
         model.train(gradient_steps=setup["updates_per_call"], batch_size=setup["batch_size"])
         return int(setup["updates_per_call"])
 
-    note = f"stable-baselines3 {stable_baselines3.__version__}, torch {torch.__version__}"
-    return f"{note}, {parameters(model.q_net)}", train
+    versions = f"stable-baselines3 {stable_baselines3.__version__}, torch {torch.__version__}"
+    return f"Q-learning, uniform replay, {parameters(model.q_net)}, {versions}", train
 
 
 SIDES: dict[str, Callable[[dict[str, Any]], Work]] = {

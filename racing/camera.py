@@ -106,10 +106,10 @@ class FastCamera:
             self._track, self._painted = simulator.track, 0
             self._tiles = _narrowed_tiles(simulator)
             self._maps = _paint_track(simulator, self._tiles)
-        for tile in simulator.repainted[self._painted :]:
+        for tile in simulator.visits[self._painted :]:
             for level, canvas in enumerate(self._maps):
                 _fill(canvas, self._tiles[tile], GREY_ROAD[0], TEXELS / 2**level)
-        self._painted = len(simulator.repainted)
+        self._painted = len(simulator.visits)
 
     def _cut(self, position: Any, angle: float, zoom: float) -> NDArray[np.uint8]:
         level = min(max(round(math.log2(_FULL_ZOOM / zoom)), 0), LEVELS - 1)

@@ -7,10 +7,8 @@ that decides every fourth frame does not need three of four pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from gymnasium.envs.box2d.car_racing import CarRacing, FrictionDetector
+from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 
 TIME_LIMIT_FRAMES = 1000  # as registered for CarRacing-v3
@@ -22,52 +20,21 @@ MISSED_AT_ONCE = 6  # a short cut across the grass is one mistake, not fifty
 _NO_PICTURE = np.zeros((96, 96, 3), dtype=np.uint8)
 
 
-class _TileLog(FrictionDetector):  # type: ignore[misc]
-    """The simulator's contact listener, which also notes which tiles were touched, in order."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator, simulator.lap_complete_percent)
-        self.simulator = simulator
-
-    def _contact(self, contact: Any, begin: bool) -> None:
-        super()._contact(contact, begin)
-        for body in (contact.fixtureA.body, contact.fixtureB.body):
-            tile = body.userData
-            if tile is not None and "road_friction" in tile.__dict__:
-                self.simulator.note_touch(tile.idx, tile.road_visited)
-
-
 class Simulator(CarRacing):  # type: ignore[misc]
     """CarRacing-v3 with pictures on demand and a record of the tiles.
 
     Attributes:
-        repainted: Tiles that changed shade, in order (the camera paints a touched tile anew).
-        visited: Which tiles were driven over, bool [tiles].
+        visits: Tiles that were driven over, in order; they change shade.
         missed: Tiles left behind untouched; one of them keeps the lap from ending.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.frames = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self.repainted: list[int] = []
-        self._touched: set[int] = set()
-        self.visited: NDArray[np.bool_] = np.zeros(0, dtype=bool)
-        self._front = 0
-        self._counted = 0
+        self.visits: list[int] = []
         self.missed = 0
-
-    def _create_track(self) -> bool:
-        # reset() calls this after it has set its own listener and before the car stands on the road.
-        self._listener = _TileLog(self)
-        self.world.contactListener = self._listener
-        self._clear()
-        made: bool = super()._create_track()
-        if made:
-            self.visited = np.zeros(len(self.track), dtype=bool)
-        return made
+        self._visited: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._front = self._settled = 0
 
     def _render(self, mode: str) -> NDArray[np.uint8]:
         return _NO_PICTURE
@@ -79,8 +46,11 @@ class Simulator(CarRacing):  # type: ignore[misc]
 
     def start(self, track_seed: int) -> None:
         """Put the car at the start of a track."""
-        self.frames = 0
         self.reset(seed=track_seed)
+        self.frames, self.missed, self.visits = 0, 0, []
+        self._visited = np.zeros(len(self.track), dtype=bool)
+        self._front = self._settled = 0
+        self._note_visits()
 
     def drive(self, control: Sequence[float] | NDArray[np.float64]) -> tuple[float, bool]:
         """One frame (1/50 s) of physics.
@@ -93,29 +63,30 @@ class Simulator(CarRacing):  # type: ignore[misc]
         """
         self.frames += 1
         _, reward, terminated, _, _ = self.step(np.asarray(control, dtype=np.float64))
+        if self.tile_visited_count > len(self.visits):
+            self._note_visits()
         return float(reward), bool(terminated)
 
-    def note_touch(self, tile: int, visited: bool) -> None:
-        """Called by the contact listener for every contact with a tile."""
-        if tile not in self._touched:
-            self._touched.add(tile)
-            self.repainted.append(tile)
-        if visited and not self.visited[tile]:
-            self.visited[tile] = True
-            self._advance(tile)
+    def _note_visits(self) -> None:
+        # A contact lasts at least one frame: a tile that was visited in this one is still under a wheel.
+        for tile in sorted({tile.idx for wheel in self.car.wheels for tile in wheel.tiles}):
+            if not self._visited[tile]:
+                self._visited[tile] = True
+                self.visits.append(tile)
+                self._count_missed(tile)
 
-    def _advance(self, tile: int) -> None:
-        tiles = len(self.visited)
+    def _count_missed(self, tile: int) -> None:
+        """Advance the front to a newly visited tile, and count what was left behind."""
+        tiles = len(self._visited)
         ahead = (tile - self._front) % tiles
         if ahead > tiles // 2:  # behind the car: driving backwards, or a late touch
             return
         self._front += ahead
         settled = min(self._front - MISSED_LAG_TILES, tiles)
-        if settled > self._counted:
-            left_behind = settled - self._counted
-            untouched = left_behind - int(self.visited[self._counted : settled].sum())
+        if settled > self._settled:
+            untouched = int((~self._visited[self._settled : settled]).sum())
             self.missed += min(untouched, MISSED_AT_ONCE)
-            self._counted = settled
+            self._settled = settled
 
     @property
     def lap_done(self) -> bool:

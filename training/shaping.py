@@ -16,6 +16,9 @@ class Shaping:
         missed_tile_penalty: Points lost per tile left behind untouched: one of them keeps a lap from ending.
         stuck_frames: An episode ends when this many frames brought no new tile.
         stuck_penalty: Points lost then.
+        speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
+            of road ahead, so a car at 100 cannot brake for what comes into view.
+        speed_penalty: Points lost per decision and unit per second above the limit.
         reward_scale: Factor from points to what the network sees.
         reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
     """
@@ -24,6 +27,8 @@ class Shaping:
     missed_tile_penalty: float
     stuck_frames: int
     stuck_penalty: float
+    speed_limit: float
+    speed_penalty: float
     reward_scale: float
     reward_clip: float = 0.0
 
@@ -38,6 +43,8 @@ class Shaping:
             points = min(points, self.reward_clip)
         points -= self.grass_penalty * step.grass_frames
         points -= self.missed_tile_penalty * step.missed_tiles
+        if self.speed_limit > 0:
+            points -= self.speed_penalty * max(step.speed - self.speed_limit, 0.0)
         if self.stuck(step):
             points -= self.stuck_penalty
         return points * self.reward_scale

@@ -1,0 +1,182 @@
+"""What the hand-written driver gets out of a picture: how the car moved, and where the road goes.
+
+Everything is seen from the car, x to the right and y forward, in the simulator's units: the road is 13.3 wide
+and the picture shows 37 ahead. Angles are radians to the right of straight ahead.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Map = NDArray[np.uint8]
+
+# The camera: pixels per unit at full zoom, the pixel of the car, the zoom of the first picture.
+PIXELS_X, PIXELS_Y, CAR_COLUMN, CAR_ROW = 1.5552, 1.944, 47.5, 71.5
+FIRST_ZOOM, ZOOM_SECONDS = 0.037, 1.0
+
+# The map: texels per unit, what it covers, the texel of the car.
+TEXELS, AHEAD, BEHIND, ASIDE = 1.5, 37.0, 6.0, 31.0
+ROWS, COLUMNS = round((AHEAD + BEHIND) * TEXELS), round(2 * ASIDE * TEXELS)
+MAP_ROW, MAP_COLUMN = AHEAD * TEXELS - 0.5, ASIDE * TEXELS - 0.5
+
+ROAD_GREYS = (90, 130)
+HALF_ROAD = (
+    6.0  # units from the middle to the edge, a little less than true: what is wider is two roads
+)
+LEAST_ROOM = 0.8  # units to the edge: with less there is no road
+
+STEP = 2.0  # units between points of the traced road
+POINTS = 20
+DIRECTIONS = 96  # of a walk, in a full turn
+TURNS = np.arange(-6, 7)  # directions that a step may turn by
+TURN_COST = 0.013 * TURNS**2
+ACROSS = np.arange(-7.0, 7.5, 1.0)  # where to look for the middle of the road, units
+
+
+def flatten(picture: Map, seconds: float) -> Map:
+    """Undo the camera's first zoom and its unequal scales.
+
+    Args:
+        picture: uint8 [84, 96].
+        seconds: Since the start.
+
+    Returns:
+        A map of what lies around the car, uint8 [ROWS, COLUMNS].
+    """
+    zoom = FIRST_ZOOM + (1 - FIRST_ZOOM) * min(seconds / ZOOM_SECONDS, 1.0)
+    across, down = PIXELS_X * zoom / TEXELS, PIXELS_Y * zoom / TEXELS
+    to_picture = np.array(
+        [[across, 0, CAR_COLUMN - MAP_COLUMN * across], [0, down, CAR_ROW - MAP_ROW * down]]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(picture, to_picture, (COLUMNS, ROWS), flags=flags), np.uint8)
+
+
+class Odometer:
+    """Measures motion by laying successive maps over each other (the method of Lucas and Kanade)."""
+
+    _WINDOW = (
+        slice(3, round((AHEAD - 4) * TEXELS)),
+        slice(3, COLUMNS - 3),
+    )  # without the car itself
+    _PRIOR = np.diag([3e3, 3e2, 3e5])  # how firmly a motion is held where the ground shows nothing
+
+    def __init__(self) -> None:
+        self.motion = np.zeros(
+            3
+        )  # to the right and forward (units), turn (radians), since the last map
+        self._before: NDArray[np.float32] | None = None
+        rows, columns = np.mgrid[self._WINDOW]
+        self._x, self._y = (columns - MAP_COLUMN) / TEXELS, (MAP_ROW - rows) / TEXELS
+
+    def update(self, view: Map, guess: Array | None = None) -> None:
+        """Take the next map; a guess replaces the measurement while the picture is too small for one."""
+        now = np.asarray(cv2.GaussianBlur(view, (0, 0), 1.0), np.float32)
+        if guess is not None:
+            self.motion = guess
+        elif self._before is not None:
+            for _ in range(2):
+                self.motion = self.motion + self._correction(self._before, now)
+        self._before = now
+
+    def _correction(self, before: NDArray[np.float32], now: NDArray[np.float32]) -> Array:
+        """One step of least squares: the change of motion that explains what still differs."""
+        x, y, turn = self.motion
+        cos, sin = math.cos(turn), math.sin(turn)
+        turned = np.array([[cos, -sin], [sin, cos]])
+        car = np.array([MAP_COLUMN, MAP_ROW])
+        shift = car + [x * TEXELS, -y * TEXELS] - turned @ car
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        to_before = np.column_stack([turned, shift])
+        expected = cv2.warpAffine(before, to_before, (COLUMNS, ROWS), flags=flags)
+        slope_x = cv2.Sobel(expected, cv2.CV_32F, 1, 0, scale=TEXELS / 8)[self._WINDOW]
+        slope_y = -cv2.Sobel(expected, cv2.CV_32F, 0, 1, scale=TEXELS / 8)[self._WINDOW]
+        rest = np.clip((now - expected)[self._WINDOW], -30, 30)
+        slope_turn = slope_x * self._y - slope_y * self._x
+        slopes = np.stack([slope_x, slope_y, slope_turn]).reshape(3, -1)
+        fit: Array = np.linalg.solve(slopes @ slopes.T + self._PRIOR, slopes @ rest.ravel())
+        return fit
+
+
+class RoadWalker:
+    """Walks up the middle of the road, and remembers where the car left it.
+
+    Attributes:
+        place: A point of the road beside the car, (x, y).
+        heading: Of the road there. Both are carried along by the measured motion, so a road that went out
+            of the picture is not forgotten, and after a spin it is still known which way to go.
+    """
+
+    def __init__(self) -> None:
+        self.place = np.zeros(2)
+        self.heading = 0.0
+
+    def move(self, motion: Array) -> None:
+        """The car moved: see the same place from where it is now."""
+        cos, sin = math.cos(motion[2]), math.sin(motion[2])
+        self.place = np.array([[cos, -sin], [sin, cos]]) @ (self.place - motion[:2])
+        self.heading = math.remainder(self.heading - motion[2], 2 * math.pi)
+
+    def walk(self, view: Map) -> Array:
+        """Points in the middle of the road, from beside the car onwards, float64 [n, 2]."""
+        room = room_on_road(view)
+        path = self._follow(room, self._middle(room))
+        if len(path) < 3:
+            return path
+        along = np.gradient(path, axis=0)
+        behind = ((path * along).sum(axis=1) < 0) | ((path[:, 1] < 0) & (along[:, 1] > 0))
+        first = max(int(np.argmin(np.append(behind[:6], False))) - 1, 0)
+        ahead = along[max(first, 1)]
+        turn = math.remainder(math.atan2(ahead[0], ahead[1]) - self.heading, 2 * math.pi)
+        self.place, self.heading = path[first], self.heading + min(max(turn, -0.3), 0.3)
+        return path[first:]
+
+    def _middle(self, room: NDArray[np.float32]) -> Array:
+        """The remembered place, moved across the road to where most room is."""
+        aside = ACROSS[:, None] * [math.cos(self.heading), -math.sin(self.heading)]
+        found = _look_up(room, self.place + aside)
+        best = int(np.argmax(found - 0.02 * ACROSS**2))
+        return self.place + aside[best] if found[best] > 1 else self.place
+
+    def _follow(self, room: NDArray[np.float32], start: Array) -> Array:
+        """Step by step in the direction that keeps most room on both sides, and turns least."""
+        points = [start]
+        direction = round(self.heading / (2 * math.pi) * DIRECTIONS)
+        for _ in range(POINTS):
+            choices = (direction + TURNS) % DIRECTIONS
+            found = _look_up(room, points[-1] + _REACH[:, choices])  # [2, choices]
+            best = int(np.argmax(found[0] + found[1] - TURN_COST))
+            if found[0, best] < LEAST_ROOM:
+                break
+            direction = int(choices[best])
+            points.append(points[-1] + _REACH[0, direction])
+        return np.array(points)
+
+
+_ANGLES = np.arange(DIRECTIONS) / DIRECTIONS * 2 * math.pi
+_REACH = np.array([[STEP], [2 * STEP]])[:, :, None] * np.stack(
+    [np.sin(_ANGLES), np.cos(_ANGLES)], axis=-1
+)  # where one and two steps lead, [2, DIRECTIONS, 2]
+
+
+def room_on_road(view: Map) -> NDArray[np.float32]:
+    """How far it is from every texel to the edge of the road, units, at most HALF_ROAD; 0 off the road."""
+    road = cv2.inRange(view, ROAD_GREYS[0], ROAD_GREYS[1])
+    rows = slice(round(MAP_ROW - 6), round(MAP_ROW + 6))
+    left, right = round(MAP_COLUMN - 3), round(MAP_COLUMN + 3)
+    road[rows, left : right + 1] = (road[rows, left] | road[rows, right])[:, None]  # under the car
+    distance = cv2.distanceTransform(road, cv2.DIST_L2, 5)
+    return np.asarray(np.minimum(distance / TEXELS, HALF_ROAD), np.float32)
+
+
+def _look_up(room: NDArray[np.float32], points: Array) -> Array:
+    """Room at points [..., 2]; 0 outside the map."""
+    columns = np.rint(points[..., 0] * TEXELS + MAP_COLUMN).astype(int)
+    rows = np.rint(MAP_ROW - points[..., 1] * TEXELS).astype(int)
+    seen = (columns >= 0) & (columns < COLUMNS) & (rows >= 0) & (rows < ROWS)
+    return np.asarray(np.where(seen, room[rows % ROWS, columns % COLUMNS], 0.0), np.float64)
