@@ -41,13 +41,13 @@ class Settings(RunSettings):
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: float = 20.0
     """Points lost per tile left behind untouched."""
-    stuck_frames: int = 100
+    stuck_frames: int = 200
     """An episode ends after so many frames without a new tile."""
     stuck_penalty: float = 60.0
     """Points lost then."""
     reward_clip: float = 0.0
     """A decision pays at most so many points; 0 for no limit."""
-    speed_limit: float = 65.0
+    speed_limit: float = 80.0
     """Speed from which on haste costs, world units per second; 0 for no limit."""
     speed_penalty: float = 0.2
     """Points lost per decision and unit per second above the limit."""
@@ -91,11 +91,11 @@ class Settings(RunSettings):
     """Transitions per update."""
     updates_per_tick: int = 20
     """Updates while the cars make slots_per_tick decisions each."""
-    learning_rate: float = 6e-4
+    learning_rate: float = 5e-4
     """Adam's step size at first."""
-    learning_rate_end: float = 1e-4
+    learning_rate_end: float = 5e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 40_000
+    learning_rate_updates: int = 30_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""

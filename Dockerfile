@@ -18,7 +18,8 @@ RUN if [ "$GPU" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-v
         "tensorflow[and-cuda]==$(sed -n 's/^tensorflow==\([0-9.]*\).*/\1/p' /tmp/requirements.lock)"; fi
 
 # Whatever user docker runs this as: /tmp is the home, and runs/ takes files of everybody.
-RUN useradd --uid 1000 --no-create-home --home-dir /tmp driver && mkdir -p -m 1777 /app/runs
+WORKDIR /app
+RUN useradd --uid 1000 --no-create-home --home-dir /tmp driver && mkdir -m 1777 runs
 ENV PATH=/venv/bin:$PATH \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
@@ -27,7 +28,6 @@ ENV PATH=/venv/bin:$PATH \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     IN_CONTAINER=1
 
-WORKDIR /app
 COPY . .
 
 ARG REVISION=unknown

@@ -17,7 +17,7 @@ set -u
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 python=$here/.venv/bin/python3
 [ -x "$python" ] || python=python3
-port_file=/tmp/tensorboard.port # only in a container, for its health check
+port_file=${TMPDIR:-/tmp}/tensorboard.port # only in a container, for its health check
 main='' beside='' stopped=''
 
 refuse() {

@@ -14,19 +14,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.pid_sight import STEP, Array, Odometer, RoadWalker, flatten
+from agents.pid_sight import STEP, Array, Map, Odometer, RoadWalker, flatten
 
 FRAME_SKIP = 2
-WORLD = {"height": 84, "width": 96, "stack": 1, "frame_skip": FRAME_SKIP, "actions": ""}
+WORLD: dict[str, Any] = {
+    "height": 84,
+    "width": 96,
+    "stack": 1,
+    "frame_skip": FRAME_SKIP,
+    "actions": "",
+}
 DT = FRAME_SKIP / 50  # seconds per decision
 
 REFERENCE = 10.0  # units ahead at which the gains hold
 FAR = 2.0  # distance of the far target, near targets
 HALF_WIDTH = 6.67  # of the road, units
+FIRST_PICTURE_SECONDS = 0.02
 HANDS_OFF_SECONDS, BLIND_SECONDS = 0.2, 0.3  # of the first second, while the camera zooms in
 FULL_GAS = 44.0  # acceleration with full gas, units/s^2, to bridge the blind time
 HARDEST_BRAKE = 0.8  # 0.9 and more would lock the wheels
@@ -46,21 +54,21 @@ class PidGains:
     """Anti-windup: the most steering that the integral may hold, fraction."""
     look_ahead: float = 7.0
     """Distance of the near target at standstill, units."""
-    look_ahead_time: float = 0.1
+    look_ahead_time: float = 0.15
     """What speed adds to that distance, s."""
     far_share: float = 0.3
     """Share of the far target in the error, fraction."""
-    centring: float = 0.02
+    centring: float = 0.005
     """How much the line prefers the middle of the road to few bends, 1/unit^2."""
     margin: float = 3.0
     """Least distance of the line from the edge of the road, units."""
-    grip: float = 80.0
+    grip: float = 110.0
     """Sideways acceleration that the tyres hold in a bend, units/s^2."""
     braking: float = 50.0
     """Deceleration that the plan counts on, units/s^2."""
     top_speed: float = 80.0
     """Highest speed wanted, units/s."""
-    blind_speed: float = 45.0
+    blind_speed: float = 50.0
     """Speed wanted where the road goes out of sight, units/s."""
     gas: float = 0.08
     """Gas per speed missing, s/unit."""
@@ -92,6 +100,7 @@ class PidGains:
 class Thought:
     """What the driver made of a picture. Points are (x to the right, y forward) of the car, units."""
 
+    view: Map  # what lies around the car
     road: Array  # middle of the road, [n, 2]
     line: Array  # to drive, [n, 2]
     targets: Array  # near and far, [2, 2]
@@ -126,7 +135,7 @@ class PidDriver:
     def __init__(self, gains: PidGains) -> None:
         self.gains = gains
         self.thought: Thought | None = None
-        self._seconds = 0.0
+        self._seconds = FIRST_PICTURE_SECONDS
         self._odometer = Odometer()
         self._walker = RoadWalker()
         self._pid = Pid(gains.kp, gains.ki, gains.kd, gains.integral_limit)
@@ -145,7 +154,7 @@ class PidDriver:
         targets = self._targets(line, speed)
         error = self._lateral_error(targets)
         target_speed = min(speed_for_line(line, self.gains), speed_for_error(error, self.gains))
-        self.thought = Thought(road, line, targets, error, speed, target_speed)
+        self.thought = Thought(view, road, line, targets, error, speed, target_speed)
 
         steer = 0.0 if self._seconds < HANDS_OFF_SECONDS else self._pid.output(error)
         self._seconds += DT

@@ -7,6 +7,7 @@ and the picture shows 37 ahead. Angles are radians to the right of straight ahea
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +36,7 @@ POINTS = 20
 DIRECTIONS = 96  # of a walk, in a full turn
 TURNS = np.arange(-6, 7)  # directions that a step may turn by
 TURN_COST = 0.013 * TURNS**2
+NEAR = np.arange(-3.0, 3.5)
 ACROSS = np.arange(-7.0, 7.5, 1.0)  # where to look for the middle of the road, units
 
 
@@ -53,8 +55,14 @@ def flatten(picture: Map, seconds: float) -> Map:
     to_picture = np.array(
         [[across, 0, CAR_COLUMN - MAP_COLUMN * across], [0, down, CAR_ROW - MAP_ROW * down]]
     )
+    return np.asarray(_warped(picture, to_picture), np.uint8)
+
+
+def _warped(image: NDArray[Any], to_image: Array) -> NDArray[Any]:
+    """A map whose every texel is looked up in an image; beyond its rim the image goes on as at the rim."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(picture, to_picture, (COLUMNS, ROWS), flags=flags), np.uint8)
+    size = (COLUMNS, ROWS)
+    return cv2.warpAffine(image, to_image, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 class Odometer:
@@ -90,10 +98,8 @@ class Odometer:
         cos, sin = math.cos(turn), math.sin(turn)
         turned = np.array([[cos, -sin], [sin, cos]])
         car = np.array([MAP_COLUMN, MAP_ROW])
-        shift = car + [x * TEXELS, -y * TEXELS] - turned @ car
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        to_before = np.column_stack([turned, shift])
-        expected = cv2.warpAffine(before, to_before, (COLUMNS, ROWS), flags=flags)
+        shift = car + np.array([x, -y]) * TEXELS - turned @ car
+        expected = _warped(before, np.column_stack([turned, shift]))
         slope_x = cv2.Sobel(expected, cv2.CV_32F, 1, 0, scale=TEXELS / 8)[self._WINDOW]
         slope_y = -cv2.Sobel(expected, cv2.CV_32F, 0, 1, scale=TEXELS / 8)[self._WINDOW]
         rest = np.clip((now - expected)[self._WINDOW], -30, 30)
@@ -128,7 +134,7 @@ class RoadWalker:
         path = self._follow(room, self._middle(room))
         if len(path) < 3:
             return path
-        along = np.gradient(path, axis=0)
+        path, along = _centred(room, path)
         behind = ((path * along).sum(axis=1) < 0) | ((path[:, 1] < 0) & (along[:, 1] > 0))
         first = max(int(np.argmin(np.append(behind[:6], False))) - 1, 0)
         ahead = along[max(first, 1)]
@@ -145,33 +151,51 @@ class RoadWalker:
 
     def _follow(self, room: NDArray[np.float32], start: Array) -> Array:
         """Step by step in the direction that keeps most room on both sides, and turns least."""
-        points = [start]
-        direction = round(self.heading / (2 * math.pi) * DIRECTIONS)
+        padded = cv2.copyMakeBorder(room, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
+        at = start * [TEXELS, -TEXELS] + [MAP_COLUMN + PAD, MAP_ROW + PAD]  # column, row
+        points = [at]
+        direction = round(self.heading / (2 * math.pi) * DIRECTIONS) % DIRECTIONS
+        if np.any(at < PAD) or np.any(at > [COLUMNS + PAD, ROWS + PAD]):
+            return start[None]
         for _ in range(POINTS):
-            choices = (direction + TURNS) % DIRECTIONS
-            found = _look_up(room, points[-1] + _REACH[:, choices])  # [2, choices]
-            best = int(np.argmax(found[0] + found[1] - TURN_COST))
+            columns, rows = (at[:, None, None] + _REACH[direction]).astype(int)
+            found = padded[rows, columns]  # [2, turns]
+            best = int((found[0] + found[1] - TURN_COST).argmax())
             if found[0, best] < LEAST_ROOM:
                 break
-            direction = int(choices[best])
-            points.append(points[-1] + _REACH[0, direction])
-        return np.array(points)
+            at = at + _REACH[direction][:, 0, best]
+            direction = (direction + TURNS[best]) % DIRECTIONS
+            points.append(at)
+        return (np.array(points) - [MAP_COLUMN + PAD, MAP_ROW + PAD]) / [TEXELS, -TEXELS]
 
 
-_ANGLES = np.arange(DIRECTIONS) / DIRECTIONS * 2 * math.pi
-_REACH = np.array([[STEP], [2 * STEP]])[:, :, None] * np.stack(
-    [np.sin(_ANGLES), np.cos(_ANGLES)], axis=-1
-)  # where one and two steps lead, [2, DIRECTIONS, 2]
+_ANGLES = (np.arange(DIRECTIONS)[:, None] + TURNS) / DIRECTIONS * 2 * math.pi
+_UNIT = np.stack([np.sin(_ANGLES), -np.cos(_ANGLES)], axis=1) * STEP * TEXELS
+_REACH = np.stack(
+    [_UNIT, 2 * _UNIT], axis=2
+)  # in texels: [DIRECTIONS, (column, row), (one step, two), turn]
+PAD = math.ceil(2 * STEP * TEXELS) + 1
 
 
 def room_on_road(view: Map) -> NDArray[np.float32]:
     """How far it is from every texel to the edge of the road, units, at most HALF_ROAD; 0 off the road."""
-    road = cv2.inRange(view, ROAD_GREYS[0], ROAD_GREYS[1])
-    rows = slice(round(MAP_ROW - 6), round(MAP_ROW + 6))
-    left, right = round(MAP_COLUMN - 3), round(MAP_COLUMN + 3)
+    road = np.asarray(cv2.inRange(view, ROAD_GREYS[0], ROAD_GREYS[1]), np.uint8)
+    rows = slice(round(MAP_ROW - 7), round(MAP_ROW + 7))
+    left, right = round(MAP_COLUMN - 4), round(MAP_COLUMN + 4)
     road[rows, left : right + 1] = (road[rows, left] | road[rows, right])[:, None]  # under the car
     distance = cv2.distanceTransform(road, cv2.DIST_L2, 5)
     return np.asarray(np.minimum(distance / TEXELS, HALF_ROAD), np.float32)
+
+
+def _centred(room: NDArray[np.float32], path: Array) -> tuple[Array, Array]:
+    """Move every point to the middle between the edges; also the steps along the path."""
+    along = np.empty_like(path)
+    along[1:-1] = (path[2:] - path[:-2]) / 2
+    along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
+    right = np.stack([along[:, 1], -along[:, 0]], axis=1) / STEP
+    found = _look_up(room, path[:, None] + NEAR[:, None] * right[:, None]) ** 4
+    offset = (found @ NEAR) / np.maximum(found.sum(axis=1), 1e-9)
+    return path + offset[:, None] * right, along
 
 
 def _look_up(room: NDArray[np.float32], points: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from benchmarks.duel import refuse_unwritable, show, write_rows
+from benchmarks.rows import refuse_unwritable, show, write_rows
 from racing.camera import OfficialCamera
 from racing.tracks import VALIDATION
 from racing.world import World, WorldSpec
@@ -49,7 +49,9 @@ def guide(world: World) -> NDArray[np.float64]:
     car = world.simulator.car
     assert car is not None
     x, y = car.hull.position
-    middle = np.array([(tile_x, tile_y) for _, _, tile_x, tile_y in world.simulator.track])  # [n, 2]
+    middle = np.array(
+        [(tile_x, tile_y) for _, _, tile_x, tile_y in world.simulator.track]
+    )  # [n, 2]
     nearest = int(((middle - (x, y)) ** 2).sum(axis=1).argmin())
     cos, sin = np.cos(car.hull.angle), np.sin(car.hull.angle)
 
@@ -123,11 +125,12 @@ def summary(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
     frames = [int(row["frames"]) for row in rows]
     worst = max(rows, key=lambda row: float(row["worst_difference"]))
     return {
-        "episodes": f"{len(rows)} {name}",
+        "driven by": name,
+        "episodes": str(len(rows)),
         "mean": f"{np.average([float(r['mean_difference']) for r in rows], weights=frames):.3f}",
         f"first {ZOOM_FRAMES} frames": f"{np.mean([float(r['zoom_in_difference']) for r in rows]):.3f}",
         "worst frame": f"{float(worst['worst_difference']):.3f}",
-        "which was": f"frame {worst['worst_frame']} of track {worst['track']}",
+        "of track": f"{worst['track']}, frame {worst['worst_frame']}",
     }
 
 

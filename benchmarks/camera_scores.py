@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.duel import refuse_unwritable, show, write_rows
+from benchmarks.rows import refuse_unwritable, show, write_rows
 from training.episode import read_episodes
 from training.evaluation import BOOTSTRAP_DRAWS
 from training.refusal import refuse

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.rows import refuse_unwritable, show, write_rows
 from benchmarks.turns import ANSWER
-from training.files import write_whole
 from training.refusal import EXIT_FAILED, refuse
 
 INSTALL = "pip install torch stable-baselines3 envpool 'gymnasium[box2d]' opencv-python-headless"
@@ -43,7 +39,9 @@ class Options:
     def check(self) -> None:
         """Refuse what cannot be, before anything is measured."""
         if self.rounds < 1 or not 0 < self.seconds < float("inf"):
-            refuse(f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}")
+            refuse(
+                f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}"
+            )
         refuse_unwritable(self.csv)
 
 
@@ -70,13 +68,6 @@ class Speed:
     rates: list[float]
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Refuse a file that could not be written in the end."""
-    folder = path.resolve().parent
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        refuse(f"cannot write {path}")
-
-
 def require(python: Path, *modules: str) -> None:
     """Refuse an interpreter that lacks one of the rivals."""
     try:
@@ -100,7 +91,7 @@ def measure(sides: list[Side], options: Options) -> dict[str, Speed]:
     if hasattr(os, "sched_setaffinity"):  # the processes inherit it
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with ExitStack() as stack:
-        running = {s.name: stack.enter_context(_Running(s)) for s in sides}
+        running = {s.name: stack.enter_context(_running(s)) for s in sides}
         speeds = {name: Speed(side.hear()["note"], []) for name, side in running.items()}
         for side in running.values():
             side.turn(options.seconds)
@@ -110,47 +101,50 @@ def measure(sides: list[Side], options: Options) -> dict[str, Speed]:
     return speeds
 
 
-class _Running:
-    """A side's process."""
-
-    def __init__(self, side: Side) -> None:
-        self._name = side.name
-        self._errors: IO[str] = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
+@contextmanager
+def _running(side: Side) -> Iterator[_Running]:
+    """A side's process, for as long as the context lasts."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
             [side.python, *side.arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=errors,
             text=True,
-        )
+        ) as process,
+    ):
+        try:
+            yield _Running(side.name, process, errors)
+        finally:
+            process.kill()
 
-    def __enter__(self) -> _Running:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
+@dataclass(frozen=True)
+class _Running:
+    """A side at work."""
+
+    name: str
+    process: subprocess.Popen[str]
+    errors: IO[str]
 
     def turn(self, seconds: float) -> float:
         """Let it work; units per second."""
-        assert self._process.stdin
-        try:
-            print(seconds, file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # it died: `hear` says so
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it died: `hear` says so
+            print(seconds, file=self.process.stdin, flush=True)
         return float(self.hear()["rate"])
 
     def hear(self) -> dict[str, Any]:
         """Its next answer."""
-        assert self._process.stdout
-        for line in self._process.stdout:
+        assert self.process.stdout
+        for line in self.process.stdout:
             if line.startswith(ANSWER):
                 answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
                 return answer
-        self._errors.seek(0)
-        said = self._errors.read().strip().splitlines()
-        refuse(f"{self._name}: {said[-1] if said else 'ended without a word'}", EXIT_FAILED)
+        self.errors.seek(0)
+        said = self.errors.read().strip().splitlines()
+        refuse(f"{self.name}: {said[-1] if said else 'ended without a word'}", EXIT_FAILED)
 
 
 def report(
@@ -183,20 +177,3 @@ def report(
         lines.append(dict(zip(_HEADS, row.values(), strict=True)))
     write_rows(options.csv, rows)
     show(f"{title}: {unit.replace('_', ' ')}, medians of {options.rounds} rounds", lines)
-
-
-def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
-    """Write a CSV in one step; the first row's keys are the columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
-
-
-def show(title: str, rows: list[dict[str, str]]) -> None:
-    """Print rows as a table."""
-    table = Table(*rows[0], title=title)
-    for row in rows:
-        table.add_row(*row.values())
-    Console().print(table)

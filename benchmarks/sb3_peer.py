@@ -14,7 +14,8 @@ from pathlib import Path
 import tyro
 
 import DDQN
-from benchmarks.duel import refuse_unwritable, require
+from benchmarks.duel import require
+from benchmarks.rows import refuse_unwritable
 from racing.tracks import VALIDATION
 from training.refusal import refuse
 from training.settings import at_least, between
@@ -122,7 +123,7 @@ def main(options: Options) -> None:
         },
     }
     python = str(o.peer_python)
-    os.execv(python, [python, "-m", "benchmarks.sb3_train", json.dumps(setup)])
+    os.execvp(python, [python, "-m", "benchmarks.sb3_train", json.dumps(setup)])
 
 
 if __name__ == "__main__":

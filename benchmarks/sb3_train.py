@@ -32,7 +32,7 @@ from racing.world import Step, World, WorldSpec
 from training.files import write_whole
 from training.shaping import Shaping
 
-COLUMNS = "minutes,decisions,updates,mean,std,min,max,laps,episodes".split(",")
+COLUMNS = ["minutes", "decisions", "updates", "mean", "std", "min", "max", "laps", "episodes"]
 
 
 class Shaped(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -50,7 +50,9 @@ class Shaped(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, self.shaping.reward(step), ended, truncated, info
 
 
-def make_env(world: dict[str, Any], shaping: dict[str, float]) -> Callable[[], gymnasium.Env[Any, Any]]:
+def make_env(
+    world: dict[str, Any], shaping: dict[str, Any]
+) -> Callable[[], gymnasium.Env[Any, Any]]:
     """What an environment process begins with."""
     return lambda: Shaped(gymnasium.make(ENV_ID, **world), Shaping(**shaping))
 

@@ -61,6 +61,7 @@ class Step:
     Attributes:
         reward: Sum of the simulator's own rewards.
         terminated: The lap ended or the car left the playfield: nothing comes after.
+        lap_done: Whether it was the lap that ended.
         truncated: The time limit was reached: more would have come.
         frames: Frames that the decision lasted.
         grass_frames: Of these, with no wheel on the road.
@@ -71,6 +72,7 @@ class Step:
 
     reward: float
     terminated: bool
+    lap_done: bool
     truncated: bool
     frames: int
     grass_frames: int
@@ -132,6 +134,7 @@ class World:
         return Step(
             reward=reward,
             terminated=terminated,
+            lap_done=self.simulator.lap_done,
             truncated=self.time_is_up and not terminated,
             frames=frames,
             grass_frames=grass,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from driving import leave, pursue, random_actions
 from gymnasium.envs.box2d import car_racing
 from numpy.typing import NDArray
 
+from driving import leave, pursue, random_actions
 from racing.camera import FastCamera, OfficialCamera
 from racing.simulator import Simulator
 from racing.vision import look
@@ -58,7 +58,9 @@ def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
         if simulator.frames > ZOOM_FRAMES and simulator.frames % 5:
             continue
         rgb = simulator.draw()
-        differences = [difference(look(rgb, c.height, c.width), c.picture(simulator)) for c in cameras]
+        differences = [
+            difference(look(rgb, c.height, c.width), c.picture(simulator)) for c in cameras
+        ]
         whole.append(differences)
         if simulator.frames <= ZOOM_FRAMES:
             zoom.append(differences)

@@ -201,7 +201,7 @@ class Actor:
         step = world.decide(action)
         reward, stuck = shaping.reward(step), shaping.stuck(step)
         items.action[at], items.reward[at] = action, reward
-        items.terminal[at] = step.terminated or stuck
+        items.terminal[at] = shaping.terminal(step)
         car = replace(
             car,
             actions=car.actions + bytes([action]),

@@ -36,6 +36,13 @@ class Shaping:
         """Whether the episode ends because nothing is gained any more."""
         return step.idle_frames >= self.stuck_frames and not (step.terminated or step.truncated)
 
+    def terminal(self, step: Step) -> bool:
+        """Whether the value of what comes after is 0.
+
+        A lap's end is not: the agent cannot see it coming, and a value of 0 would punish it for the best that it can do.
+        """
+        return (step.terminated and not step.lap_done) or self.stuck(step)
+
     def reward(self, step: Step) -> float:
         """The reward to learn from."""
         points = step.reward

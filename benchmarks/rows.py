@@ -1,0 +1,38 @@
+"""Results as rows: a CSV on disk, a table on the screen."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from training.files import write_whole
+from training.refusal import refuse
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a file that could not be written in the end."""
+    folder = path.resolve().parent
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        refuse(f"cannot write {path}")
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    """Write a CSV in one step; the first row's keys are the columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def show(title: str, rows: list[dict[str, str]]) -> None:
+    """Print rows as a table."""
+    table = Table(*(name.replace("_", " ") for name in rows[0]), title=title)
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)

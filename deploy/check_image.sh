@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Builds the Dockerfile and runs its entry point, on a Debian machine without a docker engine.
+#
+#   sudo deploy/check_image.sh [FOLDER]    FOLDER takes the image, about 8 GB; a temporary one if not named
+#
+# Needs root, network, and the packages buildah, debootstrap and curl. BUILD_FLAGS are further flags of
+# `buildah build`, for instance --volume for the settings of a package mirror.
+#
+# The base is made from Debian's packages: the same Debian release and Python version as in the Dockerfile's
+# FROM, under the same name. buildah builds and runs with chroot isolation, which needs no engine. Then:
+# the image holds no file that .dockerignore does not name; as a user that the image does not know, with a
+# mounted runs/, training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends it with
+# exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
+# exit code 0; a mounted folder of somebody else is refused in one line with exit code 2.
+#
+# Not covered, because chroot isolation has neither its own network nor its own process numbers: published
+# ports, TensorBoard on all addresses of a container (tests/test_deploy.py tries that in a network namespace),
+# boot.sh as process 1, health checks on a timer. Nor the official python image itself, nor a GPU.
+
+set -eu
+
+repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+port=16006
+user=54321 # of nobody
+training=(--cars 2 --learn-from 64 --batch-size 16 --replay-decisions 2000
+    --validate-every 100000 --validation-tracks 1 --test-episodes 0)
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+[ "$(id -u)" = 0 ] || fail "run this as root: debootstrap and chroot need it"
+for tool in buildah debootstrap curl; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; apt-get install buildah debootstrap curl"
+done
+folder=${1:-$(mktemp -d)}
+mkdir -p "$folder"
+image=$(sed -n 's/^FROM //p' "$repository/Dockerfile") # python:VERSION-slim-RELEASE
+release=${image##*-}
+version=${image#*:} version=${version%%-*}
+
+buildah() { command buildah --root "$folder/storage" --runroot "$folder/runroot" "$@"; }
+
+clean_up() {
+    pkill -KILL -u "$user" || true # processes of this check: nobody else has this number
+    buildah rm --all >/dev/null 2>&1 || true
+    echo "The image is in $folder; 'buildah --root $folder/storage rmi --all' and 'rm -r $folder' remove it."
+}
+trap clean_up EXIT
+
+if ! buildah inspect --type image "docker.io/library/$image" >/dev/null 2>&1; then
+    echo "== base image $image from Debian's packages"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$release" "$folder/base"
+    container=$(buildah from scratch)
+    buildah add -q "$container" "$folder/base" /
+    buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+    buildah commit -q --rm "$container" "docker.io/library/$image"
+fi
+
+echo "== build"
+# shellcheck disable=SC2086 # BUILD_FLAGS are several words
+buildah build --isolation chroot --pull=never --layers --format docker ${BUILD_FLAGS:-} \
+    -t carracing-dqn "$repository"
+buildah images
+buildah from --pull=never --name check carracing-dqn >/dev/null
+entry=$(buildah inspect --type image --format '{{join .Docker.Config.Entrypoint " "}}' carracing-dqn)
+
+# in_image FOLDER ARGUMENT...: the image's entry point with these arguments and FOLDER mounted as runs/.
+in_image() {
+    local runs=$1
+    shift
+    buildah run --isolation chroot --user "$user:$user" --volume "$runs:/app/runs" \
+        --env "TENSORBOARD_PORT=$port" check -- "$entry" "$@"
+}
+
+echo "== what is in it"
+buildah run --isolation chroot check -- sh -c 'ls -A; ! ls -d .[!.]* 2>/dev/null' || fail "hidden files"
+versions=$(buildah run --isolation chroot check -- python3 -c 'import sys, tensorflow as tf
+print("Python", sys.version.split()[0], "TensorFlow", tf.__version__)')
+echo "$versions"
+[[ $versions == "Python $version."* ]] || fail "the Dockerfile asks for Python $version"
+
+echo "== train, watch, stop"
+runs=$(mktemp -d "$folder/runs.XXXX")
+chown "$user:$user" "$runs"
+in_image "$runs" DDQN.py --name a --decisions 1000000 "${training[@]}" >"$folder/train.log" 2>&1 &
+running=$!
+for ((second = 0; ; second++)); do
+    [ "$second" -lt 300 ] || fail "TensorBoard shows no run after $second s; see $folder/train.log"
+    curl -fs "http://127.0.0.1:$port/data/runs" | grep -q DDQN/a && break
+    sleep 1
+done
+echo "TensorBoard shows the run after $second s"
+in_image "$runs" health || fail "the health check"
+pkill -TERM -u "$user" -o -f '/app/boot.sh DDQN.py' # the oldest: boot.sh, not its children
+code=0
+wait "$running" || code=$?
+[ "$code" = 3 ] || fail "exit code $code, not 3; see $folder/train.log"
+[ -z "$(pgrep -u "$user" -l)" ] || fail "left running: $(pgrep -u "$user" -l)"
+[ -z "$(find "$runs" ! -user "$user")" ] || fail "files of another user in $runs"
+states=("$runs"/DDQN/a/checkpoints/*/state.json)
+decisions=$(grep -o '"decisions": [0-9]*' "${states[-1]}" | grep -o '[0-9]*')
+echo "exit code 3 with a checkpoint at $decisions decisions"
+
+echo "== resume"
+in_image "$runs" DDQN.py --resume latest --decisions $((decisions + 200)) >"$folder/resume.log" 2>&1 \
+    || fail "resume; see $folder/resume.log"
+states=("$runs"/DDQN/a/checkpoints/*/state.json)
+[ "${#states[@]}" = 2 ] || fail "no checkpoint after the resumed run"
+echo "exit code 0 with a second checkpoint"
+
+echo "== a folder of somebody else"
+code=0
+refused=$(in_image "$(mktemp -d "$folder/root.XXXX")" DDQN.py 2>&1) || code=$?
+echo "$refused"
+[ "$code" = 2 ] || fail "exit code $code, not 2"
+[[ $refused == "error: user $user cannot write to runs"* ]] || fail "another message"
+echo "PASSED"

@@ -1,0 +1,206 @@
+"""Drive the test tracks with the PID controller; show or film what it sees.
+
+python pid_control.py --csv results/pid.csv
+python pid_control.py --tracks 3:4 --video pid.mp4
+python pid_control.py --gains.kp 0.3 --gains.grip 90
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from agents.pid import REFERENCE, WORLD, PidGains, PidPolicy, Thought
+from agents.pid_sight import AHEAD, ASIDE, COLUMNS, ROWS, TEXELS, Array, room_on_road
+from racing.tracks import parse_tracks
+from racing.world import WorldSpec
+from training.drivers import Driver
+from training.episode import write_episodes
+from training.evaluation import drive, summary_line
+from training.refusal import EXIT_STOPPED, refuse
+
+PATH = tyro.conf.arg(metavar="PATH")
+PICTURES_PER_SECOND = 50 / WORLD["frame_skip"]
+SCALE = 8  # screen pixels per texel
+PANEL = 64  # height of the text below, pixels
+WIDTH, HEIGHT = COLUMNS * SCALE, ROWS * SCALE + PANEL
+GREY, BLUE, RED, GREEN = (190, 190, 190), (60, 120, 255), (255, 50, 50), (80, 220, 80)  # RGB
+
+Screen = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Drive with the PID controller: whole episodes, raw reward, official camera."""
+
+    tracks: str = "test"
+    """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
+    episodes: int = 50
+    """How many tracks of a named set."""
+    csv: Annotated[Path | None, PATH] = None
+    """Write one row per episode here."""
+    video: Annotated[Path | None, PATH] = None
+    """Film what the driver sees on every track, as mp4."""
+    show: bool = False
+    """Open a window with what the driver sees, in real time."""
+    gains: PidGains = field(default_factory=PidGains)
+    """Of the controller."""
+
+
+class WatchedPolicy(PidPolicy):
+    """Shows every decision to somebody."""
+
+    def __init__(self, gains: PidGains, watchers: list[Callable[[Screen], None]]) -> None:
+        super().__init__(gains)
+        self._watchers = watchers
+
+    def act(self, observations: NDArray[np.uint8]) -> Array:
+        """Controls, float64 [N, 3]; the first car is shown."""
+        controls = super().act(observations)
+        thought = self.drivers[0].thought
+        if thought and self._watchers:
+            screen = draw(thought, controls[0])
+            for watch in self._watchers:
+                watch(screen)
+        return controls
+
+
+def draw(thought: Thought, control: Array) -> Screen:
+    """What the driver sees and means to do."""
+    screen = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    size = (WIDTH, ROWS * SCALE)
+    grey = cv2.resize(thought.view, size, interpolation=cv2.INTER_NEAREST)
+    screen[: size[1]] = grey[..., None]
+    mask = (room_on_road(thought.view) > 0).astype(np.uint8)
+    mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    edges, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(screen, edges, -1, GREEN, 2)
+    for x, y in _pixels(thought.road):
+        cv2.circle(screen, (x, y), 3, GREY, cv2.FILLED, cv2.LINE_AA)
+    cv2.polylines(screen, [_pixels(thought.line)], False, BLUE, 3, cv2.LINE_AA)
+    for x, y in _pixels(thought.targets):
+        cv2.circle(screen, (x, y), 9, RED, 2, cv2.LINE_AA)
+    straight, wanted = _pixels(np.array([[0.0, REFERENCE], [thought.error, REFERENCE]]))
+    cv2.arrowedLine(screen, straight.tolist(), wanted.tolist(), RED, 3, cv2.LINE_AA, tipLength=0.3)
+    steer, gas, brake = control
+    for row, text in enumerate(
+        (
+            f"error {thought.error:+5.1f} units   speed {thought.speed:4.0f} of"
+            f" {thought.target_speed:4.0f} units/s",
+            f"steer {steer:+5.2f}   gas {gas:4.2f}   brake {brake:4.2f}",
+        )
+    ):
+        at = (12, ROWS * SCALE + 26 + 26 * row)
+        cv2.putText(screen, text, at, cv2.FONT_HERSHEY_DUPLEX, 0.65, (255,) * 3, 1, cv2.LINE_AA)
+    return screen
+
+
+def _pixels(points: Array) -> NDArray[np.int32]:
+    """Points seen from the car on the screen, int32 [n, 2]."""
+    return np.rint((points * [1, -1] + [ASIDE, AHEAD]) * TEXELS * SCALE).astype(np.int32)
+
+
+def film(path: Path, stack: ExitStack) -> Callable[[Screen], None]:
+    """Write screens to a video, which appears under its name when the stack closes without an error."""
+    aside = path.with_name(f".{path.stem}.part.mp4")
+    writer: Generator[None, bytes, None] = imageio_ffmpeg.write_frames(
+        str(aside),
+        (WIDTH, HEIGHT),
+        fps=PICTURES_PER_SECOND,
+        macro_block_size=2,
+        ffmpeg_log_level="error",
+    )
+    next(writer)  # starts the encoder
+
+    def finish(kind: object, *_: object) -> None:
+        writer.close()
+        if kind is None:
+            aside.replace(path)
+        else:
+            aside.unlink(missing_ok=True)
+
+    stack.push(finish)
+    return lambda screen: writer.send(np.ascontiguousarray(screen).tobytes())
+
+
+def window() -> Callable[[Screen], None]:
+    """Open a window.
+
+    Raises:
+        ValueError: If there is no screen, saying what to do.
+    """
+    import pygame
+
+    try:
+        pygame.display.init()
+        if pygame.display.get_driver() in ("dummy", "offscreen"):
+            raise pygame.error("no screen")
+        surface = pygame.display.set_mode((WIDTH, HEIGHT))
+    except pygame.error:
+        raise ValueError(
+            "--show needs a screen: use --video PATH, or run under a virtual one (xvfb-run -a)"
+        ) from None
+    pygame.display.set_caption("PID controller")
+    clock = pygame.time.Clock()
+
+    def show(screen: Screen) -> None:
+        if pygame.event.get(pygame.QUIT):
+            refuse("the window was closed", EXIT_STOPPED)
+        pygame.event.pump()
+        surface.blit(pygame.image.frombuffer(screen.tobytes(), (WIDTH, HEIGHT), "RGB"), (0, 0))
+        pygame.display.flip()
+        clock.tick(PICTURES_PER_SECOND)
+
+    return show
+
+
+def check_path(path: Path | None) -> None:
+    """Refuse a file that could not be written.
+
+    Raises:
+        ValueError: Saying why.
+    """
+    if path and (path.is_dir() or not os.access(path.resolve().parent, os.W_OK)):
+        raise ValueError(f"cannot write to {path}")
+
+
+def main(options: Options) -> None:
+    """Drive and print."""
+    watchers: list[Callable[[Screen], None]] = []
+    try:
+        tracks = parse_tracks(options.tracks, options.episodes)
+        if options.video and options.video.suffix != ".mp4":
+            raise ValueError(f"a video's name ends in .mp4, got {options.video}")
+        check_path(options.csv)
+        check_path(options.video)
+        if options.show:
+            watchers.append(window())
+    except ValueError as e:
+        refuse(e)
+    policy = WatchedPolicy(options.gains, watchers)
+    driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
+    with ExitStack() as stack:
+        if options.video:
+            watchers.append(film(options.video, stack))
+        episodes = [drive(driver, track) for track in tracks]
+    if options.csv:
+        write_episodes(options.csv, episodes)
+    print(summary_line(driver.name, episodes), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        chosen = tyro.cli(Options)
+    except ValueError as e:  # gains that cannot drive
+        refuse(e)
+    main(chosen)
