@@ -151,6 +151,7 @@ def test_what_the_trainer_refuses_ends_everything(server: Server) -> None:
 @pytest.mark.slow
 def test_a_stop_before_training_begins_leaves_nothing(server: Server) -> None:
     started = server.start(*TINY)
+    assert started.stdout and started.stdout.readline().startswith("TensorBoard: http://127.0.0.1")
     _wait_for(lambda: len(server.processes()) == 3)  # boot.sh, TensorBoard, the trainer
     started.send_signal(signal.SIGHUP)
     started.communicate(timeout=PATIENCE_SECONDS)
