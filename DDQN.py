@@ -47,9 +47,9 @@ class Settings(RunSettings):
     """Points lost then."""
     reward_clip: float = 0.0
     """A decision pays at most so many points; 0 for no limit."""
-    speed_limit: float = 80.0
+    speed_limit: float = 75.0
     """Speed from which on haste costs, world units per second; 0 for no limit."""
-    speed_penalty: float = 0.2
+    speed_penalty: float = 0.4
     """Points lost per decision and unit per second above the limit."""
     reward_scale: float = 0.1
     """From points to what the network learns."""
@@ -91,11 +91,11 @@ class Settings(RunSettings):
     """Transitions per update."""
     updates_per_tick: int = 20
     """Updates while the cars make slots_per_tick decisions each."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 6e-4
     """Adam's step size at first."""
-    learning_rate_end: float = 5e-5
+    learning_rate_end: float = 1e-4
     """Adam's step size in the end."""
-    learning_rate_updates: int = 30_000
+    learning_rate_updates: int = 40_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
@@ -103,7 +103,7 @@ class Settings(RunSettings):
     """Longest gradient, global norm."""
     target_update_period: int = 400
     """Updates between two copies to the target network."""
-    average_rate: float = 0.004
+    average_rate: float = 0.002
     """Share of the online weights that each update adds to the averaged weights, which drive."""
     mirror: bool = True
     """Learn from every second transition as seen in a mirror."""

@@ -8,6 +8,7 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -81,8 +82,8 @@ def draw(thought: Thought, control: Array) -> Screen:
     size = (WIDTH, ROWS * SCALE)
     grey = cv2.resize(thought.view, size, interpolation=cv2.INTER_NEAREST)
     screen[: size[1]] = grey[..., None]
-    mask = (room_on_road(thought.view) > 0).astype(np.uint8)
-    mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    road = (room_on_road(thought.view) > 0).astype(np.uint8)
+    mask = np.asarray(cv2.resize(road, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     edges, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(screen, edges, -1, GREEN, 2)
     for x, y in _pixels(thought.road):
@@ -142,13 +143,15 @@ def window() -> Callable[[Screen], None]:
     import pygame
 
     try:
+        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+            raise pygame.error("no screen")
         pygame.display.init()
         if pygame.display.get_driver() in ("dummy", "offscreen"):
             raise pygame.error("no screen")
         surface = pygame.display.set_mode((WIDTH, HEIGHT))
     except pygame.error:
         raise ValueError(
-            "--show needs a screen: use --video PATH, or run under a virtual one (xvfb-run -a)"
+            "--show needs a screen: use --video PATH, or a virtual screen (xvfb-run -a python ...)"
         ) from None
     pygame.display.set_caption("PID controller")
     clock = pygame.time.Clock()

@@ -54,21 +54,21 @@ class PidGains:
     """Anti-windup: the most steering that the integral may hold, fraction."""
     look_ahead: float = 7.0
     """Distance of the near target at standstill, units."""
-    look_ahead_time: float = 0.15
+    look_ahead_time: float = 0.14
     """What speed adds to that distance, s."""
     far_share: float = 0.3
     """Share of the far target in the error, fraction."""
     centring: float = 0.005
     """How much the line prefers the middle of the road to few bends, 1/unit^2."""
-    margin: float = 3.0
+    margin: float = 2.5
     """Least distance of the line from the edge of the road, units."""
-    grip: float = 110.0
+    grip: float = 140.0
     """Sideways acceleration that the tyres hold in a bend, units/s^2."""
-    braking: float = 50.0
+    braking: float = 60.0
     """Deceleration that the plan counts on, units/s^2."""
-    top_speed: float = 80.0
+    top_speed: float = 95.0
     """Highest speed wanted, units/s."""
-    blind_speed: float = 50.0
+    blind_speed: float = 65.0
     """Speed wanted where the road goes out of sight, units/s."""
     gas: float = 0.08
     """Gas per speed missing, s/unit."""

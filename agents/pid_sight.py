@@ -26,6 +26,7 @@ ROWS, COLUMNS = round((AHEAD + BEHIND) * TEXELS), round(2 * ASIDE * TEXELS)
 MAP_ROW, MAP_COLUMN = AHEAD * TEXELS - 0.5, ASIDE * TEXELS - 0.5
 
 ROAD_GREYS = (90, 130)
+GROUND_GREYS = (95, 180)  # road and grass
 HALF_ROAD = (
     6.0  # units from the middle to the edge, a little less than true: what is wider is two roads
 )
@@ -74,6 +75,10 @@ class Odometer:
     )  # without the car itself
     _PRIOR = np.diag([3e3, 3e2, 3e5])  # how firmly a motion is held where the ground shows nothing
 
+    _MOST_CHANGE = np.array(
+        [0.6, 0.3, 0.12]
+    )  # of the motion between two decisions; no car does more
+
     def __init__(self) -> None:
         self.motion = np.zeros(
             3
@@ -84,12 +89,15 @@ class Odometer:
 
     def update(self, view: Map, guess: Array | None = None) -> None:
         """Take the next map; a guess replaces the measurement while the picture is too small for one."""
-        now = np.asarray(cv2.GaussianBlur(view, (0, 0), 1.0), np.float32)
+        # The kerbs' stripes all look alike: without them none can be taken for its neighbour.
+        now = np.asarray(cv2.GaussianBlur(view.clip(*GROUND_GREYS), (0, 0), 1.0), np.float32)
         if guess is not None:
             self.motion = guess
         elif self._before is not None:
+            last = self.motion
             for _ in range(2):
-                self.motion = self.motion + self._correction(self._before, now)
+                moved = self.motion + self._correction(self._before, now)
+                self.motion = moved.clip(last - self._MOST_CHANGE, last + self._MOST_CHANGE)
         self._before = now
 
     def _correction(self, before: NDArray[np.float32], now: NDArray[np.float32]) -> Array:

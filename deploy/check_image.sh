@@ -64,7 +64,7 @@ buildah build --isolation chroot --pull=never --layers --format docker ${BUILD_F
     -t carracing-dqn "$repository"
 buildah images
 buildah from --pull=never --name check carracing-dqn >/dev/null
-entry=$(buildah inspect --type image --format '{{join .Docker.Config.Entrypoint " "}}' carracing-dqn)
+entry=$(buildah inspect --type image --format '{{index .Docker.Config.Entrypoint 0}}' carracing-dqn)
 
 # in_image FOLDER ARGUMENT...: the image's entry point with these arguments and FOLDER mounted as runs/.
 in_image() {

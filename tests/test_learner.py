@@ -23,7 +23,7 @@ def rng() -> np.random.Generator:
 
 
 def arrays(network: keras.Model) -> list[NDArray[np.float32]]:
-    return [np.array(v) for v in network.variables]
+    return [v.numpy().copy() for v in network.variables]
 
 
 def same(one: list[NDArray[np.float32]], other: list[NDArray[np.float32]]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -66,7 +68,7 @@ def test_all_that_can_be_drawn_equals_the_twin(
     store = FrameStore(ring, len(lives), (stack, 1, 2), n_step, GAMMA)
     replay: Replay = PrioritisedReplay(store, 0.5) if prioritised else UniformReplay(store)
     rng = np.random.default_rng(0)
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in itertools.pairwise(cuts):
         assume(last - first <= ring)
         replay.extend(part(trajectory, first, last))
         known = known_indices(lives, last, ring, stack, n_step)
@@ -160,7 +162,7 @@ def test_items_are_given_back_as_they_came() -> None:
 
 def test_a_ring_too_short_for_a_stack_and_a_return_is_refused() -> None:
     FrameStore(8, 4, (4, 1, 2), 3, GAMMA)
-    with pytest.raises(ValueError, match="28 decisions is too small.*more than 28"):
+    with pytest.raises(ValueError, match=r"28 decisions is too small.*more than 28"):
         FrameStore(7, 4, (4, 1, 2), 3, GAMMA)
 
 

@@ -1,0 +1,168 @@
+"""A tiny task in pixels, which the real actor, pool, replay, learner and trainer run through."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import networks  # noqa: F401  (sets TensorFlow up)
+from agents.learner import Learner, LearnerSpec
+from agents.network import NetworkSpec, build_q_network
+from agents.replay import FrameStore, PrioritisedReplay, Replay, UniformReplay
+from agents.schedules import linear
+from agents.td import TdError, double_q_learning
+from racing.actions import action_set
+from racing.world import EndReason, Step, WorldSpec
+from training.actor import ActorSpec
+from training.checkpoint import Checkpoints
+from training.journal import Journal
+from training.pool import LocalPool
+from training.settings import RunSettings
+from training.shaping import Shaping
+from training.trainer import Schedules, Trainer
+
+CELLS, LIMIT = 9, 30
+SPEC = WorldSpec(height=8, width=CELLS, stack=2, frame_skip=1, actions="stock")
+RIGHT, LEFT = 1, 2
+
+
+class Corridor:
+    """A dot in a corridor. The bright end pays 10, the dark one costs 10, a step costs 0.1.
+
+    It looks like a `World`: which end is bright and where the dot begins follows from the track seed. The first
+    reward that tells right from left is at least three steps away, so it must be handed back from value to value.
+    """
+
+    def __init__(self, spec: WorldSpec) -> None:
+        self.spec = spec
+        self.simulator = self
+        self.track = [None] * CELLS
+
+    def start(self, track_seed: int, look: bool = True) -> None:
+        """Begin an episode."""
+        self._goal = CELLS - 1 if track_seed % 2 else 0
+        self._cell = 3 + track_seed // 2 % 3
+        self.frames, self.score = 0, 0.0
+        self.end_reason: EndReason = ""
+        self.observation = np.repeat(self._picture()[None], self.spec.stack, axis=0)
+
+    def _picture(self) -> NDArray[np.uint8]:
+        picture = np.zeros((8, CELLS), np.uint8)
+        picture[:, self._goal] = 120
+        picture[2:6, self._cell] = 255
+        return picture
+
+    def decide(self, action: int, look: bool = True) -> Step:
+        """Go a cell to the right, to the left, or stay."""
+        self._cell += (action == RIGHT) - (action == LEFT)
+        self.frames += 1
+        reward = -0.1
+        if self._cell in (0, CELLS - 1):
+            won = self._cell == self._goal
+            self.end_reason = "lap" if won else "out"
+            reward += 10 if won else -10
+        elif self.frames == LIMIT:
+            self.end_reason = "time"
+        self.score += reward
+        self.observation = np.concatenate([self.observation[1:], self._picture()[None]])
+        return Step(
+            reward=reward,
+            terminated=self.end_reason in ("lap", "out"),
+            truncated=self.end_reason == "time",
+            frames=1,
+            grass_frames=0,
+            missed_tiles=0,
+            idle_frames=0,
+            speed=0.0,
+        )
+
+    @property
+    def lap_done(self) -> bool:
+        """Whether the bright end was reached."""
+        return self.end_reason == "lap"
+
+    @property
+    def tile_visited_count(self) -> int:
+        """For the episode's record."""
+        return self._cell
+
+
+def best_score(tracks: list[int]) -> float:
+    """Mean score of who goes straight to the bright end."""
+    scores = []
+    for track in tracks:
+        world = Corridor(SPEC)
+        world.start(track)
+        while not world.end_reason:
+            world.decide(RIGHT if track % 2 else LEFT)
+        scores.append(world.score)
+    return float(np.mean(scores))
+
+
+@dataclass
+class Run:
+    """A trainer and what it needs; `training.actor.World` must be `Corridor` while it runs."""
+
+    folder: Path
+    decisions: int = 6_000
+    seed: int = 1
+    td_error: TdError = double_q_learning
+    prioritised: bool = True
+    learning_rate: float = 2e-3
+    trainer: Trainer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = RunSettings(
+            seed=self.seed,
+            decisions=self.decisions,
+            actors=2,
+            cars=6,
+            slots_per_tick=4,
+            validate_every=2_000,
+            validation_tracks=12,
+            checkpoint_every=960,
+        )
+        network = NetworkSpec(convolutions=((8, 3, 1),), dense=(32,), dueling=True)
+        shape = (SPEC.stack, SPEC.height, SPEC.width)
+        actions = action_set(SPEC.actions)
+        store = FrameStore(200, 12, shape, n_step=2, gamma=0.9)
+        replay: Replay = PrioritisedReplay(store, 0.5) if self.prioritised else UniformReplay(store)
+        self.trainer = Trainer(
+            settings,
+            ActorSpec(SPEC, network, Shaping(0, 0, 10**6, 0, 0, 0, 0.1), cars=6),
+            Learner(
+                lambda: build_q_network(network, shape, len(actions), self.seed),
+                self.td_error,
+                LearnerSpec(32, 4, 40, 0.02, 10.0, 1e-4),
+                actions.mirror,
+            ),
+            replay,
+            Schedules(
+                epsilons=lambda decisions: np.full(12, linear(decisions, 1.0, 0.1, 2_000)),
+                learning_rate=lambda updates: self.learning_rate,
+                beta=lambda updates: linear(updates, 0.5, 1.0, 500),
+            ),
+            learn_from=240,
+        )
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.folder / "checkpoints")
+
+    def train(self, resume: bool = False) -> None:
+        """From the beginning, or from the last whole checkpoint, to the end."""
+        journal = Journal(self.folder, self.decisions)
+        if resume:
+            self.trainer.restore(journal, self.checkpoints)
+        with journal:
+            self.trainer.run(LocalPool(self.trainer.spec), journal, self.checkpoints)
+
+    def last_validation(self) -> float:
+        """Mean score of the averaged weights at the end, greedy."""
+        with (self.folder / "validation.csv").open() as file:
+            return float(list(csv.DictReader(file))[-1]["mean"])
