@@ -10,7 +10,7 @@ from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, PrioritisedReplay
 from agents.schedules import ladder, linear
-from agents.td import double_q_learning
+from agents.td import advantage_learning, double_q_learning
 from racing.actions import action_set
 from racing.world import WorldSpec
 from training.actor import ActorSpec
@@ -47,9 +47,11 @@ class Settings(RunSettings):
     """Points lost then."""
     reward_clip: float = 0.0
     """A decision pays at most so many points; 0 for no limit."""
-    speed_limit: float = 75.0
+    crawl_penalty: float = 2.0
+    """Points lost per decision that ends at less than 10 units per second."""
+    speed_limit: float = 70.0
     """Speed from which on haste costs, world units per second; 0 for no limit."""
-    speed_penalty: float = 0.4
+    speed_penalty: float = 0.3
     """Points lost per decision and unit per second above the limit."""
     reward_scale: float = 0.1
     """From points to what the network learns."""
@@ -87,6 +89,8 @@ class Settings(RunSettings):
     """Units of the dense layers."""
     dueling: bool = True
     """Split the head into state value and advantages."""
+    action_gap: float = 0.0
+    """How far advantage learning pushes the values of a state's actions apart, 0 (not at all) to 1."""
     batch_size: int = 64
     """Transitions per update."""
     updates_per_tick: int = 20
@@ -111,10 +115,13 @@ class Settings(RunSettings):
     def check(self) -> None:
         """Refuse what cannot be."""
         super().check()
-        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
+        between(
+            self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate", "action_gap"
+        )
         between(self, 0.0, 1.0, "alpha", "beta_start")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
-        at_least(self, 0, "speed_limit", "speed_penalty", "reward_clip")
+        at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
+        at_least(self, 0, "reward_clip")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
         at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
@@ -132,14 +139,15 @@ def build(settings: Settings) -> Trainer:
     world = WorldSpec(s.height, s.width, s.stack, s.frame_skip, s.actions)
     network = NetworkSpec(s.convolutions, s.dense, s.dueling)
     shaping = Shaping(
-        s.grass_penalty,
-        s.missed_tile_penalty,
-        s.stuck_frames,
-        s.stuck_penalty,
-        s.speed_limit,
-        s.speed_penalty,
-        s.reward_scale,
-        s.reward_clip,
+        grass_penalty=s.grass_penalty,
+        missed_tile_penalty=s.missed_tile_penalty,
+        stuck_frames=s.stuck_frames,
+        stuck_penalty=s.stuck_penalty,
+        crawl_penalty=s.crawl_penalty,
+        speed_limit=s.speed_limit,
+        speed_penalty=s.speed_penalty,
+        reward_scale=s.reward_scale,
+        reward_clip=s.reward_clip,
     )
     actions, observation, cars = (
         action_set(s.actions),
@@ -151,14 +159,14 @@ def build(settings: Settings) -> Trainer:
     replay = PrioritisedReplay(store, s.alpha)
     learner = Learner(
         lambda: build_q_network(network, observation, len(actions), s.seed),
-        double_q_learning,
+        advantage_learning(double_q_learning, s.action_gap),
         LearnerSpec(
-            s.batch_size,
-            s.updates_per_tick,
-            s.target_update_period,
-            s.average_rate,
-            s.gradient_clip_norm,
-            s.adam_epsilon,
+            batch_size=s.batch_size,
+            updates_per_call=s.updates_per_tick,
+            target_update_period=s.target_update_period,
+            average_rate=s.average_rate,
+            gradient_clip_norm=s.gradient_clip_norm,
+            adam_epsilon=s.adam_epsilon,
         ),
         actions.mirror if s.mirror else None,
     )

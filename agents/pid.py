@@ -76,6 +76,8 @@ class PidGains:
     """Brake per speed in excess, s/unit."""
     gas_when_steering: float = 1.0
     """Share of the gas taken away at full lock: gas in a bend spins the car, fraction."""
+    slide: float = 200.0
+    """Sideways acceleration (speed times turn rate) at which no gas is left, units/s^2."""
 
     def __post_init__(self) -> None:
         """Refuse gains that cannot drive.
@@ -87,7 +89,7 @@ class PidGains:
             value = getattr(self, field.name)
             if not math.isfinite(value) or value < 0:
                 raise ValueError(f"{field.name} must be a number of at least 0, got {value}")
-        for name in ("look_ahead", "centring", "grip", "top_speed"):
+        for name in ("look_ahead", "centring", "grip", "top_speed", "slide"):
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must be above 0")
         if self.far_share > 1:
@@ -158,7 +160,8 @@ class PidDriver:
 
         steer = 0.0 if self._seconds < HANDS_OFF_SECONDS else self._pid.output(error)
         self._seconds += DT
-        return np.array([steer, *self._pedals(target_speed - speed, steer)])
+        sideways = speed * float(self._odometer.motion[2]) / DT
+        return np.array([steer, *self._pedals(target_speed - speed, steer, sideways)])
 
     def _targets(self, line: Array, speed: float) -> Array:
         """The points of the line at the near and the far distance, [2, 2]."""
@@ -175,11 +178,13 @@ class PidDriver:
         near, far = aside * (REFERENCE / distance) ** 2
         return float((1 - self.gains.far_share) * near + self.gains.far_share * far)
 
-    def _pedals(self, missing: float, steer: float) -> tuple[float, float]:
+    def _pedals(self, missing: float, steer: float, sideways: float) -> tuple[float, float]:
         """The speed loop: gas and brake for a speed that is missing, or in excess if negative."""
-        share = max(1 - self.gains.gas_when_steering * abs(steer), 0.0)
-        gas = share * min(max(self.gains.gas * missing, 0.0), 1.0)
-        return gas, min(max(-self.gains.brake * missing, 0.0), HARDEST_BRAKE)
+        g = self.gains
+        share = max(1 - g.gas_when_steering * abs(steer), 0.0)
+        share *= math.sqrt(max(1 - (sideways / g.slide) ** 2, 0.0))  # the tyres' friction circle
+        gas = share * min(max(g.gas * missing, 0.0), 1.0)
+        return gas, min(max(-g.brake * missing, 0.0), HARDEST_BRAKE)
 
 
 class PidPolicy:

@@ -67,22 +67,21 @@ def _warped(image: NDArray[Any], to_image: Array) -> NDArray[Any]:
 
 
 class Odometer:
-    """Measures motion by laying successive maps over each other (the method of Lucas and Kanade)."""
+    """Measures motion by laying successive maps over each other (the method of Lucas and Kanade).
 
-    _WINDOW = (
-        slice(3, round((AHEAD - 4) * TEXELS)),
-        slice(3, COLUMNS - 3),
-    )  # without the car itself
-    _PRIOR = np.diag([3e3, 3e2, 3e5])  # how firmly a motion is held where the ground shows nothing
+    Attributes:
+        motion: Since the map before: to the right and forward (units), turn (radians), float64 [3].
+    """
 
-    _MOST_CHANGE = np.array(
-        [0.6, 0.3, 0.12]
-    )  # of the motion between two decisions; no car does more
+    # Rows and columns that are compared: without the rim, and without the car, which does not move.
+    _WINDOW = (slice(3, round((AHEAD - 4) * TEXELS)), slice(3, COLUMNS - 3))
+    # How firmly each part of the motion is held where the ground shows nothing.
+    _PRIOR = np.diag([3e3, 3e2, 3e5])
+    # How much each part changes at most between two decisions.
+    _MOST_CHANGE = np.array([0.6, 0.3, 0.12])
 
     def __init__(self) -> None:
-        self.motion = np.zeros(
-            3
-        )  # to the right and forward (units), turn (radians), since the last map
+        self.motion = np.zeros(3)
         self._before: NDArray[np.float32] | None = None
         rows, columns = np.mgrid[self._WINDOW]
         self._x, self._y = (columns - MAP_COLUMN) / TEXELS, (MAP_ROW - rows) / TEXELS
@@ -144,14 +143,17 @@ class RoadWalker:
             return path
         path, along = _centred(room, path)
         behind = ((path * along).sum(axis=1) < 0) | ((path[:, 1] < 0) & (along[:, 1] > 0))
-        first = max(int(np.argmin(np.append(behind[:6], False))) - 1, 0)
+        first = min(int(np.argmin(np.append(behind[:6], False))), len(path) - 1)
         ahead = along[max(first, 1)]
         turn = math.remainder(math.atan2(ahead[0], ahead[1]) - self.heading, 2 * math.pi)
         self.place, self.heading = path[first], self.heading + min(max(turn, -0.3), 0.3)
         return path[first:]
 
     def _middle(self, room: NDArray[np.float32]) -> Array:
-        """The remembered place, moved across the road to where most room is."""
+        """The remembered place, moved into the map, and across the road to where most room is."""
+        short = 1 - BEHIND - self.place[1]
+        if short > 0 and math.cos(self.heading) > 0.5:  # it fell behind: take the road for straight
+            self.place = self.place + np.array([short * math.tan(self.heading), short])
         aside = ACROSS[:, None] * [math.cos(self.heading), -math.sin(self.heading)]
         found = _look_up(room, self.place + aside)
         best = int(np.argmax(found - 0.02 * ACROSS**2))
@@ -160,11 +162,11 @@ class RoadWalker:
     def _follow(self, room: NDArray[np.float32], start: Array) -> Array:
         """Step by step in the direction that keeps most room on both sides, and turns least."""
         padded = cv2.copyMakeBorder(room, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
-        at = start * [TEXELS, -TEXELS] + [MAP_COLUMN + PAD, MAP_ROW + PAD]  # column, row
-        points = [at]
-        direction = round(self.heading / (2 * math.pi) * DIRECTIONS) % DIRECTIONS
+        at = start * [TEXELS, -TEXELS] + _ORIGIN  # column, row
         if np.any(at < PAD) or np.any(at > [COLUMNS + PAD, ROWS + PAD]):
             return start[None]
+        points = [at]
+        direction = round(self.heading / (2 * math.pi) * DIRECTIONS) % DIRECTIONS
         for _ in range(POINTS):
             columns, rows = (at[:, None, None] + _REACH[direction]).astype(int)
             found = padded[rows, columns]  # [2, turns]
@@ -174,15 +176,15 @@ class RoadWalker:
             at = at + _REACH[direction][:, 0, best]
             direction = (direction + TURNS[best]) % DIRECTIONS
             points.append(at)
-        return (np.array(points) - [MAP_COLUMN + PAD, MAP_ROW + PAD]) / [TEXELS, -TEXELS]
+        return (np.array(points) - _ORIGIN) / [TEXELS, -TEXELS]
 
 
+# Where one step and two lead from every direction, in texels: [DIRECTIONS, (column, row), 2, TURNS].
 _ANGLES = (np.arange(DIRECTIONS)[:, None] + TURNS) / DIRECTIONS * 2 * math.pi
-_UNIT = np.stack([np.sin(_ANGLES), -np.cos(_ANGLES)], axis=1) * STEP * TEXELS
-_REACH = np.stack(
-    [_UNIT, 2 * _UNIT], axis=2
-)  # in texels: [DIRECTIONS, (column, row), (one step, two), turn]
-PAD = math.ceil(2 * STEP * TEXELS) + 1
+_UNITS = np.stack([np.sin(_ANGLES), -np.cos(_ANGLES)], axis=1) * STEP * TEXELS
+_REACH = np.stack([_UNITS, 2 * _UNITS], axis=2)
+PAD = math.ceil(2 * STEP * TEXELS) + 1  # texels around the map, so that no step leads outside
+_ORIGIN = np.array([MAP_COLUMN, MAP_ROW]) + PAD + 0.5  # the half rounds to the nearest texel
 
 
 def room_on_road(view: Map) -> NDArray[np.float32]:

@@ -24,23 +24,24 @@ from training.refusal import refuse
 CHECK_EVERY = 4  # tracks between two decisions whether to go on
 GIVE_UP_POINTS = 1.5  # by which a trial may be behind the best one
 IDLE_FRAMES = 150  # an episode without a new tile for so long gets none any more
-RANGES = {  # lowest and highest; those with a tenfold range and more are searched by their logarithm
-    "kp": (0.08, 0.4),
-    "ki": (0.0, 0.2),
-    "kd": (0.003, 0.04),
-    "integral_limit": (0.0, 0.3),
-    "look_ahead": (4.0, 12.0),
-    "look_ahead_time": (0.05, 0.25),
-    "far_share": (0.0, 0.7),
-    "centring": (0.0005, 0.05),
-    "margin": (2.0, 4.0),
-    "grip": (90.0, 160.0),
-    "braking": (30.0, 80.0),
-    "top_speed": (75.0, 110.0),
-    "blind_speed": (40.0, 80.0),
-    "gas": (0.05, 0.3),
-    "brake": (0.02, 0.1),
-    "gas_when_steering": (0.5, 2.0),
+RANGES = {  # lowest and highest; a tenfold range and more is searched by its logarithm
+    "kp": (0.16, 0.34),
+    "ki": (0.0, 0.1),
+    "kd": (0.006, 0.02),
+    "integral_limit": (0.05, 0.2),
+    "look_ahead": (5.0, 9.0),
+    "look_ahead_time": (0.1, 0.17),
+    "far_share": (0.1, 0.5),
+    "centring": (0.0015, 0.015),
+    "margin": (2.2, 3.2),
+    "grip": (120.0, 170.0),
+    "braking": (45.0, 75.0),
+    "top_speed": (85.0, 110.0),
+    "blind_speed": (55.0, 80.0),
+    "gas": (0.05, 0.15),
+    "brake": (0.03, 0.08),
+    "gas_when_steering": (0.4, 1.6),
+    "slide": (150.0, 350.0),
 }
 
 
@@ -111,7 +112,7 @@ def main(options: Options) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=8),
+        sampler=optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=6),
     )
     study.enqueue_trial(
         {name: value for name, value in asdict(PidGains()).items() if name in RANGES}

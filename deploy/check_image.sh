@@ -13,9 +13,11 @@
 # exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
 # exit code 0; a mounted folder of somebody else is refused in one line with exit code 2.
 #
-# Not covered, because chroot isolation has neither its own network nor its own process numbers: published
-# ports, TensorBoard on all addresses of a container (tests/test_deploy.py tries that in a network namespace),
-# boot.sh as process 1, health checks on a timer. Nor the official python image itself, nor a GPU.
+# With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
+# 127.0.0.1 and nowhere else, the health check, and a stop with exit code 3. RUN_FLAGS are further flags of
+# `podman run`. Chroot isolation alone has neither a network nor process numbers of its own.
+#
+# Not covered: the official python image itself, the timer of the health check, a GPU.
 
 set -eu
 
@@ -36,13 +38,17 @@ for tool in buildah debootstrap curl; do
 done
 folder=${1:-$(mktemp -d)}
 mkdir -p "$folder"
+folder=$(cd -- "$folder" && pwd)
 image=$(sed -n 's/^FROM //p' "$repository/Dockerfile") # python:VERSION-slim-RELEASE
 release=${image##*-}
 version=${image#*:} version=${version%%-*}
 
 buildah() { command buildah --root "$folder/storage" --runroot "$folder/runroot" "$@"; }
 
+podman() { command podman --root "$folder/storage" --runroot "$folder/runroot" --cgroup-manager cgroupfs "$@"; }
+
 clean_up() {
+    ! command -v podman >/dev/null || podman rm --force --ignore check-container >/dev/null 2>&1 || true
     pkill -KILL -u "$user" || true # processes of this check: nobody else has this number
     buildah rm --all >/dev/null 2>&1 || true
     echo "The image is in $folder; 'buildah --root $folder/storage rmi --all' and 'rm -r $folder' remove it."
@@ -74,26 +80,41 @@ in_image() {
         --env "TENSORBOARD_PORT=$port" check -- "$entry" "$@"
 }
 
+# wait_for_run LOG: TensorBoard tells of the run.
+wait_for_run() {
+    local second
+    for ((second = 0; second < 300; second++)); do
+        if curl -fs "http://127.0.0.1:$port/data/runs" | grep -q DDQN/; then
+            echo "TensorBoard shows the run after $second s"
+            return
+        fi
+        sleep 1
+    done
+    fail "TensorBoard shows no run after $second s; see $1"
+}
+
+# A folder for runs that belongs to the user.
+new_runs() {
+    local runs
+    runs=$(mktemp -d "$folder/runs.XXXX")
+    chown "$user:$user" "$runs"
+    echo "$runs"
+}
+
 echo "== what is in it"
 buildah run --isolation chroot check -- sh -c 'ls -A; ! ls -d .[!.]* 2>/dev/null' || fail "hidden files"
-versions=$(buildah run --isolation chroot check -- python3 -c 'import sys, tensorflow as tf
+versions=$(buildah run --isolation chroot --user "$user:$user" check -- python3 -c 'import sys, tensorflow as tf
 print("Python", sys.version.split()[0], "TensorFlow", tf.__version__)')
 echo "$versions"
 [[ $versions == "Python $version."* ]] || fail "the Dockerfile asks for Python $version"
 
 echo "== train, watch, stop"
-runs=$(mktemp -d "$folder/runs.XXXX")
-chown "$user:$user" "$runs"
+runs=$(new_runs)
 in_image "$runs" DDQN.py --name a --decisions 1000000 "${training[@]}" >"$folder/train.log" 2>&1 &
 running=$!
-for ((second = 0; ; second++)); do
-    [ "$second" -lt 300 ] || fail "TensorBoard shows no run after $second s; see $folder/train.log"
-    curl -fs "http://127.0.0.1:$port/data/runs" | grep -q DDQN/a && break
-    sleep 1
-done
-echo "TensorBoard shows the run after $second s"
+wait_for_run "$folder/train.log"
 in_image "$runs" health || fail "the health check"
-pkill -TERM -u "$user" -o -f '/app/boot.sh DDQN.py' # the oldest: boot.sh, not its children
+pkill -TERM -u "$user" -f '^bash /app/boot.sh DDQN.py'
 code=0
 wait "$running" || code=$?
 [ "$code" = 3 ] || fail "exit code $code, not 3; see $folder/train.log"
@@ -116,4 +137,23 @@ refused=$(in_image "$(mktemp -d "$folder/root.XXXX")" DDQN.py 2>&1) || code=$?
 echo "$refused"
 [ "$code" = 2 ] || fail "exit code $code, not 2"
 [[ $refused == "error: user $user cannot write to runs"* ]] || fail "another message"
+
+if command -v podman >/dev/null; then
+    echo "== a real container"
+    runs=$(new_runs)
+    # shellcheck disable=SC2086
+    podman run ${RUN_FLAGS:-} --detach --name check-container --user "$user:$user" --stop-timeout 60 \
+        --publish "127.0.0.1:$port:6006" --volume "$runs:/app/runs" \
+        carracing-dqn --name b --decisions 1000000 "${training[@]}" >"$folder/podman.log" 2>&1
+    wait_for_run "$folder/podman.log"
+    listening=$(ss -Hltn "sport = :$port" | awk '{print $4}')
+    [ "$listening" = "127.0.0.1:$port" ] || fail "listening on $listening"
+    podman exec check-container grep -q boot.sh /proc/1/cmdline || fail "boot.sh is not process 1"
+    podman healthcheck run check-container || fail "the health check"
+    podman stop check-container >/dev/null
+    code=$(podman inspect --format '{{.State.ExitCode}}' check-container)
+    [ "$code" = 3 ] || fail "exit code $code, not 3"
+    ls "$runs"/DDQN/b/checkpoints/*/manifest.json >/dev/null || fail "no checkpoint"
+    echo "process 1, published on 127.0.0.1, healthy, exit code 3 with a checkpoint"
+fi
 echo "PASSED"

@@ -7,6 +7,7 @@ that decides every fourth frame does not need three of four pictures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray

@@ -61,24 +61,24 @@ class Step:
     Attributes:
         reward: Sum of the simulator's own rewards.
         terminated: The lap ended or the car left the playfield: nothing comes after.
-        lap_done: Whether it was the lap that ended.
         truncated: The time limit was reached: more would have come.
         frames: Frames that the decision lasted.
         grass_frames: Of these, with no wheel on the road.
         missed_tiles: Tiles found to be left behind untouched.
         idle_frames: Frames since the last new tile.
         speed: Of the car at the end, world units per second.
+        lap_done: Whether the lap ended.
     """
 
     reward: float
     terminated: bool
-    lap_done: bool
     truncated: bool
     frames: int
     grass_frames: int
     missed_tiles: int
     idle_frames: int
     speed: float
+    lap_done: bool = False
 
 
 class World:

@@ -27,14 +27,15 @@ from training.trainer import Schedules, Trainer
 
 CELLS, LIMIT = 9, 30
 SPEC = WorldSpec(height=8, width=CELLS, stack=2, frame_skip=1, actions="stock")
-RIGHT, LEFT = 1, 2
+RIGHT, LEFT, GIVE_UP = 1, 2, 4
 
 
 class Corridor:
-    """A dot in a corridor. The bright end pays 10, the dark one costs 10, a step costs 0.1.
+    """A dot in a corridor. The bright end pays 10, the dark one costs 10, a step costs 0.1, giving up pays 1.
 
-    It looks like a `World`: which end is bright and where the dot begins follows from the track seed. The first
-    reward that tells right from left is at least three steps away, so it must be handed back from value to value.
+    It looks like a `World`: which end is bright and where the dot begins follows from the track seed. From most
+    places the bright end is further away than a return reaches: what it pays must be handed back from value to value,
+    or giving up looks better.
     """
 
     def __init__(self, spec: WorldSpec) -> None:
@@ -45,7 +46,7 @@ class Corridor:
     def start(self, track_seed: int, look: bool = True) -> None:
         """Begin an episode."""
         self._goal = CELLS - 1 if track_seed % 2 else 0
-        self._cell = 3 + track_seed // 2 % 3
+        self._cell = 2 + track_seed // 2 % 5
         self.frames, self.score = 0, 0.0
         self.end_reason: EndReason = ""
         self.observation = np.repeat(self._picture()[None], self.spec.stack, axis=0)
@@ -57,7 +58,7 @@ class Corridor:
         return picture
 
     def decide(self, action: int, look: bool = True) -> Step:
-        """Go a cell to the right, to the left, or stay."""
+        """Go a cell to the right, to the left, give up, or stay."""
         self._cell += (action == RIGHT) - (action == LEFT)
         self.frames += 1
         reward = -0.1
@@ -65,6 +66,9 @@ class Corridor:
             won = self._cell == self._goal
             self.end_reason = "lap" if won else "out"
             reward += 10 if won else -10
+        elif action == GIVE_UP:
+            self.end_reason = "out"
+            reward += 1
         elif self.frames == LIMIT:
             self.end_reason = "time"
         self.score += reward
@@ -73,6 +77,7 @@ class Corridor:
             reward=reward,
             terminated=self.end_reason in ("lap", "out"),
             truncated=self.end_reason == "time",
+            lap_done=False,
             frames=1,
             grass_frames=0,
             missed_tiles=0,
@@ -108,7 +113,7 @@ class Run:
     """A trainer and what it needs; `training.actor.World` must be `Corridor` while it runs."""
 
     folder: Path
-    decisions: int = 6_000
+    decisions: int = 8_000
     seed: int = 1
     td_error: TdError = double_q_learning
     prioritised: bool = True
@@ -124,26 +129,35 @@ class Run:
             cars=6,
             slots_per_tick=4,
             validate_every=2_000,
-            validation_tracks=12,
+            validation_tracks=10,
             checkpoint_every=960,
         )
         network = NetworkSpec(convolutions=((8, 3, 1),), dense=(32,), dueling=True)
+        shaping = Shaping(
+            grass_penalty=0,
+            missed_tile_penalty=0,
+            stuck_frames=10**6,
+            stuck_penalty=0,
+            speed_limit=0,
+            speed_penalty=0,
+            reward_scale=0.1,
+        )
         shape = (SPEC.stack, SPEC.height, SPEC.width)
         actions = action_set(SPEC.actions)
         store = FrameStore(200, 12, shape, n_step=2, gamma=0.9)
         replay: Replay = PrioritisedReplay(store, 0.5) if self.prioritised else UniformReplay(store)
         self.trainer = Trainer(
             settings,
-            ActorSpec(SPEC, network, Shaping(0, 0, 10**6, 0, 0, 0, 0.1), cars=6),
+            ActorSpec(SPEC, network, shaping, cars=6),
             Learner(
                 lambda: build_q_network(network, shape, len(actions), self.seed),
                 self.td_error,
-                LearnerSpec(32, 4, 40, 0.02, 10.0, 1e-4),
+                LearnerSpec(32, 8, 80, 0.02, 10.0, 1e-4),
                 actions.mirror,
             ),
             replay,
             Schedules(
-                epsilons=lambda decisions: np.full(12, linear(decisions, 1.0, 0.1, 2_000)),
+                epsilons=lambda decisions: np.full(12, linear(decisions, 1.0, 0.2, 3_000)),
                 learning_rate=lambda updates: self.learning_rate,
                 beta=lambda updates: linear(updates, 0.5, 1.0, 500),
             ),

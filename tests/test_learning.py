@@ -14,7 +14,7 @@ from corridor import Corridor, Run, best_score
 from racing.tracks import VALIDATION
 
 pytestmark = pytest.mark.slow
-OPTIMUM = best_score(list(VALIDATION[:12]))
+OPTIMUM = best_score(list(VALIDATION[:10]))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ SHAPING = Shaping(
     missed_tile_penalty=20.0,
     stuck_frames=200,
     stuck_penalty=60.0,
+    crawl_penalty=2.0,
     speed_limit=80.0,
     speed_penalty=0.5,
     reward_scale=0.1,
@@ -41,6 +42,7 @@ STEP = Step(
         ({"grass_frames": 3}, 0.0),
         ({"missed_tiles": 2}, -37.0),
         ({"speed": 84.0}, 1.0),
+        ({"speed": 9.9}, 1.0),
         ({"idle_frames": 200}, -57.0),
     ],
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from racing.world import Step
 
+CRAWL = 10.0  # world units per second
+
 
 @dataclass(frozen=True)
 class Shaping:
@@ -16,6 +18,8 @@ class Shaping:
         missed_tile_penalty: Points lost per tile left behind untouched: one of them keeps a lap from ending.
         stuck_frames: An episode ends when this many frames brought no new tile.
         stuck_penalty: Points lost then.
+        crawl_penalty: Points lost per decision that ends slower than CRAWL, so that standing still is worse than
+            trying to get away.
         speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
             of road ahead, so a car at 100 cannot brake for what comes into view.
         speed_penalty: Points lost per decision and unit per second above the limit.
@@ -27,6 +31,7 @@ class Shaping:
     missed_tile_penalty: float
     stuck_frames: int
     stuck_penalty: float
+    crawl_penalty: float
     speed_limit: float
     speed_penalty: float
     reward_scale: float
@@ -39,7 +44,7 @@ class Shaping:
     def terminal(self, step: Step) -> bool:
         """Whether the value of what comes after is 0.
 
-        A lap's end is not: the agent cannot see it coming, and a value of 0 would punish it for the best that it can do.
+        A lap's end is not: the agent cannot see it coming, and a value of 0 would punish the best that it can do.
         """
         return (step.terminated and not step.lap_done) or self.stuck(step)
 
@@ -50,6 +55,8 @@ class Shaping:
             points = min(points, self.reward_clip)
         points -= self.grass_penalty * step.grass_frames
         points -= self.missed_tile_penalty * step.missed_tiles
+        if step.speed < CRAWL:
+            points -= self.crawl_penalty
         if self.speed_limit > 0:
             points -= self.speed_penalty * max(step.speed - self.speed_limit, 0.0)
         if self.stuck(step):
