@@ -56,30 +56,3 @@ def huber(td_error: tf.Tensor) -> tf.Tensor:
     """Huber loss with threshold 1, [B] -> [B]: the clipped error of Mnih et al. 2015."""
     size = tf.abs(td_error)
     return tf.where(size <= 1.0, 0.5 * tf.square(td_error), size - 0.5)
-
-
-def advantage_learning(td_error: TdError, alpha: float) -> TdError:
-    """Widen the gap between the best action and the others (Bellemare et al. 2016, eq. 11).
-
-    delta_AL = delta - alpha * (max_a Q_target(s, a) - Q_target(s, action))
-
-    One decision of 0.08 s changes little of what is to come, so the values of all actions lie close together, and a
-    small error of the network turns into a wrong decision. This operator pushes them apart and keeps the best action.
-
-    Args:
-        td_error: Q-learning or Double Q-learning.
-        alpha: How far, 0 (not at all) to 1.
-
-    Returns:
-        A TD error of the same kind.
-    """
-    if alpha == 0:
-        return td_error
-
-    def widened(online: Network, target: Network, batch: Batch) -> tf.Tensor:
-        q = target(batch.observation)  # [B, A]
-        value = tf.gather(q, batch.action, axis=1, batch_dims=1)  # [B]
-        gap = tf.stop_gradient(tf.reduce_max(q, axis=1) - value)  # [B]
-        return td_error(online, target, batch) - alpha * gap
-
-    return widened

@@ -103,8 +103,8 @@ new_runs() {
 
 echo "== what is in it"
 buildah run --isolation chroot check -- sh -c 'ls -A; ! ls -d .[!.]* 2>/dev/null' || fail "hidden files"
-versions=$(buildah run --isolation chroot --user "$user:$user" check -- python3 -c 'import sys, tensorflow as tf
-print("Python", sys.version.split()[0], "TensorFlow", tf.__version__)')
+versions=$(buildah run --isolation chroot check -- python3 -c 'import platform; from importlib.metadata import version
+print("Python", platform.python_version(), "TensorFlow", version("tensorflow"))')
 echo "$versions"
 [[ $versions == "Python $version."* ]] || fail "the Dockerfile asks for Python $version"
 
