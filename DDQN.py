@@ -10,7 +10,7 @@ from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, PrioritisedReplay
 from agents.schedules import ladder, linear
-from agents.td import advantage_learning, double_q_learning
+from agents.td import double_q_learning
 from racing.actions import action_set
 from racing.world import WorldSpec
 from training.actor import ActorSpec
@@ -89,8 +89,6 @@ class Settings(RunSettings):
     """Units of the dense layers."""
     dueling: bool = True
     """Split the head into state value and advantages."""
-    action_gap: float = 0.0
-    """How far advantage learning pushes the values of a state's actions apart, 0 (not at all) to 1."""
     batch_size: int = 64
     """Transitions per update."""
     updates_per_tick: int = 20
@@ -115,9 +113,7 @@ class Settings(RunSettings):
     def check(self) -> None:
         """Refuse what cannot be."""
         super().check()
-        between(
-            self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate", "action_gap"
-        )
+        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
         between(self, 0.0, 1.0, "alpha", "beta_start")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
@@ -159,7 +155,7 @@ def build(settings: Settings) -> Trainer:
     replay = PrioritisedReplay(store, s.alpha)
     learner = Learner(
         lambda: build_q_network(network, observation, len(actions), s.seed),
-        advantage_learning(double_q_learning, s.action_gap),
+        double_q_learning,
         LearnerSpec(
             batch_size=s.batch_size,
             updates_per_call=s.updates_per_tick,

@@ -10,7 +10,7 @@ from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, UniformReplay
 from agents.schedules import ladder, linear
-from agents.td import advantage_learning, q_learning
+from agents.td import q_learning
 from racing.actions import action_set
 from racing.world import WorldSpec
 from training.actor import ActorSpec
@@ -81,8 +81,6 @@ class Settings(RunSettings):
     """Units of the dense layers."""
     dueling: bool = False
     """Split the head into state value and advantages."""
-    action_gap: float = 0.0
-    """How far advantage learning pushes the values of a state's actions apart, 0 (not at all) to 1."""
     batch_size: int = 64
     """Transitions per update."""
     updates_per_tick: int = 20
@@ -107,9 +105,7 @@ class Settings(RunSettings):
     def check(self) -> None:
         """Refuse what cannot be."""
         super().check()
-        between(
-            self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate", "action_gap"
-        )
+        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
@@ -148,7 +144,7 @@ def build(settings: Settings) -> Trainer:
     replay = UniformReplay(store)
     learner = Learner(
         lambda: build_q_network(network, observation, len(actions), s.seed),
-        advantage_learning(q_learning, s.action_gap),
+        q_learning,
         LearnerSpec(
             batch_size=s.batch_size,
             updates_per_call=s.updates_per_tick,

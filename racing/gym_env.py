@@ -19,7 +19,8 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
     """CarRacing-v3's physics, tracks and rewards, with the fast camera, a frame skip and discrete actions.
 
     Observations are uint8 [K, H, W], oldest picture first. `reset(seed=n)` gives track n, as in CarRacing-v3;
-    later resets without a seed draw training tracks. `info` has what shaping needs (see `racing.world.Step`).
+    later resets without a seed draw training tracks. To train elsewhere and never see a test track, seed the first
+    reset from `racing.tracks.TRAINING`. `info` has what shaping needs (see `racing.world.Step`).
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012
