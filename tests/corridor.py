@@ -158,7 +158,7 @@ class Run:
             replay,
             Schedules(
                 epsilons=lambda decisions: np.full(12, linear(decisions, 1.0, 0.2, 3_000)),
-                learning_rate=lambda updates: self.learning_rate,
+                learning_rate=lambda updates: linear(updates, self.learning_rate, 0.0, 1_300),
                 beta=lambda updates: linear(updates, 0.5, 1.0, 500),
             ),
             learn_from=240,

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BOOT = ROOT / "boot.sh"
 PATIENCE_SECONDS = 150.0  # for anything that must happen on a busy machine
 INSTALL = "CARRACING_TEST_INSTALL"  # set it to download and install all dependencies
+# Where there is no .venv, boot.sh takes the first python3 in PATH: let it be this one.
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 TINY = ["--cars=2", "--learn-from=64", "--batch-size=16", "--replay-decisions=2000"]
 TINY += ["--slots-per-tick=8", "--validate-every=100000", "--validation-tracks=1"]
 TINY += ["--test-episodes=0"]
@@ -35,12 +37,11 @@ class Server:
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Run boot.sh in the folder."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         port = {"TENSORBOARD_PORT": str(self.port), "TMPDIR": str(self.folder)}
         return subprocess.Popen(
             [str(BOOT), *arguments],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, **port, **variables, **dict([self._mark])},
+            env={**ENVIRONMENT, **port, **variables, **dict([self._mark])},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -197,7 +198,7 @@ def test_in_a_network_of_its_own_a_container_listens_on_all_addresses() -> None:
     hold += "sys.exit(subprocess.call(sys.argv[1:]))"
     command = [*own_network, sys.executable, "-c", hold, str(BOOT)]
     for inside, address in (("1", "0.0.0.0"), ("", "127.0.0.1")):
-        environment = {**os.environ, "IN_CONTAINER": inside}
+        environment = {**ENVIRONMENT, "IN_CONTAINER": inside}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert (done.returncode, f"listen on {address}:6006" in done.stderr) == (2, True)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -207,6 +209,23 @@ def test_bad_input_is_refused_in_one_line(
     assert problem in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_appears_only_when_it_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "pid.mp4"
+    screen = np.zeros((pid_control.HEIGHT, pid_control.WIDTH, 3), np.uint8)
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        pid_control.film(path, stack)(screen)
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with ExitStack() as stack:
+        watch = pid_control.film(path, stack)
+        for _ in range(5):
+            watch(screen)
+    assert list(tmp_path.iterdir()) == [path]
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
+    assert frames == 5
+    assert seconds == pytest.approx(5 / pid_control.PICTURES_PER_SECOND, abs=0.01)
 
 
 @pytest.mark.slow

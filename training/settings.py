@@ -36,7 +36,7 @@ class RunSettings:
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
     validation_tracks: int = 32
     """Tracks of such a drive."""
-    checkpoint_every: int = 50_000
+    checkpoint_every: int = 10_000
     """Decisions between two checkpoints."""
     test_episodes: int = 50
     """Test tracks that the best weights drive at the end, official camera; 0 for none."""

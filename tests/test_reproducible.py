@@ -1,0 +1,134 @@
+"""Same seed, same settings: the same weights, bit for bit, however the run was carried out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from command_line import arguments, start
+from training.refusal import EXIT_STOPPED
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What must not depend on how a run was carried out."""
+
+    weights: str  # SHA-256 of all arrays of the last checkpoint: networks, optimizer, priorities
+    state: str  # of counters, random generators and actors; seconds aside
+    episodes: str
+    validations: str
+
+
+def outcome(run: Path) -> Outcome:
+    import json
+
+    newest = max(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
+    assert newest.name == "000003072"
+    state = json.loads((newest / "state.json").read_text())
+    state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
+    rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
+    assert rows[0][2] == "seconds"
+    return Outcome(
+        weights=hashlib.sha256((newest / "arrays.safetensors").read_bytes()).hexdigest(),
+        state=json.dumps(state, sort_keys=True),
+        episodes=(run / "episodes.csv").read_text(),
+        validations="\n".join(",".join(row[:2] + row[3:]) for row in rows),
+    )
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, out + err
+    assert "Traceback" not in err
+    return out
+
+
+def wait_for(process: subprocess.Popen[str], path: Path) -> None:
+    """Until a file is there."""
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """Process ids of a run's actors."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    lines = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
+    return [child for child, line in lines.items() if "spawn_main" in line]
+
+
+@pytest.fixture(scope="module")
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The run to compare with: all actors in the process that learns."""
+    runs = tmp_path_factory.mktemp("runs")
+    finish(start("DDQN", *arguments(runs=str(runs), name="here", workers=0)))
+    run = runs / "DDQN" / "here"
+    found = outcome(run)
+    assert found.episodes.count("\n") > 5, "no episode ended, so little was tried"
+    earlier, last = sorted(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())[-2:]
+    first_arrays = load_file(earlier / "arrays.safetensors")
+    last_arrays = load_file(last / "arrays.safetensors")
+    moved = [n for n in last_arrays if (first_arrays[n] != last_arrays[n]).any()]
+    assert "learner/online/conv_0/kernel" in moved, "nothing was learned, so nothing could differ"
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_in_worker_processes(tmp_path: Path, in_process: Outcome, workers: int) -> None:
+    finish(start("DDQN", *arguments(runs=str(tmp_path), name="there", workers=workers)))
+    assert outcome(tmp_path / "DDQN" / "there") == in_process
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path, in_process: Outcome) -> None:
+    """Twice: early in the run, and the other one later."""
+    run = tmp_path / "DDQN" / "robbed"
+    process = start("DDQN", *arguments(runs=str(tmp_path), name="robbed", workers=2))
+    for number, checkpoint in enumerate(("000001024", "000002048")):
+        wait_for(process, run / "checkpoints" / checkpoint / "manifest.json")
+        os.kill(workers_of(process)[number], signal.SIGKILL)
+    finish(process)
+    assert outcome(run) == in_process
+
+
+def test_stopped_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
+    """Stopped by a signal somewhere in the middle; resumed with other workers."""
+    run = tmp_path / "DDQN" / "stopped"
+    process = start("DDQN", *arguments(runs=str(tmp_path), name="stopped", workers=1))
+    wait_for(process, run / "checkpoints" / "000001024" / "manifest.json")
+    process.send_signal(signal.SIGTERM)
+    assert "--resume" in finish(process, EXIT_STOPPED)
+    stopped = max(int(p.name) for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
+    assert 1024 <= stopped < 3072
+    finish(start("DDQN", "--resume", str(run), "--workers", "0"))
+    assert outcome(run) == in_process
+
+
+def test_killed_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
+    """As a power cut would: what came after the last checkpoint is made again, and counted once."""
+    run = tmp_path / "DDQN" / "killed"
+    process = start("DDQN", *arguments(runs=str(tmp_path), name="killed", workers=1))
+    wait_for(process, run / "checkpoints" / "000002048" / "manifest.json")
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    out = finish(start("DDQN", "--runs", str(tmp_path), "--resume", "latest", "--workers", "2"))
+    assert str(run) in out
+    assert outcome(run) == in_process
+
+
+def test_dqn_too(tmp_path: Path) -> None:
+    """The other agent, its replay without priorities: here, and stopped and resumed elsewhere."""
+    for name, workers in (("here", 0), ("there", 2)):
+        options = arguments(runs=str(tmp_path), name=name, workers=workers)
+        finish(start("DQN", *options))
+    assert outcome(tmp_path / "DQN" / "here") == outcome(tmp_path / "DQN" / "there")
