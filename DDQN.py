@@ -49,21 +49,23 @@ class Settings(RunSettings):
     """A decision pays at most so many points; 0 for no limit."""
     crawl_penalty: float = 2.0
     """Points lost per decision that ends at less than 10 units per second."""
-    speed_limit: float = 70.0
+    speed_limit: float = 75.0
     """Speed from which on haste costs, world units per second; 0 for no limit."""
     speed_penalty: float = 0.3
     """Points lost per decision and unit per second above the limit."""
+    reward_offset: float = 3.5
+    """Points taken off every decision: centres the values of good driving near 0."""
     reward_scale: float = 0.1
     """From points to what the network learns."""
 
     # How it explores
     epsilon_start: float = 1.0
     """Exploration rate of every car at first, probability."""
-    epsilon_base: float = 0.4
+    epsilon_base: float = 0.2
     """Exploration rate of the most careless car in the end, probability."""
-    epsilon_exponent: float = 7.0
+    epsilon_exponent: float = 4.0
     """The most careful car's rate is epsilon_base to the power of 1 + this."""
-    epsilon_decisions: int = 20_000
+    epsilon_decisions: int = 30_000
     """Decisions from the first rates to the last."""
 
     # What it remembers
@@ -142,6 +144,7 @@ def build(settings: Settings) -> Trainer:
         crawl_penalty=s.crawl_penalty,
         speed_limit=s.speed_limit,
         speed_penalty=s.speed_penalty,
+        reward_offset=s.reward_offset,
         reward_scale=s.reward_scale,
         reward_clip=s.reward_clip,
     )

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from racing.tracks import parse_tracks
 from racing.world import CameraName
-from training.drivers import NAMED, check_driver
+from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
 from training.refusal import refuse
@@ -44,6 +44,8 @@ class Options:
     """Write one row per episode here (with one driver)."""
     processes: int = os.cpu_count() or 1
     """Tracks driven at once. Changes the time, not the result."""
+    film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Film the best, the median and the worst episode as mp4 (with one driver)."""
     all: bool = False
     """Measure every driver that can drive here and write results/scores/."""
     table: bool = False
@@ -59,13 +61,15 @@ def main(options: Options) -> None:
             raise ValueError(f"processes must be at least 1, got {options.processes}")
         for name, path in jobs:
             check_driver(name)
-            if path and not os.access(path.resolve().parent, os.W_OK):
-                raise ValueError(f"cannot write to {path.resolve().parent}")
+            if path and (path.is_dir() or not os.access(path.resolve().parent, os.W_OK)):
+                raise ValueError(f"cannot write to {path.resolve()}")
         for name, path in jobs:
             episodes = _measure(name, tracks, options)
             if path:
                 write_episodes(path, episodes)
             print(summary_line(name, episodes), flush=True)
+            if options.film:
+                _film(name, episodes, options.film)
         if options.table:
             _write_table()
     except (ValueError, OSError) as e:
@@ -75,15 +79,26 @@ def main(options: Options) -> None:
 def _jobs(options: Options) -> list[tuple[str, Path | None]]:
     """Whom to measure, and where to write the episodes."""
     if options.all:
-        if options.drivers or options.csv:
-            raise ValueError("--all takes no drivers and no --csv")
+        if options.drivers or options.csv or options.film:
+            raise ValueError("--all takes no drivers, no --csv and no --film")
         learned = sorted(str(p.relative_to(HERE)) for p in HERE.glob("models/*.safetensors"))
         return [(name, SCORES / f"{Path(name).stem}.csv") for name in (*NAMED, *learned)]
     if not options.drivers and not options.table:
         raise ValueError("name at least one driver, or --all, or --table")
-    if options.csv and len(options.drivers) != 1:
-        raise ValueError("--csv takes one driver at a time")
+    if (options.csv or options.film) and len(options.drivers) != 1:
+        raise ValueError("--csv and --film take one driver at a time")
     return [(name, options.csv) for name in options.drivers]
+
+
+def _film(name: str, episodes: list[Episode], folder: Path) -> None:
+    from training.film import best_median_worst, write_mp4
+
+    folder.mkdir(parents=True, exist_ok=True)
+    driver = load_driver(name)
+    for which, track in best_median_worst(episodes).items():
+        path = folder / f"{Path(name).stem}-{which}-track{track}.mp4"
+        write_mp4(driver, track, path)
+        print(path)
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:

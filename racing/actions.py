@@ -48,6 +48,7 @@ GENTLE = ActionSet(
         (0.25, 0.15, 0.0),
         (-0.4, 0.1, 0.0),  # sharp, and still rolling: how to get out of a hairpin
         (0.4, 0.1, 0.0),
+        (0.0, 0.0, 0.2),
     ),
 )
 

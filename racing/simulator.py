@@ -45,6 +45,11 @@ class Simulator(CarRacing):  # type: ignore[misc]
         picture: NDArray[np.uint8] = super()._render("state_pixels")
         return picture
 
+    def draw_large(self) -> NDArray[np.uint8]:
+        """Gymnasium's picture for films, uint8 [400, 600, 3]."""
+        picture: NDArray[np.uint8] = super()._render("rgb_array")
+        return picture
+
     def start(self, track_seed: int) -> None:
         """Put the car at the start of a track."""
         self.reset(seed=track_seed)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +74,16 @@ class Corridor:
             self.end_reason = "time"
         self.score += reward
         self.observation = np.concatenate([self.observation[1:], self._picture()[None]])
+        unused: dict[str, Any] = {f.name: 0 for f in fields(Step)}
+        over = self.end_reason in ("lap", "out")
         return Step(
-            reward=reward,
-            terminated=self.end_reason in ("lap", "out"),
-            truncated=self.end_reason == "time",
-            lap_done=False,
-            frames=1,
-            grass_frames=0,
-            missed_tiles=0,
-            idle_frames=0,
-            speed=0.0,
+            **unused
+            | {
+                "reward": reward,
+                "terminated": over,
+                "truncated": self.end_reason == "time",
+                "frames": 1,
+            }
         )
 
     @property
@@ -133,15 +134,8 @@ class Run:
             checkpoint_every=960,
         )
         network = NetworkSpec(convolutions=((8, 3, 1),), dense=(32,), dueling=True)
-        shaping = Shaping(
-            grass_penalty=0,
-            missed_tile_penalty=0,
-            stuck_frames=10**6,
-            stuck_penalty=0,
-            speed_limit=0,
-            speed_penalty=0,
-            reward_scale=0.1,
-        )
+        unused: dict[str, Any] = {f.name: 0 for f in fields(Shaping)}
+        shaping = Shaping(**unused | {"stuck_frames": 10**6, "reward_scale": 0.1})
         shape = (SPEC.stack, SPEC.height, SPEC.width)
         actions = action_set(SPEC.actions)
         store = FrameStore(200, 12, shape, n_step=2, gamma=0.9)

@@ -180,7 +180,7 @@ def test_about_half_of_the_transitions_are_mirrored() -> None:
     """Seen through the TD errors: a transition's own, or that of its mirror image."""
     spec = learner_spec(batch_size=200)
     batch = random_batch(200)
-    copies = [Batch(*(x.copy() for x in batch)) for _ in range(3)]
+    copies = [Batch._make(x.copy() for x in batch) for _ in range(3)]
     everything = mirrored(copies[0], MIRROR, np.ones(200, np.bool_))
     learners = [Learner(small_network, q_learning, spec, m) for m in (None, None, MIRROR)]
     straight = learners[0].learn(copies[1], RATE, rng()).td_error

@@ -17,6 +17,7 @@ SHAPING = Shaping(
     crawl_penalty=2.0,
     speed_limit=80.0,
     speed_penalty=0.5,
+    reward_offset=0.0,
     reward_scale=0.1,
     reward_clip=4.0,
 )

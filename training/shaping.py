@@ -23,6 +23,8 @@ class Shaping:
         speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
             of road ahead, so a car at 100 cannot brake for what comes into view.
         speed_penalty: Points lost per decision and unit per second above the limit.
+        reward_offset: Points taken off every decision, so that the value of driving well lies near 0 and the network
+            spends itself on differences (reward centring, Naik et al. 2024).
         reward_scale: Factor from points to what the network sees.
         reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
     """
@@ -34,6 +36,7 @@ class Shaping:
     crawl_penalty: float
     speed_limit: float
     speed_penalty: float
+    reward_offset: float
     reward_scale: float
     reward_clip: float = 0.0
 
@@ -53,6 +56,7 @@ class Shaping:
         points = step.reward
         if self.reward_clip > 0:
             points = min(points, self.reward_clip)
+        points -= self.reward_offset
         points -= self.grass_penalty * step.grass_frames
         points -= self.missed_tile_penalty * step.missed_tiles
         if step.speed < CRAWL:
