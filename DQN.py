@@ -89,9 +89,9 @@ class Settings(RunSettings):
     """Updates while the cars make slots_per_tick decisions each."""
     learning_rate: float = 6e-4
     """Adam's step size at first."""
-    learning_rate_end: float = 1e-4
+    learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 40_000
+    learning_rate_updates: int = 44_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
@@ -99,8 +99,8 @@ class Settings(RunSettings):
     """Longest gradient, global norm."""
     target_update_period: int = 400
     """Updates between two copies to the target network."""
-    average_rate: float = 0.002
-    """Share of the online weights that each update adds to the averaged weights, which drive."""
+    average_rate: float = 0.0004
+    """Share of the online weights that each update adds to the averaged weights, which drive, in the end."""
     mirror: bool = True
     """Learn from every second transition as seen in a mirror."""
 

@@ -13,6 +13,7 @@ from agents.backend import keras, tf
 from agents.replay.store import Batch
 from agents.td import TdError, huber
 
+AVERAGED_PART = 10.0  # one part in so many of the updates made so far
 Weights = dict[str, NDArray[np.float32]]
 
 
@@ -24,7 +25,8 @@ class LearnerSpec:
         batch_size: Transitions per update.
         updates_per_call: Updates of one call of `learn`; the replay's priorities are those of its beginning.
         target_update_period: Updates between two copies of the online to the target network.
-        average_rate: Share of the online weights that every update adds to the averaged weights.
+        average_rate: Share of the online weights that every update adds to the averaged weights, once the run is
+            long; before, AVERAGED_PART / updates, so that the average spans a tenth of the run.
         gradient_clip_norm: The gradient is shortened to this global norm.
         adam_epsilon: Adam's epsilon.
     """
@@ -127,8 +129,10 @@ class Learner:
         if self._updates % self.spec.target_update_period == 0:
             for ours, theirs in zip(self.target.variables, self.online.variables, strict=True):
                 ours.assign(theirs)
+        count = tf.cast(self._updates, tf.float32)
+        rate = tf.maximum(self.spec.average_rate, AVERAGED_PART / (count + AVERAGED_PART))
         for mean, new in zip(self.average.variables, self.online.variables, strict=True):
-            mean.assign_add(self.spec.average_rate * (new - mean))
+            mean.assign_add(rate * (new - mean))
         return td_error, loss, tf.linalg.global_norm(gradients)
 
     def driving_weights(self) -> Weights:

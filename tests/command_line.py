@@ -7,36 +7,40 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TINY = {
-    "seed": "7",
-    "actors": "2",
-    "cars": "4",
-    "slots-per-tick": "8",
-    "height": "16",
-    "width": "20",
-    "stack": "2",
-    "convolutions": "4 4 2",
-    "dense": "16",
-    "batch-size": "16",
-    "updates-per-tick": "3",
-    "target-update-period": "20",
-    "learn-from": "256",
-    "replay-decisions": "1600",
-    "epsilon-decisions": "2000",
-    "decisions": "3072",
-    "checkpoint-every": "1000",
-    "validate-every": "1000000",
-    "validation-tracks": "2",
-    "test-episodes": "0",
-    "workers": "0",
+Value = str | int | float | tuple[int, ...]
+TINY: dict[str, Value] = {
+    "seed": 7,
+    "actors": 2,
+    "cars": 4,
+    "slots_per_tick": 8,
+    "height": 16,
+    "width": 20,
+    "stack": 2,
+    "convolutions": (4, 4, 2),
+    "dense": 16,
+    "batch_size": 16,
+    "updates_per_tick": 3,
+    "target_update_period": 20,
+    "learn_from": 256,
+    "replay_decisions": 1600,
+    "epsilon_decisions": 2000,
+    "decisions": 3072,
+    "checkpoint_every": 1000,
+    "validate_every": 1000000,
+    "validation_tracks": 2,
+    "test_episodes": 0,
+    "workers": 0,
     "device": "cpu",
 }
 
 
-def arguments(**changes: str | int) -> list[str]:
+def arguments(**changes: Value) -> list[str]:
     """Options of a run that takes seconds; its replay wraps around."""
-    options = TINY | {name.replace("_", "-"): str(value) for name, value in changes.items()}
-    return [part for name, value in options.items() for part in (f"--{name}", *value.split(" "))]
+    line = []
+    for name, value in (TINY | changes).items():
+        words = value if isinstance(value, tuple) else (value,)
+        line += [f"--{name.replace('_', '-')}", *map(str, words)]
+    return line
 
 
 def start(script: str, *options: str) -> subprocess.Popen[str]:

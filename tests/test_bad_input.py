@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import networks  # noqa: F401  (sets TensorFlow up as the scripts will again)
-from command_line import arguments, files_below, start
+from command_line import Value, arguments, files_below, start
 from training.session import run_script
 
 Refused = Callable[..., str]
@@ -88,10 +88,10 @@ def one_line(err: str) -> str:
         ({"test_episodes": 10_001}, ["test_episodes", "10001"]),
         ({"checkpoint_every": 0}, ["checkpoint_every", "got 0"]),
         ({"actions": "brisk"}, ["gentle, stock", "'brisk'"]),
-        ({"convolutions": "4 30 2"}, ["30x30 kernel"]),
-        ({"convolutions": "4 4 0"}, ["convolutions"]),
-        ({"convolutions": "0 4 2"}, ["convolutions"]),
-        ({"dense": "-3"}, ["dense"]),
+        ({"convolutions": (4, 30, 2)}, ["30x30 kernel"]),
+        ({"convolutions": (4, 4, 0)}, ["convolutions"]),
+        ({"convolutions": (0, 4, 2)}, ["convolutions"]),
+        ({"dense": -3}, ["dense"]),
         ({"device": "cuda"}, ["device", "'cuda'"]),
         ({"device": "gpu:99"}, ["gpu:99"]),
         ({"replay_decisions": 10**15}, ["replay"]),  # more than any memory
@@ -99,9 +99,10 @@ def one_line(err: str) -> str:
     ids=str,
 )
 def test_settings_out_of_range(
-    refused: Refused, options: dict[str, str | int], named: list[str]
+    refused: Refused, options: dict[str, Value], named: list[str]
 ) -> None:
-    line = one_line(refused("DDQN", *arguments(decisions=64) + arguments(decisions=64, **options)))
+    short: dict[str, Value] = {"decisions": 64}
+    line = one_line(refused("DDQN", *arguments(**short | options)))
     assert all(word in line for word in named), line
 
 
@@ -126,7 +127,7 @@ def test_what_cannot_be_parsed(refused: Refused, options: list[str]) -> None:
     "name", ["../escape", "a/b", "/tmp/x", "..", ".hidden", "a b", "x" * 101, "ä"]
 )
 def test_a_name_that_is_a_path(refused: Refused, script: str, name: str) -> None:
-    assert repr(name) in one_line(refused(script, *arguments(decisions=64, name=name).copy()))
+    assert repr(name) in one_line(refused(script, *arguments(decisions=64, name=name)))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

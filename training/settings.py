@@ -12,7 +12,7 @@ class RunSettings:
 
     seed: int = 1
     """Of everything that is random."""
-    decisions: int = 600_000
+    decisions: int = 640_000
     """Length of the run, decisions of all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""
@@ -32,7 +32,7 @@ class RunSettings:
     """What learns: auto, cpu, gpu or gpu:INDEX."""
     slots_per_tick: int = 16
     """Decisions per car between two hand-overs of weights and experience."""
-    validate_every: int = 50_000
+    validate_every: int = 40_000
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
     validation_tracks: int = 32
     """Tracks of such a drive."""
