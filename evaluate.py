@@ -46,6 +46,8 @@ class Options:
     """Tracks driven at once. Changes the time, not the result."""
     film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Film the best, the median and the worst episode as mp4 (with one driver)."""
+    gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Write a few seconds of the median episode as a GIF (with one driver)."""
     all: bool = False
     """Measure every driver that can drive here and write results/scores/."""
     table: bool = False
@@ -68,8 +70,8 @@ def main(options: Options) -> None:
             if path:
                 write_episodes(path, episodes)
             print(summary_line(name, episodes), flush=True)
-            if options.film:
-                _film(name, episodes, options.film)
+            if options.film or options.gif:
+                _film(name, episodes, options.film, options.gif)
         if options.table:
             _write_table()
     except (ValueError, OSError) as e:
@@ -79,26 +81,29 @@ def main(options: Options) -> None:
 def _jobs(options: Options) -> list[tuple[str, Path | None]]:
     """Whom to measure, and where to write the episodes."""
     if options.all:
-        if options.drivers or options.csv or options.film:
-            raise ValueError("--all takes no drivers, no --csv and no --film")
+        if options.drivers or options.csv or options.film or options.gif:
+            raise ValueError("--all takes no drivers, and no --csv, --film or --gif")
         learned = sorted(str(p.relative_to(HERE)) for p in HERE.glob("models/*.safetensors"))
         return [(name, SCORES / f"{Path(name).stem}.csv") for name in (*NAMED, *learned)]
     if not options.drivers and not options.table:
         raise ValueError("name at least one driver, or --all, or --table")
-    if (options.csv or options.film) and len(options.drivers) != 1:
-        raise ValueError("--csv and --film take one driver at a time")
+    if (options.csv or options.film or options.gif) and len(options.drivers) != 1:
+        raise ValueError("--csv, --film and --gif take one driver at a time")
     return [(name, options.csv) for name in options.drivers]
 
 
-def _film(name: str, episodes: list[Episode], folder: Path) -> None:
-    from training.film import best_median_worst, write_mp4
+def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | None) -> None:
+    from training.film import best_median_worst, write_gif, write_mp4
 
-    folder.mkdir(parents=True, exist_ok=True)
-    driver = load_driver(name)
-    for which, track in best_median_worst(episodes).items():
-        path = folder / f"{Path(name).stem}-{which}-track{track}.mp4"
-        write_mp4(driver, track, path)
-        print(path)
+    driver, tracks = load_driver(name), best_median_worst(episodes)
+    if gif:
+        write_gif(driver, tracks["median"], gif)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for which, track in tracks.items():
+            path = folder / f"{Path(name).stem}-{which}-track{track}.mp4"
+            write_mp4(driver, track, path)
+            print(path)
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:

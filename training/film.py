@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from racing.world import World
 from training.drivers import Driver
 from training.episode import Episode
 
+GIF_DECISIONS = (15, 90)
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
@@ -68,7 +70,8 @@ def write_mp4(driver: Driver, track: int, path: Path) -> None:
     """
     aside = path.with_name(f".{path.stem}.part.mp4")
     writer = imageio_ffmpeg.write_frames(
-        str(aside), (WIDTH, HEIGHT), fps=50 / driver.world.frame_skip, macro_block_size=8
+        str(aside), (GIF_DECISIONS = (15, 90)
+WIDTH, HEIGHT), fps=50 / driver.world.frame_skip, macro_block_size=8
     )
     writer.send(None)
     try:
@@ -79,9 +82,13 @@ def write_mp4(driver: Driver, track: int, path: Path) -> None:
     aside.replace(path)
 
 
-def write_gif(driver: Driver, track: int, path: Path, first: int, count: int) -> None:
-    """A short GIF of the decisions [first, first + count), at half the size."""
-    taken = [p for i, p in enumerate(pictures(driver, track)) if first <= i < first + count]
+def write_gif(driver: Driver, track: int, path: Path) -> None:
+    """A few seconds after the start, at half the size.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    taken = list(islice(pictures(driver, track), *GIF_DECISIONS))
     small = [
         Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
         for p in taken
