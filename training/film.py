@@ -17,7 +17,7 @@ from racing.world import World
 from training.drivers import Driver
 from training.episode import Episode
 
-GIF_DECISIONS = (15, 90)
+GIF_DECISIONS = (15, 90)  # from the first to the last
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
@@ -70,8 +70,7 @@ def write_mp4(driver: Driver, track: int, path: Path) -> None:
     """
     aside = path.with_name(f".{path.stem}.part.mp4")
     writer = imageio_ffmpeg.write_frames(
-        str(aside), (GIF_DECISIONS = (15, 90)
-WIDTH, HEIGHT), fps=50 / driver.world.frame_skip, macro_block_size=8
+        str(aside), (WIDTH, HEIGHT), fps=50 / driver.world.frame_skip, macro_block_size=8
     )
     writer.send(None)
     try:
