@@ -31,10 +31,10 @@ ENV PATH=/venv/bin:$PATH \
 COPY . .
 
 ARG REVISION=unknown
+ENV SOURCE_COMMIT=$REVISION
 LABEL org.opencontainers.image.title="carracing-dqn" \
       org.opencontainers.image.description="Deep Q-Networks that learn to race CarRacing-v3 from pixels" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim-trixie" \
       org.opencontainers.image.revision="$REVISION"
 
 USER 1000:1000

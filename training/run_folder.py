@@ -140,7 +140,7 @@ def _origin(agent: str) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of this program, with a mark when files were changed since."""
+    """The commit of this program, with a mark when files were changed since; an image is told its own."""
     here = Path(__file__).parent
     try:
         described = subprocess.run(
@@ -151,5 +151,5 @@ def _commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("SOURCE_COMMIT", "unknown")
     return described.stdout.strip()

@@ -78,6 +78,7 @@ def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) 
         card = make_card(agent, trainer.spec, settings, facts)
         write_whole(run.path / BEST, pack(learner.driving_weights(), card))
 
+    _stop_on_signals(trainer)
     checkpoints = Checkpoints(run.path / "checkpoints")
     journal = Journal(run.path, settings.decisions)
     if settings.resume:
@@ -88,7 +89,6 @@ def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) 
         if settings.workers
         else LocalPool(trainer.spec)
     )
-    _stop_on_signals(trainer)
     try:
         with journal:
             journal.say(
