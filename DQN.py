@@ -13,7 +13,7 @@ from agents.schedules import ladder, linear
 from agents.td import q_learning
 from racing.actions import action_set
 from racing.world import WorldSpec
-from training.actor import ActorSpec
+from training.driving import ActorSpec
 from training.session import run_script
 from training.settings import RunSettings, at_least, between
 from training.shaping import Shaping

@@ -18,8 +18,8 @@ from agents.schedules import linear
 from agents.td import TdError, double_q_learning
 from racing.actions import action_set
 from racing.world import EndReason, Step, WorldSpec
-from training.actor import ActorSpec
 from training.checkpoint import Checkpoints
+from training.driving import ActorSpec
 from training.journal import Journal
 from training.pool import LocalPool
 from training.settings import RunSettings

@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.backend import keras, tf
 from agents.learner import Weights
-from agents.network import NetworkSpec, build_q_network
 from agents.replay import Trajectory
-from racing.actions import action_set
 from racing.tracks import draw_training_track
-from racing.world import World, WorldSpec
+from racing.world import World
+from training.driving import ActorSpec, DrivingNetwork
 from training.episode import Episode, finished
-from training.shaping import Shaping
-
-FILM_EVERY = 10  # decisions between two pictures of a film
 
 
 @dataclass(frozen=True)
@@ -71,19 +66,6 @@ class ActorState:
 
 
 @dataclass(frozen=True)
-class Drive:
-    """Whole greedy episodes.
-
-    Attributes:
-        episodes: One record per track.
-        film: Pictures of the first track, uint8 [n, H, W].
-    """
-
-    episodes: list[Episode]
-    film: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
 class Rollout:
     """What an actor gives back.
 
@@ -100,16 +82,6 @@ class Rollout:
     mean_q: float
 
 
-@dataclass(frozen=True)
-class ActorSpec:
-    """What every actor of a run has in common."""
-
-    world: WorldSpec
-    network: NetworkSpec
-    shaping: Shaping
-    cars: int
-
-
 def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
     """The state in which a run begins."""
     track_rng, exploration_rng = (np.random.default_rng(s) for s in seed.spawn(2))
@@ -119,34 +91,11 @@ def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
     return ActorState(cars, track_rng.bit_generator.state, exploration_rng.bit_generator.state)
 
 
-class Driver:
-    """The network of a process, to drive with: one batch shape, whatever the number of cars that still run."""
-
-    def __init__(self, spec: ActorSpec) -> None:
-        world = spec.world
-        shape = (world.stack, world.height, world.width)
-        self._network: keras.Model = build_q_network(
-            spec.network, shape, len(action_set(world.actions)), seed=0
-        )
-        signature = tf.TensorSpec((spec.cars, *shape), tf.uint8)
-        self._values = tf.function(self._network, input_signature=[signature])
-
-    def load(self, weights: Weights) -> None:
-        """Take weights over."""
-        for variable in self._network.variables:
-            variable.assign(weights[variable.path])
-
-    def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
-        values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
-        return values
-
-
 class Actor:
     """Keeps simulators at hand between rollouts; they are rebuilt from the state where they do not match it."""
 
-    def __init__(self, spec: ActorSpec, driver: Driver) -> None:
-        self.spec, self._driver = spec, driver
+    def __init__(self, spec: ActorSpec, network: DrivingNetwork) -> None:
+        self.spec, self._network = spec, network
         self._worlds = [World(spec.world) for _ in range(spec.cars)]
         self._at: tuple[CarState, ...] | None = None  # where the simulators stand
 
@@ -165,13 +114,13 @@ class Actor:
             Experience and the state after it.
         """
         self._restore(state.cars)
-        self._driver.load(weights)
+        self._network.load(weights)
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
         items = _empty(slots, self.spec)
         for slot in range(slots):
             observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
-            values = self._driver.values(observations)  # [N, A]
+            values = self._network.values(observations)  # [N, A]
             actions = values.argmax(axis=1)  # [N]
             best_values.append(float(values.max(axis=1).mean()))
             explore = exploration_rng.random(len(cars)) < epsilons
@@ -224,29 +173,6 @@ def drive_again(world: World, car: CarState) -> None:
     world.start(car.track, look=unseen < 0)
     for i, action in enumerate(car.actions):
         world.decide(action, look=i >= unseen)
-
-
-def drive_greedily(spec: ActorSpec, driver: Driver, weights: Weights, tracks: list[int]) -> Drive:
-    """Whole episodes without exploration, on at most N tracks, under the fast camera."""
-    driver.load(weights)
-    worlds = [World(spec.world) for _ in tracks]
-    for world, track in zip(worlds, tracks, strict=True):
-        world.start(track)
-    observations = np.zeros(
-        (spec.cars, spec.world.stack, spec.world.height, spec.world.width), np.uint8
-    )
-    running, film, decisions = list(range(len(tracks))), [], 0
-    while running:
-        if running[0] == 0 and decisions % FILM_EVERY == 0:
-            film.append(worlds[0].observation[-1])
-        decisions += 1
-        for i in running:
-            observations[i] = worlds[i].observation
-        actions = driver.values(observations).argmax(axis=1)  # [N]
-        steps = {i: worlds[i].decide(int(actions[i])) for i in running}
-        running = [i for i in running if not (steps[i].terminated or steps[i].truncated)]
-    episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
-    return Drive(episodes, np.stack(film))
 
 
 def _generator(state: Mapping[str, Any]) -> np.random.Generator:

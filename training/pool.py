@@ -13,15 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learner import Weights
-from training.actor import (
-    Actor,
-    ActorSpec,
-    ActorState,
-    Drive,
-    Driver,
-    Rollout,
-    drive_greedily,
-)
+from training.actor import Actor, ActorState, Rollout
+from training.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 
 MOST_RESTARTS_PER_REQUEST = 5
 
@@ -64,20 +57,20 @@ class Crew:
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
-        self._driver = Driver(spec)
+        self._network = DrivingNetwork(spec)
         self._actors: dict[int, Actor] = {}
 
     def rollouts(self, requests: list[Request], weights: Weights, slots: int) -> list[Rollout]:
         """Drive one actor after the other."""
         done = []
         for r in requests:
-            actor = self._actors.setdefault(r.actor, Actor(self.spec, self._driver))
+            actor = self._actors.setdefault(r.actor, Actor(self.spec, self._network))
             done.append(actor.rollout(r.state, weights, slots, r.epsilons))
         return done
 
     def validate(self, weights: Weights, tracks: list[int]) -> Drive:
         """Whole greedy episodes on at most N tracks."""
-        return drive_greedily(self.spec, self._driver, weights, tracks)
+        return drive_greedily(self.spec, self._network, weights, tracks)
 
 
 class LocalPool:

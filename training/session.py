@@ -15,8 +15,8 @@ from agents.learner import Learner
 from agents.weights import pack
 from racing.actions import action_set
 from racing.tracks import TEST
-from training.actor import ActorSpec
 from training.checkpoint import CheckpointError, Checkpoints
+from training.driving import ActorSpec
 from training.episode import write_episodes
 from training.evaluation import evaluate, summary_line
 from training.files import write_whole

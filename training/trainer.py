@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from agents.learner import Learned, Learner
 from agents.replay import Replay, Trajectory
 from racing.tracks import VALIDATION
-from training.actor import ActorSpec, ActorState, Rollout, first_state
+from training.actor import ActorState, Rollout, first_state
 from training.checkpoint import CheckpointError, Checkpoints
+from training.driving import ActorSpec
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
