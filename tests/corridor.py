@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import networks  # noqa: F401  (sets TensorFlow up)
+import training.actor
+import training.driving
 from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, PrioritisedReplay, Replay, UniformReplay
@@ -97,6 +100,12 @@ class Corridor:
         return self._cell
 
 
+def drive_there(patch: pytest.MonkeyPatch) -> None:
+    """Actors and validation drive in the corridor instead of the simulator."""
+    for module in (training.actor, training.driving):
+        patch.setattr(module, "World", Corridor)
+
+
 def best_score(tracks: list[int]) -> float:
     """Mean score of who goes straight to the bright end."""
     scores = []
@@ -111,7 +120,7 @@ def best_score(tracks: list[int]) -> float:
 
 @dataclass
 class Run:
-    """A trainer and what it needs; `training.actor.World` must be `Corridor` while it runs."""
+    """A trainer and what it needs; call `drive_there` before it runs."""
 
     folder: Path
     decisions: int = 8_000

@@ -48,6 +48,7 @@ def one_line(err: str) -> str:
     return err.removeprefix("error: ").strip()
 
 
+@pytest.mark.timeout(60)  # what is not refused would be trained
 @pytest.mark.parametrize(
     ("options", "named"),
     [

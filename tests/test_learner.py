@@ -61,11 +61,13 @@ def test_several_updates_in_a_call_are_the_same_as_one_by_one() -> None:
 
 
 def test_the_average_follows_the_online_network() -> None:
-    learner = Learner(small_network, q_learning, learner_spec(average_rate=0.25), None)
+    """A share of 10 / (updates + 10), and no less than the rate: 10/11, 10/12, 0.8, 0.8, ..."""
+    learner = Learner(small_network, q_learning, learner_spec(average_rate=0.8), None)
     by_hand = arrays(learner.online)
-    for update in range(4):
+    for update, share in enumerate([10 / 11, 10 / 12, 0.8, 0.8, 0.8]):
         learner.learn(random_batch(4, seed=update), RATE, rng())
-        by_hand = [a + 0.25 * (o - a) for a, o in zip(by_hand, arrays(learner.online), strict=True)]
+        online = arrays(learner.online)
+        by_hand = [a + share * (o - a) for a, o in zip(by_hand, online, strict=True)]
         for a, b in zip(arrays(learner.average), by_hand, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
     driving = learner.driving_weights()

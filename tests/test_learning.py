@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import training.actor
 from agents.backend import tf
 from agents.replay import Batch
 from agents.td import Network, TdError, double_q_learning, q_learning
-from corridor import Corridor, Run, best_score
+from corridor import Run, best_score, drive_there
 from racing.tracks import VALIDATION
 
 pytestmark = pytest.mark.slow
@@ -20,7 +19,7 @@ OPTIMUM = best_score(list(VALIDATION[:10]))
 @pytest.fixture(autouse=True)
 def corridor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The actors drive in the corridor."""
-    monkeypatch.setattr(training.actor, "World", Corridor)
+    drive_there(monkeypatch)
 
 
 def short_sighted(online: Network, target: Network, batch: Batch) -> tf.Tensor:

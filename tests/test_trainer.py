@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import training.actor
 from agents.learner import Learner
-from corridor import Corridor, Run
+from corridor import Run, drive_there
 from training.checkpoint import CheckpointError
 from training.journal import Journal
 from training.pool import LocalPool
@@ -24,7 +23,7 @@ DECISIONS = 2880  # three checkpoints; 48 decisions a tick
 @pytest.fixture(autouse=True)
 def corridor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The actors drive in the corridor."""
-    monkeypatch.setattr(training.actor, "World", Corridor)
+    drive_there(monkeypatch)
 
 
 def outcome(run: Run) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def outcome(run: Run) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.actor, "World", Corridor)
+        drive_there(patch)
         run = Run(tmp_path_factory.mktemp("undisturbed"), DECISIONS)
         run.train()
         assert run.checkpoints.steps() == [1920, 2880]
