@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +113,8 @@ class Settings(RunSettings):
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
+        at_least(self, 0, "reward_scale", "adam_epsilon", "gradient_clip_norm")
+        at_least(self, -math.inf, "reward_offset")
         at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
         at_least(self, 1, "target_update_period")
         if not self.batch_size <= self.learn_from <= self.replay_decisions:

@@ -23,6 +23,20 @@ class NetworkSpec:
     dense: tuple[int, ...] = (384,)
     dueling: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse layers that cannot be.
+
+        Raises:
+            ValueError: Naming the layer.
+        """
+        for layer in self.convolutions:
+            if min(layer) < 1:
+                raise ValueError(
+                    f"convolutions are filters, kernel size and stride of at least 1, got {layer}"
+                )
+        if min(self.dense, default=1) < 1:
+            raise ValueError(f"dense layers have at least 1 unit, got {self.dense}")
+
 
 def build_q_network(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int, seed: int

@@ -240,7 +240,12 @@ def plot_learning(curves: list[Curve], path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     for agent in sorted({c.agent for c in curves}):
         seeds = sum(c.agent == agent for c in curves)
-        axes[0].plot([], [], color=colours[agent], label=f"{agent.upper()}, {seeds} seeds")
+        axes[0].plot(
+            [],
+            [],
+            color=colours[agent],
+            label=f"{agent.upper()}, {seeds} seed{'s' if seeds > 1 else ''}",
+        )
     axes[0].legend(frameon=False)
     axes[0].set_ylabel("greedy score, validation tracks")
     figure.savefig(path, dpi=130)

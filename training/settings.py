@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from racing.tracks import TEST, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,22 @@ class RunSettings:
         Raises:
             ValueError: Naming the setting and its range.
         """
-        at_least(self, 0, "seed", "workers", "test_episodes")
+        at_least(self, 0, "seed", "workers")
         at_least(self, 1, "decisions", "actors", "cars", "threads", "slots_per_tick")
-        at_least(self, 1, "validate_every", "validation_tracks", "checkpoint_every")
+        at_least(self, 1, "validate_every", "checkpoint_every")
+        between(self, 1, len(VALIDATION), "validation_tracks")
+        between(self, 0, len(TEST), "test_episodes")
 
 
 def at_least(settings: object, least: float, *names: str) -> None:
-    """Check that settings are numbers not below `least`.
+    """Check that settings are finite numbers not below `least`.
 
     Raises:
         ValueError: Naming the first that is.
     """
     for name in names:
         value = getattr(settings, name)
-        if not value >= least:
+        if not value >= least or not math.isfinite(value):
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 

@@ -56,6 +56,9 @@ class Trainer:
         schedules: What changes.
         learn_from: Decisions to collect before the first update.
 
+    Raises:
+        ValueError: If a tick is longer than the replay.
+
     Attributes:
         save_best: Called with the learner when its averaged weights drove better than all before.
         stop_asked: Set it to end the run after the present tick.
@@ -70,6 +73,11 @@ class Trainer:
         schedules: Schedules,
         learn_from: int,
     ) -> None:
+        if settings.slots_per_tick > replay.store.slots:
+            raise ValueError(
+                f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
+                f" ({replay.store.slots})"
+            )
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
         self._learn_from = learn_from

@@ -7,11 +7,14 @@ a frame and what was done on seeing it. An episode's last frame, which nothing w
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+ITEM_BYTES = 26  # beside the frame: what was done, and a priority with its share of the tree
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class FrameStore:
         gamma: Discount per decision.
 
     Raises:
-        ValueError: If the ring is too short for a stack and a return.
+        ValueError: If the ring is too short for a stack and a return, or larger than the memory.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class FrameStore:
                 f"replay of {slots * environments} decisions is too small: {environments} environments"
                 f" need more than {(self.stack + n_step) * environments}"
             )
+        _refuse_what_does_not_fit(slots * environments, height * width)
         self.slots, self.environments, self.n_step, self.gamma = slots, environments, n_step, gamma
         shape = (slots, environments)
         self._items = Trajectory(
@@ -170,3 +174,14 @@ class FrameStore:
             (slot[:, None] - back) % self.slots, environment[:, None]
         ]  # [B, K, H, W]
         return stacks
+
+
+def _refuse_what_does_not_fit(decisions: int, frame_bytes: int) -> None:
+    """The system hands out memory that it does not have, and takes the process for it later: better now."""
+    needed = decisions * (frame_bytes + ITEM_BYTES)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ValueError(
+            f"a replay of {decisions} decisions needs {needed / 2**30:.1f} GiB,"
+            f" this machine has {memory / 2**30:.1f}"
+        )

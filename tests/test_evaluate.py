@@ -1,0 +1,133 @@
+"""The evaluation protocol: an episode depends on driver and track alone, and bad input is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.learner import weights_of
+from agents.weights import pack
+from command_line import files_below, start
+from networks import SMALL, small_network
+from racing.world import World, WorldSpec
+from training.drivers import load_driver
+from training.episode import Episode, read_episodes
+from training.evaluation import drive, evaluate, summarise
+
+TRACKS = [3, 1, 2]
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_changes_nothing() -> None:
+    """Nor does the camera, for who does not look."""
+    told: list[tuple[int, int]] = []
+    one = evaluate("random", TRACKS, "fast", 1, lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert [e.track for e in one] == TRACKS
+    assert evaluate("random", TRACKS, "fast", 2) == one
+    assert [drive(load_driver("random"), track, "fast") for track in TRACKS] == one
+    assert len({e.score for e in one}) == 3
+
+
+def test_an_episode_is_whole_and_its_score_is_raw() -> None:
+    """Against a world driven by hand with the same policy."""
+    driver = load_driver("random-continuous")
+    episode = drive(driver, 5, "fast")
+    world, policy = World(WorldSpec(actions=""), "fast"), driver.policy(5)
+    world.start(5)
+    rewards = []
+    while not world.end_reason:
+        [control] = policy.act(world.observation[None])
+        rewards.append(world.decide(control).reward)
+    assert episode == Episode(
+        track=5,
+        score=round(sum(rewards), 4),
+        frames=world.simulator.frames,
+        tiles=world.simulator.tile_visited_count,
+        track_tiles=len(world.simulator.track),
+        laps=0,
+        end_reason=world.end_reason,
+    )
+
+
+def test_summary_by_hand() -> None:
+    scores = [900.0, 920.0, -20.0, 800.0]
+    episodes = [Episode(i, s, 500 + i, 9, 9, int(s > 850), "lap") for i, s in enumerate(scores)]
+    s = summarise(episodes)
+    assert (s.episodes, s.mean, s.min, s.median, s.max, s.laps) == (4, 650, -20, 850, 920, 2)
+    assert s.std == pytest.approx(np.sqrt((250**2 + 270**2 + 670**2 + 150**2) / 3))
+    assert s.frames == 501.5
+    assert -20 <= s.low < s.mean < s.high <= 920
+    same = summarise([episodes[0]] * 30)
+    assert (same.low, same.high, same.std) == (900, 900, 0)
+
+
+def weight_file(path: Path, **changes: object) -> Path:
+    card = {
+        "network": {"convolutions": SMALL.convolutions, "dense": SMALL.dense, "dueling": True},
+        "observation": (2, 8, 8),
+        "actions": 3,
+        "world": {"height": 8, "width": 8, "stack": 2, "frame_skip": 4, "actions": "stock"},
+    }
+    path.write_bytes(pack(weights_of(small_network()), card | changes))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "does not fit its world"),  # three values, five actions
+        ({"world": {"height": 1}}, "no world"),
+        ({"world": {"sky": "blue"}}, "no world"),
+        ({"world": None}, "no world"),
+        ({"network": {}}, "no network"),
+    ],
+)
+def test_a_model_of_another_world_is_no_driver(
+    tmp_path: Path, changes: dict[str, object], named: str
+) -> None:
+    path = weight_file(tmp_path / "other.safetensors", **changes)
+    with pytest.raises(ValueError, match=f"{path}: .*{named}"):
+        load_driver(str(path))
+
+
+@pytest.mark.slow
+def test_bad_input_through_the_command_line(tmp_path: Path) -> None:
+    other = weight_file(tmp_path / "other.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(other.read_bytes()[:-1])
+    csv = tmp_path / "nowhere" / "scores.csv"
+    cases = [
+        (["nobody"], "'nobody'"),
+        ([str(tmp_path / "missing.safetensors")], "missing.safetensors: "),
+        ([str(broken)], "broken.safetensors: "),
+        ([str(other)], "other.safetensors: "),
+        (["random", "--tracks", "9:3"], "'9:3'"),
+        (["random", "--csv", str(csv)], str(csv.parent)),
+    ]
+    before = files_below(tmp_path)
+    for options, named in cases:
+        process = start("evaluate", *options)
+        try:
+            _, err = process.communicate(timeout=100)
+        finally:
+            process.kill()
+        assert process.returncode == 2, err
+        assert err.startswith("error: "), err
+        assert named in err
+        assert err.count("\n") == 1
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_a_csv_has_a_row_per_episode(tmp_path: Path) -> None:
+    path = tmp_path / "random.csv"
+    process = start("evaluate", "random", "--tracks", "7:9", "--camera", "fast", "--csv", str(path))
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    episodes = read_episodes(path)
+    assert [e.track for e in episodes] == [7, 8]
+    assert all(e.end_reason in ("time", "out") and e.score < 200 for e in episodes)
+    assert f"mean {np.mean([e.score for e in episodes]):.1f}" in out
