@@ -78,7 +78,10 @@ class Learner:
         self.target.set_weights(self.online.get_weights())
         self.average.set_weights(self.online.get_weights())
         self._optimizer = keras.optimizers.Adam(
-            1e-4, epsilon=spec.adam_epsilon, global_clipnorm=spec.gradient_clip_norm
+            1e-4,
+            epsilon=spec.adam_epsilon,
+            global_clipnorm=spec.gradient_clip_norm,
+            name="adam",  # or the names of its slots depend on what else is in the process
         )
         self._optimizer.build(self.online.trainable_variables)
         self._updates = tf.Variable(0, dtype=tf.int64)
@@ -141,7 +144,7 @@ class Learner:
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next update depends on."""
-        state = {f"optimizer/{v.path}": np.asarray(v) for v in self._optimizer.variables}
+        state = {f"optimizer/{v.path}": v.numpy().copy() for v in self._optimizer.variables}
         for role, network in self._networks().items():
             state |= {f"{role}/{name}": array for name, array in weights_of(network).items()}
         return state | {"updates": np.array(self.updates)}
@@ -175,4 +178,4 @@ def mirrored(batch: Batch, mirror: NDArray[np.int32], flip: NDArray[np.bool_]) -
 
 def weights_of(network: keras.Model) -> Weights:
     """Copies of a network's weights, by name."""
-    return {v.path: np.array(v) for v in network.variables}
+    return {v.path: v.numpy().copy() for v in network.variables}

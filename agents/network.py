@@ -38,6 +38,36 @@ class NetworkSpec:
             raise ValueError(f"dense layers have at least 1 unit, got {self.dense}")
 
 
+def weight_shapes(
+    spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights that `build_q_network` makes, by name, without making them.
+
+    Raises:
+        ValueError: If a convolution does not fit into what is left of the picture.
+    """
+    channels, *size = observation_shape
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(name: str, *kernel: int) -> None:
+        shapes[f"{name}/kernel"], shapes[f"{name}/bias"] = kernel, kernel[-1:]
+
+    for i, (filters, kernel, stride) in enumerate(spec.convolutions):
+        if min(size) < kernel:
+            raise ValueError(f"a {kernel}x{kernel} kernel does not fit into {tuple(size)} pixels")
+        add(f"conv_{i}", kernel, kernel, channels, filters)
+        size, channels = [(pixels - kernel) // stride + 1 for pixels in size], filters
+    features = size[0] * size[1] * channels
+    for i, units in enumerate(spec.dense):
+        add(f"dense_{i}", features, units)
+        features = units
+    for name, units in (
+        (("value", 1), ("advantage", actions)) if spec.dueling else (("q", actions),)
+    ):
+        add(name, features, units)
+    return shapes
+
+
 def build_q_network(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int, seed: int
 ) -> keras.Model:
@@ -57,6 +87,7 @@ def build_q_network(
     Raises:
         ValueError: If a convolution does not fit into what is left of the picture.
     """
+    weight_shapes(spec, observation_shape, actions)  # refuses a kernel that does not fit
     rng = np.random.default_rng(seed)
 
     def he() -> keras.initializers.Initializer:
@@ -66,8 +97,6 @@ def build_q_network(
     x = keras.layers.Permute((2, 3, 1))(pixels)  # [B, H, W, K]
     x = keras.layers.Rescaling(1 / 255)(x)
     for i, (filters, kernel, stride) in enumerate(spec.convolutions):
-        if min(x.shape[1:3]) < kernel:
-            raise ValueError(f"a {kernel}x{kernel} kernel does not fit into {x.shape[1:3]} pixels")
         x = keras.layers.Conv2D(
             filters, kernel, stride, activation="relu", kernel_initializer=he(), name=f"conv_{i}"
         )(x)  # [B, H', W', filters]

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from agents.backend import keras
 from agents.learner import Weights
-from agents.network import NetworkSpec, build_q_network
+from agents.network import NetworkSpec, build_q_network, weight_shapes
 
 LARGEST_BYTES = 64 * 2**20  # the networks here have about 1.5 MB
 FORMAT = "carracing-dqn-1"
@@ -51,11 +51,13 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     card, weights = _read(path)
     try:
         spec = network_from(card["network"])
-        shape, actions = tuple(card["observation"]), int(card["actions"])
-        network = build_q_network(spec, shape, actions, seed=0)
-    except (KeyError, TypeError, ValueError) as e:
+        stack, height, width = (int(n) for n in card["observation"])
+        shape, actions = (stack, height, width), int(card["actions"])
+        if min(*shape, actions) < 1:
+            raise ValueError("sizes are at least 1")
+        expected = weight_shapes(spec, shape, actions)
+    except (KeyError, TypeError, ValueError, OverflowError) as e:
         raise WeightsError(f"{path}: its card describes no network ({e})") from None
-    expected = {v.path: tuple(v.shape) for v in network.variables}
     found = {name: array.shape for name, array in weights.items()}
     if expected != found:
         wrong = sorted(k for k in expected | found if expected.get(k) != found.get(k))
@@ -63,6 +65,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
             f"{path}: weights of another architecture: {wrong[0]} should be"
             f" {expected.get(wrong[0], 'absent')}, is {found.get(wrong[0], 'absent')}"
         )
+    network = build_q_network(spec, shape, actions, seed=0)  # not before its size is known
     for variable in network.variables:
         array = weights[variable.path]
         if array.dtype != np.float32 or not np.isfinite(array).all():
@@ -106,6 +109,6 @@ def _read(path: Path) -> tuple[dict[str, Any], Weights]:
         card = json.loads(metadata["card"])
         if not isinstance(card, dict):
             raise TypeError("card")
-    except (SafetensorError, ValueError, KeyError, TypeError):
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         raise WeightsError(f"{path}: not a weight file of this program (safetensors)") from None
     return card, weights

@@ -34,7 +34,7 @@ def test_controls_are_within_the_simulators_range(actions: ActionSet) -> None:
 
 
 def test_by_hand() -> None:
-    np.testing.assert_array_equal(action_set("gentle").mirror, [0, 2, 1, 3, 4, 6, 5])
+    np.testing.assert_array_equal(action_set("gentle").mirror, [0, 2, 1, 3, 4, 6, 5, 8, 7, 9])
     np.testing.assert_array_equal(action_set("stock").mirror, [0, 2, 1, 3, 4])
 
 

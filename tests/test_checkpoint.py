@@ -89,7 +89,7 @@ def test_a_chunk_is_written_once_and_kept_as_long_as_it_is_needed(tmp_path: Path
         listed: set[str] = set()
         for decisions in checkpoints.steps():
             manifest = json.loads((tmp_path / f"{decisions:09d}" / "manifest.json").read_text())
-            listed |= {name for name in manifest["files"] if name.startswith("replay/")}
+            listed |= {name for name in manifest["manifest"]["files"] if name.startswith("replay/")}
         there = {f"replay/{file.name}" for file in (tmp_path / "replay").iterdir()}
         assert there == listed
         for file in (tmp_path / "replay").iterdir():

@@ -111,11 +111,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_the_last_checkpoint_is_good(
     trainer = run.trainer
     steady = trainer.schedules.learning_rate
     object.__setattr__(
-        trainer.schedules, "learning_rate", lambda u: steady(u) if u < 100 else math.inf
+        trainer.schedules, "learning_rate", lambda u: steady(u) if u < 200 else math.inf
     )
     with pytest.raises(TrainingError, match=r"updates the loss is (nan|inf)"):
         run.train()
-    assert trainer.learner.updates < 110
+    assert trainer.learner.updates <= 216  # the call of 8 in which it came to be
     steps = run.checkpoints.steps()
     assert steps
     newest = load_file(tmp_path / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors")

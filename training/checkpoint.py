@@ -67,7 +67,7 @@ class Checkpoints:
                 write_whole(aside / name, data)
                 listed[name] = {"sha256": sha256(data), "bytes": len(data)}
             manifest = {"format": FORMAT, "decisions": decisions, "files": listed}
-            write_whole(aside / "manifest.json", json.dumps(manifest, indent=1).encode())
+            write_whole(aside / "manifest.json", _sealed(manifest))
             final = self.folder / f"{decisions:09d}"
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
@@ -101,8 +101,11 @@ class Checkpoints:
 
     def _manifest(self, folder: Path) -> dict[str, Any]:
         try:
-            manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+            data = (folder / "manifest.json").read_bytes()
+            manifest: dict[str, Any] = json.loads(data)["manifest"]
             files = manifest["files"]
+            if _sealed(manifest) != data:
+                raise ValueError("its SHA-256 is not the one that was saved")
             if manifest["format"] != FORMAT:
                 raise CheckpointError(
                     f"{folder}: format {manifest['format']}, this program reads {FORMAT}"
@@ -174,6 +177,13 @@ class Checkpoints:
                 aside = self.folder / f"damaged-{step:09d}"
                 shutil.rmtree(aside, ignore_errors=True)
                 folder.rename(aside)
+
+
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    """A manifest that vouches for itself: with its own SHA-256, in the one form that it is ever written in."""
+    text = json.dumps(manifest, sort_keys=True)
+    sealed = {"manifest": manifest, "sha256": sha256(text.encode())}
+    return json.dumps(sealed, indent=1, sort_keys=True).encode()
 
 
 def _first(name: str) -> int:
