@@ -144,7 +144,7 @@ class Learner:
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next update depends on."""
-        state = {f"optimizer/{v.path}": v.numpy().copy() for v in self._optimizer.variables}
+        state = {f"optimizer/{v.path}": np.array(v.numpy()) for v in self._optimizer.variables}
         for role, network in self._networks().items():
             state |= {f"{role}/{name}": array for name, array in weights_of(network).items()}
         return state | {"updates": np.array(self.updates)}
@@ -178,4 +178,4 @@ def mirrored(batch: Batch, mirror: NDArray[np.int32], flip: NDArray[np.bool_]) -
 
 def weights_of(network: keras.Model) -> Weights:
     """Copies of a network's weights, by name."""
-    return {v.path: v.numpy().copy() for v in network.variables}
+    return {v.path: np.array(v.numpy()) for v in network.variables}
