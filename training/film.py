@@ -29,8 +29,8 @@ def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
     return {name: episode.track for name, episode in picks.items()}
 
 
-def pictures(driver: Driver, track: int) -> Iterator[Picture]:
-    """Drive a track under the official camera; one picture per decision."""
+def pictures(driver: Driver, track: int, told: bool = True) -> Iterator[Picture]:
+    """Drive a track under the official camera; one picture per decision, with text where `told`."""
     world, policy = World(driver.world, "official"), driver.policy(track)
     world.start(track)
     policy.reset()
@@ -44,7 +44,8 @@ def pictures(driver: Driver, track: int) -> Iterator[Picture]:
         ]
         if hasattr(policy, "values"):
             lines[1] += f"  value {policy.values(observation).max():5.1f}"
-        yield _with_text(world.simulator.draw_large(), lines)
+        picture = world.simulator.draw_large()
+        yield _with_text(picture, lines) if told else picture
 
 
 def _told(driver: Driver, action: NDArray[np.float64] | np.int64) -> str:
@@ -87,7 +88,7 @@ def write_gif(driver: Driver, track: int, path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    taken = list(islice(pictures(driver, track), *GIF_DECISIONS))
+    taken = list(islice(pictures(driver, track, told=False), *GIF_DECISIONS))
     small = [
         Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
         for p in taken
