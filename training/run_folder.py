@@ -79,15 +79,14 @@ class RunFolder:
             raise RunError(
                 f"{path} is not a run: there is no config.json; use a run's folder or 'latest'"
             )
-        made_by = json.loads((path / "origin.json").read_text()).get("agent")
+        made_by = _read(path / "origin.json").get("agent")
         if made_by != agent:
             raise RunError(f"{path} was made by {made_by}.py; resume it with that")
         return cls(path)
 
     def config(self) -> dict[str, Any]:
         """The settings that the run was started with."""
-        config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
-        return config
+        return _read(self.path / "config.json")
 
     def refuse_other_settings(self, settings: Any) -> None:
         """Compare settings with those of the run.
@@ -121,6 +120,16 @@ class RunFolder:
             os.close(lock)
             raise RunError(f"{self.path} is being trained by another process") from None
         self._lock = lock
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as e:
+        raise RunError(f"{path}: missing or damaged ({e})") from None
+    if not isinstance(data, dict):
+        raise RunError(f"{path}: not what a run writes")
+    return data
 
 
 def _as_json(value: Any) -> bytes:

@@ -47,9 +47,11 @@ def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
     try:
         if settings.resume:
             run = RunFolder.find(settings.runs, agent, settings.resume)
-            settings = tyro.cli(kind, default=_with(kind, run.config(), settings.resume))
+            settings = tyro.cli(kind, default=_with(kind, run, settings.resume))
             run.refuse_other_settings(settings)
         settings.check()
+        if run and not Checkpoints(run.path / "checkpoints").steps():
+            raise RunError(f"no checkpoint in {run.path}")
         set_up_tensorflow(settings.threads, settings.device)
         trainer = build(settings)
         if run is None:
@@ -129,8 +131,9 @@ def _stop_on_signals(trainer: Trainer) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _with(kind: type[S], config: dict[str, Any], resume: str) -> S:
+def _with(kind: type[S], run: RunFolder, resume: str) -> S:
     """Settings from a run's config.json."""
+    config = run.config()
 
     def restored(value: Any, default: Any) -> Any:
         if isinstance(default, Path):
@@ -142,6 +145,6 @@ def _with(kind: type[S], config: dict[str, Any], resume: str) -> S:
     names = {f.name: f.default for f in dataclasses.fields(kind)}
     unknown = sorted(set(config) ^ set(names))
     if unknown:
-        raise RunError(f"the run was made by another version: {', '.join(unknown)} differ")
+        raise RunError(f"{run.path} was made by another version: {', '.join(unknown)} differ")
     values = {name: restored(config[name], default) for name, default in names.items()}
     return kind(**{**values, "resume": resume})

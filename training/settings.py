@@ -65,7 +65,7 @@ def at_least(settings: object, least: float, *names: str) -> None:
     """
     for name in names:
         value = getattr(settings, name)
-        if not value >= least or not math.isfinite(value):
+        if not _is_number(value) or value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
@@ -77,5 +77,9 @@ def between(settings: object, low: float, high: float, *names: str) -> None:
     """
     for name in names:
         value = getattr(settings, name)
-        if not low <= value <= high:
+        if not _is_number(value) or not low <= value <= high:
             raise ValueError(f"{name} must be {low} to {high}, got {value}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
