@@ -42,4 +42,4 @@ tensorboard: setup ## watch runs at http://127.0.0.1:6006
 	$(RUN) -m tensorboard.main --logdir runs --host 127.0.0.1
 
 lock: ## resolve requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --extra dev --no-emit-index-url pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --extra dev pyproject.toml -o requirements.lock
