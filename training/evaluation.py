@@ -68,14 +68,20 @@ def _begin(name: str, camera: CameraName) -> None:
         from training.tensorflow_setup import set_up_tensorflow
 
         set_up_tensorflow(threads=1, device="cpu")
-    _driver, _camera = load_driver(name), camera
+    _camera = camera
+    try:
+        _driver = load_driver(name)
+    except ValueError as e:  # a pool whose processes fail to begin would start new ones for ever
+        _driver = e
 
 
 def _drive(track: int) -> Episode:
+    if isinstance(_driver, ValueError):
+        raise _driver
     return drive(_driver, track, _camera)
 
 
-_driver: Driver
+_driver: Driver | ValueError
 _camera: CameraName
 
 
