@@ -119,8 +119,10 @@ def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
 
 def _write_table() -> None:
     from training.report import plot_scores, read_scores, scores_table, write_block
+    from training.speed_report import speed_table
 
     scores = read_scores(SCORES)
+    write_block(HERE / "README.md", "speed", speed_table(HERE / "results"))
     write_block(HERE / "README.md", "results", scores_table(scores))
     plot_scores(scores, HERE / "imgs" / "scores.png")
 

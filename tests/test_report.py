@@ -17,6 +17,7 @@ from training.report import (
     scores_table,
     with_block,
 )
+from training.speed_report import speed_table
 
 ROOT = Path(__file__).parent.parent
 GOOD = Episode(
@@ -31,6 +32,7 @@ def test_readme_says_what_the_results_say() -> None:
     assert with_block(page, "results", scores_table(scores)) == page
     runs = read_runs(ROOT / "results" / "runs")
     assert with_block(page, "learning", learning_table(runs)) == page
+    assert with_block(page, "speed", speed_table(ROOT / "results")) == page
 
 
 def test_every_driver_was_measured_on_the_same_tracks() -> None:
