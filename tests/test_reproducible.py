@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -30,8 +31,6 @@ class Outcome:
 
 
 def outcome(run: Path) -> Outcome:
-    import json
-
     newest = max(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
     assert newest.name == "000003072"
     state = json.loads((newest / "state.json").read_text())
