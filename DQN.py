@@ -26,7 +26,7 @@ class Settings(RunSettings):
     """Train a Deep Q-Network."""
 
     # What the agent sees and does
-    height: int = 42
+    height: int = 48
     """Height of a picture, pixels."""
     width: int = 48
     """Width of a picture, pixels."""

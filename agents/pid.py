@@ -23,12 +23,13 @@ from agents.pid_sight import STEP, Array, Map, Odometer, RoadWalker, flatten
 
 FRAME_SKIP = 2
 WORLD: dict[str, Any] = {
-    "height": 84,
+    "height": 96,
     "width": 96,
     "stack": 1,
     "frame_skip": FRAME_SKIP,
     "actions": "",
 }
+ROAD_ROWS = 84  # of a picture; the gauges are below
 DT = FRAME_SKIP / 50  # seconds per decision
 
 REFERENCE = 10.0  # units ahead at which the gains hold
@@ -199,11 +200,11 @@ class PidPolicy:
         self.drivers = []
 
     def act(self, observations: NDArray[np.uint8]) -> Array:
-        """Controls (steer, gas, brake), float64 [N, 3], after observations, uint8 [N, K, 84, 96]."""
+        """Controls (steer, gas, brake), float64 [N, 3], after observations, uint8 [N, K, 96, 96]."""
         if not self.drivers:
             self.drivers = [PidDriver(self.gains) for _ in observations]
         cars = zip(self.drivers, observations, strict=True)
-        return np.array([driver.control(stack[-1]) for driver, stack in cars])
+        return np.array([driver.control(stack[-1, :ROAD_ROWS]) for driver, stack in cars])
 
 
 def racing_line(road: Array, gains: PidGains) -> Array:

@@ -19,8 +19,9 @@ from gymnasium.envs.box2d import car_dynamics as car
 from gymnasium.envs.box2d import car_racing as sim
 from numpy.typing import NDArray
 
+from racing import gauges
 from racing.simulator import Simulator
-from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH, look, shrink
+from racing.vision import PICTURE_WIDTH, ROAD_ROWS, compose, grey_road, look
 
 TEXELS = 3.0  # texels per world unit of the finest map; a picture has 1.6 by 1.9 pixels per unit
 LEVELS = 5  # maps of halved resolution, for the zoom-in of the first second
@@ -42,7 +43,7 @@ def _greys(colours: list[tuple[int, int, int]]) -> list[int]:
     for i, colour in enumerate(colours):
         surface.fill(colour, (i * band, 0, band, sim.WINDOW_H))
     small = pygame.transform.smoothscale(surface, (sim.STATE_W, sim.STATE_H))
-    seen = look(pygame.surfarray.array3d(small).transpose(1, 0, 2), PICTURE_HEIGHT, PICTURE_WIDTH)
+    seen = grey_road(pygame.surfarray.array3d(small).transpose(1, 0, 2))
     return [int(seen[42, round((i + 0.5) * band / _PIXEL_X)]) for i in range(len(colours))]
 
 
@@ -71,7 +72,7 @@ class Camera(Protocol):
 
 
 class OfficialCamera:
-    """Gymnasium's renderer, then greyscale, crop and shrink."""
+    """Gymnasium's renderer, then greyscale, gauges and shrink."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
@@ -98,7 +99,7 @@ class FastCamera:
         zoom = 0.1 * sim.SCALE * max(1 - simulator.t, 0) + _FULL_ZOOM * min(simulator.t, 1)
         view = self._cut(hull.position, hull.angle, zoom)  # [84, 96]
         _draw_car(view, simulator.car, zoom)
-        return shrink(view, self.height, self.width)
+        return compose(view, gauges.measure(simulator.car), self.height, self.width)
 
     def _follow(self, simulator: Simulator) -> None:
         """Bring the maps up to date: a new track, or tiles that were touched since the last picture."""
@@ -131,7 +132,7 @@ class FastCamera:
         view = cv2.warpAffine(
             self._maps[level],
             to_texel,
-            (PICTURE_WIDTH, PICTURE_HEIGHT),
+            (PICTURE_WIDTH, ROAD_ROWS),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,  # outside the playfield is black

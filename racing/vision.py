@@ -1,4 +1,4 @@
-"""What an agent sees: greyscale, the indicator strip cropped, small."""
+"""What an agent sees: the road in grey, the car's gauges below it, small."""
 
 from __future__ import annotations
 
@@ -6,21 +6,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows 84 to 95 of the official 96x96 picture hold the indicators and the score: an agent that sees its own
-# return in the picture could read it there. The rows above do not depend on the version of Gymnasium.
+from racing import gauges
+
+# Of the official 96x96 picture, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
+# anew, and never its own score.
 PICTURE_WIDTH = 96
-PICTURE_HEIGHT = 84
+PICTURE_HEIGHT = 96
+ROAD_ROWS = PICTURE_HEIGHT - gauges.GAUGE_ROWS
 
 
-def shrink(grey: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Area-average a cropped grey picture, uint8 [84, 96] -> [height, width]."""
+def compose(
+    road: NDArray[np.uint8], shown: gauges.Gauges, height: int, width: int
+) -> NDArray[np.uint8]:
+    """Put the gauges below the road, uint8 [84, 96], and area-average: uint8 [height, width]."""
+    grey = np.concatenate([road, gauges.draw(shown)])  # [96, 96]
     if (height, width) == grey.shape:
         return grey
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8)
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def grey_road(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The road of an official picture, uint8 [96, 96, 3] -> [84, 96]."""
+    return np.asarray(
+        cv2.cvtColor(np.ascontiguousarray(rgb[:ROAD_ROWS]), cv2.COLOR_RGB2GRAY), np.uint8
+    )
 
 
 def look(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """What an agent sees of an official picture, uint8 [96, 96, 3] -> [height, width]."""
-    grey = cv2.cvtColor(np.ascontiguousarray(rgb[:PICTURE_HEIGHT]), cv2.COLOR_RGB2GRAY)
-    return shrink(np.asarray(grey, dtype=np.uint8), height, width)
+    return compose(grey_road(rgb), gauges.read(rgb[ROAD_ROWS:]), height, width)

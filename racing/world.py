@@ -29,7 +29,7 @@ class WorldSpec:
         actions: Name of the action set; empty for a driver with continuous controls.
     """
 
-    height: int = 42
+    height: int = 48
     width: int = 48
     stack: int = 4
     frame_skip: int = 4

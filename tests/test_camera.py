@@ -51,7 +51,7 @@ def difference(official: NDArray[np.uint8], fast: NDArray[np.uint8]) -> float:
     ids=["lap", "sway", "rim", "spin"],
 )
 def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
-    sizes = ((42, 48), (84, 96))
+    sizes = ((48, 48), (96, 96))
     cameras = [FastCamera(*size) for size in sizes]
     zoom, rim, whole = [], [], []
     for simulator in drive(track, script):
@@ -77,7 +77,7 @@ def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
 
 def test_another_moment_is_told_apart() -> None:
     """The measure itself sees a wrong picture: that of a tenth of a second ago."""
-    official, fast = OfficialCamera(42, 48), FastCamera(42, 48)
+    official, fast = OfficialCamera(48, 48), FastCamera(48, 48)
     late, past = [], []
     for simulator in drive(8, pursue, 150):
         if simulator.frames > ZOOM_FRAMES:
@@ -88,19 +88,19 @@ def test_another_moment_is_told_apart() -> None:
 
 
 def test_a_picture_does_not_depend_on_pictures_before() -> None:
-    busy, idle = FastCamera(42, 48), FastCamera(42, 48)
+    busy, idle = FastCamera(48, 48), FastCamera(48, 48)
     for simulator in drive(30, pursue, 200):
         seen = busy.picture(simulator)
     np.testing.assert_array_equal(seen, idle.picture(simulator))
 
 
 def test_a_camera_follows_to_another_track() -> None:
-    camera = FastCamera(42, 48)
+    camera = FastCamera(48, 48)
     for track in (31, 32, 31):
         simulator = Simulator()
         simulator.start(track)
         np.testing.assert_array_equal(
-            camera.picture(simulator), FastCamera(42, 48).picture(simulator)
+            camera.picture(simulator), FastCamera(48, 48).picture(simulator)
         )
 
 

@@ -35,8 +35,8 @@ ZOOMED_IN = round(1.2 / DT)  # decisions after which the camera stands
 
 
 def straight_road(shift: int = 0) -> NDArray[np.uint8]:
-    """A picture of a straight road, moved to the right by pixels: one car, one picture, [1, 1, 84, 96]."""
-    picture = np.full((84, 96), GRASS, np.uint8)
+    """A picture of a straight road, moved to the right by pixels: one car, one picture, [1, 1, 96, 96]."""
+    picture = np.full((96, 96), GRASS, np.uint8)
     picture[:, 38 + shift : 58 + shift] = ROAD
     picture[67:77, 46:50] = HULL
     return picture[None, None]

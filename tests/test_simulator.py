@@ -37,7 +37,7 @@ def test_whole_episode_equals_plain_gymnasium(
     plain = gymnasium.make("CarRacing-v3")
     world.start(track)
     rgb, _ = plain.reset(seed=track)
-    pictures = [look(rgb, 42, 48)] * 4
+    pictures = [look(rgb, 48, 48)] * 4
     rewards: list[float] = []
     terminated = truncated = False
     while not (terminated or truncated):
@@ -49,7 +49,7 @@ def test_whole_episode_equals_plain_gymnasium(
             rgb, reward, terminated, truncated, _ = plain.step(control)
             paid.append(float(reward))
         rewards += paid
-        pictures.append(look(rgb, 42, 48))
+        pictures.append(look(rgb, 48, 48))
         assert step.reward == sum(paid)
         assert step.frames == len(paid)
         assert (step.terminated, step.truncated) == (terminated, truncated)

@@ -170,16 +170,17 @@ def test_a_world_that_cannot_be_is_refused_by_name(wrong: dict[str, int]) -> Non
         WorldSpec(**wrong)  # type: ignore[arg-type]
 
 
-def test_what_an_agent_sees_is_grey_cropped_and_averaged() -> None:
+def test_what_an_agent_sees_is_grey_averaged_and_without_its_score() -> None:
     rgb = np.zeros((96, 96, 3), np.uint8)
     rgb[:84, :48] = (255, 0, 0)  # grey 76
     rgb[:84, 48:] = (0, 255, 0)  # grey 150
-    rgb[84:] = 255  # the indicators
+    rgb[84:, :11] = 255  # the score
     rgb[0, 0] = 255
-    seen = look(rgb, 42, 48)
+    seen = look(rgb, 48, 48)
     assert seen[0, 0] == round((255 + 3 * 76) / 4)
-    assert set(np.unique(seen[:, :24])) == {76, seen[0, 0]}
-    assert set(np.unique(seen[:, 24:])) == {150}
+    assert set(np.unique(seen[:42, :24])) == {76, seen[0, 0]}
+    assert set(np.unique(seen[:42, 24:])) == {150}
+    assert not seen[42:].any()
 
 
 def test_the_registered_environment_is_a_gymnasium_environment() -> None:

@@ -1,0 +1,88 @@
+"""The car's instruments: read off the official picture's indicator strip, drawn again for small pictures.
+
+The strip below the official picture shows speed, steering angle and rate of turn as bars. Shrunk as it is, it would
+lose most of that, and it also shows the score, which an agent is not to see. So the three bars are measured and
+drawn again: large, and such that the picture seen in a mirror shows the mirrored car.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAUGE_ROWS = 12  # of an official picture's 96
+_WIDTH = 96
+_ROWS_PER_BAR = GAUGE_ROWS // 3
+
+# A bar that reaches the picture's rim. A car turns the front wheels by 0.4 at most; a spin is 2 and more.
+FULL_SPEED, FULL_STEERING, FULL_TURN = 110.0, 0.42, 4.0
+
+# The official strip, in picture pixels: 0.02 strip heights per unit of speed, and so on.
+_SPEED_COLUMN, _STEERING_COLUMN, _TURN_COLUMN = 13, 48, 72
+_STEERING_ROW, _REACH = (
+    4,
+    12,
+)  # a row that both level bars fill, and how far to look from where they begin
+_PIXELS_PER_SPEED = 0.02 * 96 / 40
+_PIXELS_PER_STEERING = 10.0 * 96 / 40
+_PIXELS_PER_TURN = 0.8 * 96 / 40
+_SPEED_EXCESS = (
+    1.5 * 96 / 800
+)  # the bar is drawn on whole screen pixels, its first and its last included
+
+
+class Gauges(NamedTuple):
+    """What the instruments show.
+
+    Attributes:
+        speed: World units per second.
+        steering: Angle of the front wheels, radians to the left.
+        turn: Rate of turn, radians per second to the left.
+    """
+
+    speed: float
+    steering: float
+    turn: float
+
+
+def measure(car: Any) -> Gauges:
+    """What the instruments of a simulator's car show."""
+    return Gauges(
+        float(car.hull.linearVelocity.length),
+        float(car.wheels[0].joint.angle),
+        float(car.hull.angularVelocity),
+    )
+
+
+def read(strip: NDArray[np.uint8]) -> Gauges:
+    """Read the bars of an official picture's lowest rows, uint8 [12, 96, 3]."""
+    red, green = strip[..., 0] / 255.0, strip[_STEERING_ROW, :, 1] / 255.0
+    return Gauges(
+        max(float(red[:, _SPEED_COLUMN].sum()) - _SPEED_EXCESS, 0.0) / _PIXELS_PER_SPEED,
+        _leftward(green, _STEERING_COLUMN) / _PIXELS_PER_STEERING,
+        _leftward(red[_STEERING_ROW], _TURN_COLUMN) / _PIXELS_PER_TURN,
+    )
+
+
+def _leftward(row: NDArray[np.float64], zero: int) -> float:
+    """Length of a bar that begins at a column, positive to the left, picture pixels."""
+    return float(row[zero - _REACH : zero].sum() - row[zero : zero + _REACH].sum())
+
+
+def draw(gauges: Gauges) -> NDArray[np.uint8]:
+    """Speed (to both sides of the middle), steering and rate of turn as white bars, uint8 [12, 96]."""
+    speed = _bar(gauges.speed / FULL_SPEED)
+    steering, turn = _bar(-gauges.steering / FULL_STEERING), _bar(-gauges.turn / FULL_TURN)
+    bars = np.stack([speed + speed[::-1], steering, turn])  # [3, 96]
+    return (np.repeat(bars, _ROWS_PER_BAR, axis=0) * 255).astype(np.uint8)  # [12, 96]
+
+
+def _bar(share: float) -> NDArray[np.float64]:
+    """A row with a bar from the middle to the right, or to the left if negative; float64 [96]."""
+    half = _WIDTH // 2
+    length = min(abs(share), 1.0) * half
+    covered = np.clip(length - np.arange(half), 0.0, 1.0)  # the last pixel is covered in part
+    empty = np.zeros(half)
+    return np.concatenate([empty, covered] if share > 0 else [covered[::-1], empty])
