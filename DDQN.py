@@ -37,7 +37,9 @@ class Settings(RunSettings):
     actions: str = "gentle"
     """Action set: gentle or stock."""
 
-    # What training pays
+    # What it practises, and what training pays
+    retry_share: float = 0.5
+    """Share of episodes on a track where a car made no lap before, while there are any."""
     grass_penalty: float = 1.0
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: float = 20.0
@@ -46,8 +48,6 @@ class Settings(RunSettings):
     """An episode ends after so many frames without a new tile."""
     stuck_penalty: float = 60.0
     """Points lost then."""
-    reward_clip: float = 0.0
-    """A decision pays at most so many points; 0 for no limit."""
     crawl_penalty: float = 2.0
     """Points lost per decision that ends at less than 10 units per second."""
     speed_limit: float = 75.0
@@ -70,8 +70,8 @@ class Settings(RunSettings):
     """Decisions from the first rates to the last."""
 
     # What it remembers
-    replay_decisions: int = 720_000
-    """Capacity of the replay, decisions (2 KB each)."""
+    replay_decisions: int = 400_000
+    """Capacity of the replay, decisions (2.3 KB each)."""
     learn_from: int = 10_000
     """Decisions to collect before the first update."""
     n_step: int = 5
@@ -82,7 +82,7 @@ class Settings(RunSettings):
     """How much priorities count when sampling; 0 is uniform."""
     beta_start: float = 0.6
     """How far importance weights correct for priorities at first; 1 is fully."""
-    beta_updates: int = 40_000
+    beta_updates: int = 24_000
     """Updates until beta is 1."""
 
     # How it learns
@@ -100,7 +100,7 @@ class Settings(RunSettings):
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 44_000
+    learning_rate_updates: int = 24_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
@@ -117,10 +117,10 @@ class Settings(RunSettings):
         """Refuse what cannot be."""
         super().check()
         between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
+        between(self, 0.0, 1.0, "retry_share")
         between(self, 0.0, 1.0, "alpha", "beta_start")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
-        at_least(self, 0, "reward_clip")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
         at_least(self, 0, "reward_scale", "adam_epsilon", "gradient_clip_norm")
@@ -132,6 +132,12 @@ class Settings(RunSettings):
                 f"batch_size ({self.batch_size}) <= learn_from ({self.learn_from})"
                 f" <= replay_decisions ({self.replay_decisions}) does not hold"
             )
+
+
+PRESETS = {
+    "default": Settings(),
+    "long": Settings(preset="long"),
+}
 
 
 def build(settings: Settings) -> Trainer:
@@ -149,7 +155,6 @@ def build(settings: Settings) -> Trainer:
         speed_penalty=s.speed_penalty,
         reward_offset=s.reward_offset,
         reward_scale=s.reward_scale,
-        reward_clip=s.reward_clip,
     )
     actions, observation, cars = (
         action_set(s.actions),
@@ -183,9 +188,14 @@ def build(settings: Settings) -> Trainer:
         ),
     )
     return Trainer(
-        s, ActorSpec(world, network, shaping, s.cars), learner, replay, schedules, s.learn_from
+        s,
+        ActorSpec(world, network, shaping, s.cars, s.retry_share),
+        learner,
+        replay,
+        schedules,
+        s.learn_from,
     )
 
 
 if __name__ == "__main__":
-    run_script("DDQN", Settings, build)
+    run_script("DDQN", PRESETS, build)

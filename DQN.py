@@ -37,7 +37,9 @@ class Settings(RunSettings):
     actions: str = "gentle"
     """Action set: gentle or stock."""
 
-    # What training pays
+    # What it practises, and what training pays
+    retry_share: float = 0.5
+    """Share of episodes on a track where a car made no lap before, while there are any."""
     grass_penalty: float = 1.0
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: float = 20.0
@@ -68,8 +70,8 @@ class Settings(RunSettings):
     """Decisions from the first rates to the last."""
 
     # What it remembers
-    replay_decisions: int = 720_000
-    """Capacity of the replay, decisions (2 KB each)."""
+    replay_decisions: int = 400_000
+    """Capacity of the replay, decisions (2.3 KB each)."""
     learn_from: int = 10_000
     """Decisions to collect before the first update."""
     n_step: int = 5
@@ -92,7 +94,7 @@ class Settings(RunSettings):
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 44_000
+    learning_rate_updates: int = 24_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
@@ -109,6 +111,7 @@ class Settings(RunSettings):
         """Refuse what cannot be."""
         super().check()
         between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
+        between(self, 0.0, 1.0, "retry_share")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
@@ -122,6 +125,12 @@ class Settings(RunSettings):
                 f"batch_size ({self.batch_size}) <= learn_from ({self.learn_from})"
                 f" <= replay_decisions ({self.replay_decisions}) does not hold"
             )
+
+
+PRESETS = {
+    "default": Settings(),
+    "long": Settings(preset="long"),
+}
 
 
 def build(settings: Settings) -> Trainer:
@@ -171,9 +180,14 @@ def build(settings: Settings) -> Trainer:
         ),
     )
     return Trainer(
-        s, ActorSpec(world, network, shaping, s.cars), learner, replay, schedules, s.learn_from
+        s,
+        ActorSpec(world, network, shaping, s.cars, s.retry_share),
+        learner,
+        replay,
+        schedules,
+        s.learn_from,
     )
 
 
 if __name__ == "__main__":
-    run_script("DQN", Settings, build)
+    run_script("DQN", PRESETS, build)

@@ -31,7 +31,7 @@ def refused(
         monkeypatch.setattr(sys, "argv", [f"{script}.py", *options])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            run_script(script, module.Settings, module.build)
+            run_script(script, module.PRESETS, module.build)
         _, err = capsys.readouterr()
         assert end.value.code == 2, err
         assert "Traceback" not in err
@@ -58,7 +58,7 @@ def one_line(err: str) -> str:
         ({"stack": 0}, ["stack", "1 to 16", "got 0"]),
         ({"stack": 40}, ["stack", "1 to 16", "got 40"]),
         ({"frame_skip": 0}, ["frame_skip", "got 0"]),
-        ({"height": 200}, ["200x20", "84x96"]),
+        ({"height": 200}, ["200x20", "96x96"]),
         ({"width": 1}, ["16x1"]),
         ({"epsilon_start": -0.1}, ["epsilon_start", "0.0 to 1.0", "got -0.1"]),
         ({"epsilon_base": 1.5}, ["epsilon_base", "got 1.5"]),
@@ -93,6 +93,7 @@ def one_line(err: str) -> str:
         ({"convolutions": (4, 4, 0)}, ["convolutions"]),
         ({"convolutions": (0, 4, 2)}, ["convolutions"]),
         ({"dense": -3}, ["dense"]),
+        ({"preset": "slow"}, ["preset", "default, long", "'slow'"]),
         ({"device": "cuda"}, ["device", "'cuda'"]),
         ({"device": "gpu:99"}, ["gpu:99"]),
         ({"replay_decisions": 10**15}, ["replay"]),  # more than any memory

@@ -19,7 +19,6 @@ SHAPING = Shaping(
     speed_penalty=0.5,
     reward_offset=0.0,
     reward_scale=0.1,
-    reward_clip=4.0,
 )
 STEP = Step(
     reward=3.0,
@@ -38,8 +37,8 @@ STEP = Step(
     ("change", "points"),
     [
         ({}, 3.0),
-        ({"reward": 9.0}, 4.0),  # clipped
-        ({"reward": -100.4}, -100.4),  # only from above
+        ({"reward": 9.0}, 9.0),
+        ({"reward": -100.4}, -100.4),
         ({"grass_frames": 3}, 0.0),
         ({"missed_tiles": 2}, -37.0),
         ({"speed": 84.0}, 1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,8 @@ from racing.tracks import draw_training_track
 from racing.world import World
 from training.driving import ActorSpec, DrivingNetwork
 from training.episode import Episode, finished
+
+FAILED_TRACKS = 500  # remembered at most; the oldest are forgotten
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,17 @@ class CarState:
 
 @dataclass(frozen=True)
 class ActorState:
-    """All that an actor's next rollout depends on, beside the weights."""
+    """All that an actor's next rollout depends on, beside the weights.
+
+    Attributes:
+        cars: Where they are.
+        failed: Tracks without a lap, oldest first, which wait to be driven again.
+        track_rng: Of the generator that draws tracks.
+        exploration_rng: Of the generator that explores.
+    """
 
     cars: tuple[CarState, ...]
+    failed: tuple[int, ...]
     track_rng: Mapping[str, Any]
     exploration_rng: Mapping[str, Any]
 
@@ -54,7 +65,7 @@ class ActorState:
             for c in self.cars
         ]
         rngs = {"track_rng": self.track_rng, "exploration_rng": self.exploration_rng}
-        return {"cars": cars, **rngs}
+        return {"cars": cars, "failed": list(self.failed), **rngs}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ActorState:
@@ -62,7 +73,7 @@ class ActorState:
         cars = tuple(
             CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"]
         )
-        return cls(cars, data["track_rng"], data["exploration_rng"])
+        return cls(cars, tuple(data["failed"]), data["track_rng"], data["exploration_rng"])
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
     cars = tuple(
         CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars)
     )
-    return ActorState(cars, track_rng.bit_generator.state, exploration_rng.bit_generator.state)
+    return ActorState(cars, (), track_rng.bit_generator.state, exploration_rng.bit_generator.state)
 
 
 class Actor:
@@ -117,6 +128,7 @@ class Actor:
         self._network.load(weights)
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
+        failed = deque(state.failed, maxlen=FAILED_TRACKS)
         items = _empty(slots, self.spec)
         for slot in range(slots):
             observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
@@ -131,16 +143,18 @@ class Actor:
             for i, world in enumerate(self._worlds):
                 if cars[i].ended:
                     items.final[slot, i] = True
-                    cars[i] = CarState(draw_training_track(track_rng), b"", 0.0, False)
+                    track = next_track(failed, self.spec.retry_share, track_rng)
+                    cars[i] = CarState(track, b"", 0.0, False)
                     world.start(cars[i].track)
                     continue
                 cars[i], episode = self._decide(cars[i], world, int(actions[i]), items, (slot, i))
                 if episode:
                     episodes.append((episode, cars[i].shaped_return, i))
+                    if not episode.laps:
+                        failed.append(episode.track)
         self._at = tuple(cars)
-        after = ActorState(
-            self._at, track_rng.bit_generator.state, exploration_rng.bit_generator.state
-        )
+        rngs = track_rng.bit_generator.state, exploration_rng.bit_generator.state
+        after = ActorState(self._at, tuple(failed), *rngs)
         return Rollout(items, after, episodes, float(np.mean(best_values)))
 
     def _decide(
@@ -165,6 +179,22 @@ class Actor:
         for car, world in zip(cars, self._worlds, strict=True):
             drive_again(world, car)
         self._at = cars
+
+
+def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator) -> int:
+    """A new track, or one that a car failed on: the plainest prioritised level replay (Jiang et al. 2021).
+
+    Args:
+        failed: Tracks without a lap, of which the oldest is taken out if it is driven again.
+        retry_share: Probability of driving one of them.
+        rng: Draws.
+
+    Returns:
+        A reset seed.
+    """
+    if failed and rng.random() < retry_share:
+        return failed.popleft()
+    return draw_training_track(rng)
 
 
 def drive_again(world: World, car: CarState) -> None:

@@ -15,17 +15,27 @@ from racing.world import World, WorldSpec
 from training.episode import Episode, finished
 from training.shaping import Shaping
 
+DEVICE = "CPU"  # of driving, also where a GPU learns: every process then finds the same values
 FILM_EVERY = 10  # decisions between two pictures of a film
 
 
 @dataclass(frozen=True)
 class ActorSpec:
-    """What every actor of a run has in common."""
+    """What every actor of a run has in common.
+
+    Attributes:
+        world: How the cars meet the world.
+        network: What drives them.
+        shaping: What training pays.
+        cars: Of an actor.
+        retry_share: Share of episodes on a track that a car failed on before, while there are any.
+    """
 
     world: WorldSpec
     network: NetworkSpec
     shaping: Shaping
     cars: int
+    retry_share: float
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,9 @@ class DrivingNetwork:
     def __init__(self, spec: ActorSpec) -> None:
         world = spec.world
         shape = (world.stack, world.height, world.width)
-        self._network: keras.Model = build_q_network(
-            spec.network, shape, len(action_set(world.actions)), seed=0
-        )
+        actions = len(action_set(world.actions))
+        with tf.device(DEVICE):
+            self._network: keras.Model = build_q_network(spec.network, shape, actions, seed=0)
         signature = tf.TensorSpec((spec.cars, *shape), tf.uint8)
         self._values = tf.function(self._network, input_signature=[signature])
 
@@ -60,7 +70,8 @@ class DrivingNetwork:
 
     def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
-        values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
+        with tf.device(DEVICE):
+            values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
         return values
 
 

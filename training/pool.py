@@ -108,7 +108,8 @@ class WorkerPool:
     """
 
     def __init__(self, spec: ActorSpec, workers: int, threads: int) -> None:
-        self.spec, self._threads = spec, threads
+        self.spec = spec
+        self._crew = Crew(spec)
         self._workers = [_Worker(spec, threads) for _ in range(workers)]
         self._shares: list[list[Request]] = []
         self.restarts = 0
@@ -131,15 +132,16 @@ class WorkerPool:
         return [by_actor[actor] for actor in sorted(by_actor)]
 
     def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
-        """Whole greedy episodes on every track, in groups."""
+        """Whole greedy episodes on every track, in groups; this process, which would only wait, takes its share."""
         parts = _parts(tracks, self)
         drives: list[Drive] = []
-        for first in range(0, len(parts), len(self._workers)):
-            asked = list(zip(self._workers, parts[first:], strict=False))
-            for worker, part in asked:
+        for first in range(0, len(parts), len(self._workers) + 1):
+            ours, *theirs = parts[first : first + len(self._workers) + 1]
+            asked = self._workers[: len(theirs)]
+            for worker, part in zip(asked, theirs, strict=True):
                 worker.ask(("validate", weights, part))
-            for worker, _ in asked:
-                drives.append(self._answer(worker))
+            drives.append(self._crew.validate(weights, ours))
+            drives += [self._answer(worker) for worker in asked]
         return drives
 
     def _answer(self, worker: _Worker) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import signal
@@ -34,20 +35,21 @@ S = TypeVar("S", bound=RunSettings)
 Build = Callable[[S], Trainer]
 
 
-def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
+def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
     """Train as the command line says.
 
     Args:
         agent: Name of the script.
-        kind: Its settings.
+        presets: Settings to start from, by name.
         build: Puts the pieces together; raises ValueError where settings cannot be.
     """
-    settings = tyro.cli(kind)
     run = None
     try:
+        preset = _chosen_preset(presets)
+        settings = tyro.cli(type(preset), default=preset)
         if settings.resume:
             run = RunFolder.find(settings.runs, agent, settings.resume)
-            settings = tyro.cli(kind, default=_with(kind, run, settings.resume))
+            settings = tyro.cli(type(preset), default=_with(type(preset), run, settings.resume))
             run.refuse_other_settings(settings)
         settings.check()
         if run and not Checkpoints(run.path / "checkpoints").steps():
@@ -73,6 +75,20 @@ def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
         episodes = evaluate(best, list(TEST[: settings.test_episodes]))
         write_episodes(run.path / "test.csv", episodes)
         print(summary_line(f"{best} on unseen tracks", episodes))
+
+
+def _chosen_preset(presets: dict[str, S]) -> S:
+    """The settings that --preset names: the other flags change single ones of them.
+
+    Raises:
+        ValueError: If there are none of that name.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", default="default")
+    name = parser.parse_known_args()[0].preset
+    if name not in presets:
+        raise ValueError(f"preset must be one of {', '.join(presets)}, got {name!r}")
+    return presets[name]
 
 
 def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) -> bool:

@@ -13,9 +13,11 @@ from racing.tracks import TEST, VALIDATION
 class RunSettings:
     """Where, how far and on what a run runs."""
 
+    preset: str = "default"
+    """Settings to start from: default (fast) or long (highest score)."""
     seed: int = 1
     """Of everything that is random."""
-    decisions: int = 640_000
+    decisions: int = 320_000
     """Length of the run, decisions of all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""

@@ -26,7 +26,6 @@ class Shaping:
         reward_offset: Points taken off every decision, so that the value of driving well lies near 0 and the network
             spends itself on differences (reward centring, Naik et al. 2024).
         reward_scale: Factor from points to what the network sees.
-        reward_clip: A decision pays at most this many points, 0 for no limit: what is beyond pays for haste.
     """
 
     grass_penalty: float
@@ -38,7 +37,6 @@ class Shaping:
     speed_penalty: float
     reward_offset: float
     reward_scale: float
-    reward_clip: float = 0.0
 
     def stuck(self, step: Step) -> bool:
         """Whether the episode ends because nothing is gained any more."""
@@ -53,10 +51,7 @@ class Shaping:
 
     def reward(self, step: Step) -> float:
         """The reward to learn from."""
-        points = step.reward
-        if self.reward_clip > 0:
-            points = min(points, self.reward_clip)
-        points -= self.reward_offset
+        points = step.reward - self.reward_offset
         points -= self.grass_penalty * step.grass_frames
         points -= self.missed_tile_penalty * step.missed_tiles
         if step.speed < CRAWL:
