@@ -35,7 +35,7 @@ class Settings(RunSettings):
     frame_skip: int = 4
     """Frames (1/50 s) that a decision lasts."""
     actions: str = "gentle"
-    """Action set: gentle or stock."""
+    """Action set: gentle, brisk or stock."""
 
     # What it practises, and what training pays
     retry_share: float = 0.5
@@ -129,7 +129,17 @@ class Settings(RunSettings):
 
 PRESETS = {
     "default": Settings(),
-    "long": Settings(preset="long"),
+    "long": Settings(
+        preset="long",
+        decisions=1_500_000,
+        actions="brisk",
+        speed_limit=95.0,
+        replay_decisions=1_000_000,
+        learning_rate_updates=115_000,
+        average_rate=2e-4,
+        validate_every=100_000,
+        validation_tracks=64,
+    ),
 }
 
 

@@ -88,7 +88,7 @@ def one_line(err: str) -> str:
         ({"validation_tracks": 10_001}, ["validation_tracks", "10001"]),
         ({"test_episodes": 10_001}, ["test_episodes", "10001"]),
         ({"checkpoint_every": 0}, ["checkpoint_every", "got 0"]),
-        ({"actions": "brisk"}, ["gentle, stock", "'brisk'"]),
+        ({"actions": "hasty"}, ["gentle, brisk, stock", "'hasty'"]),
         ({"convolutions": (4, 30, 2)}, ["30x30 kernel"]),
         ({"convolutions": (4, 4, 0)}, ["convolutions"]),
         ({"convolutions": (0, 4, 2)}, ["convolutions"]),

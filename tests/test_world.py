@@ -160,7 +160,7 @@ def test_a_new_start_is_a_new_episode() -> None:
         {"height": 7},
         {"width": PICTURE_WIDTH + 1},
         {"height": PICTURE_HEIGHT + 1},
-        {"actions": "brisk"},
+        {"actions": "hasty"},
     ],
 )
 def test_a_world_that_cannot_be_is_refused_by_name(wrong: dict[str, int]) -> None:
