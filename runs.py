@@ -16,11 +16,13 @@ import tyro
 
 from agents.weights import WeightsError, read_card, repack
 from racing.tracks import TEST
-from training.episode import read_episodes, write_episodes
+from training.curves import folder_name, read_peer, read_runs
+from training.episode import write_episodes
 from training.evaluation import evaluate, summarise, summary_line
 from training.files import write_whole
+from training.learning_report import learning_table, plot_learning
 from training.refusal import refuse
-from training.report import learning_table, plot_learning, read_runs, write_block
+from training.report import write_block
 from training.session import BEST
 
 HERE = Path(__file__).resolve().parent
@@ -54,8 +56,8 @@ def publish(
     tested = evaluate(str(weights), list(TEST[:episodes]))
     card |= {"origin": origin, "curve": curve, "test": asdict(summarise(tested))}
     stem = str(card["agent"]).lower()
-    scores, curves = results / "scores", results / "curves"
-    for folder in (models, scores, curves):
+    scores = results / "scores"
+    for folder in (models, scores):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(models / f"{stem}.safetensors", repack(weights, card))
     write_whole(models / f"{stem}.json", _readable(card))
@@ -64,28 +66,44 @@ def publish(
 
 
 def record(
-    runs: tyro.conf.Positional[tuple[Path, ...]], /, results: Path = HERE / "results"
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    label: str = "",
+    results: Path = HERE / "results",
+    page: Path = HERE / "README.md",
+    picture: Path = HERE / "imgs" / "learning.png",
 ) -> None:
-    """Keep what finished runs scored in results/runs/, and write the README's table and plot of it.
+    """Keep what finished runs scored in results/runs/, and write the README's tables and plot of it.
 
     Args:
         runs: Folders of runs, each with the test.csv that a run ends with.
+        label: What runs with other settings than the defaults are called; they count apart from the others' seeds.
         results: Where to keep it.
+        page: Where the tables go, between their markers.
+        picture: Where the plot goes.
     """
+    kept = results / "runs"
     try:
-        for run in runs:
-            config = json.loads((run / "config.json").read_text())
-            origin = json.loads((run / "origin.json").read_text())
-            read_episodes(run / "test.csv")
-            kept = results / "runs" / f"{origin['agent'].lower()}-seed{config['seed']}"
-            kept.mkdir(parents=True, exist_ok=True)
-            for name in ("config.json", "origin.json", "validation.csv", "test.csv"):
-                write_whole(kept / name, (run / name).read_bytes())
-        curves = read_runs(results / "runs")
-        write_block(HERE / "README.md", "learning", learning_table(curves))
-        plot_learning(curves, HERE / "imgs" / "learning.png")
+        added = {_kept_as(run, label): run for run in runs}
+        if len(added) < len(runs):
+            raise ValueError("two of these runs are of the same agent and seed")
+        before = {folder.name: folder for folder in kept.glob("*/") if folder.is_dir()}
+        curves = read_runs(before | added)
+        for name, run in added.items():
+            (kept / name).mkdir(parents=True, exist_ok=True)
+            for file in ("config.json", "origin.json", "validation.csv", "test.csv"):
+                write_whole(kept / name / file, (run / file).read_bytes())
+        peer = read_peer(results)
+        write_block(page, "learning", learning_table(curves, peer))
+        plot_learning(curves, peer, picture)
     except (OSError, ValueError, KeyError) as e:
         refuse(e)
+
+
+def _kept_as(run: Path, label: str) -> str:
+    config = json.loads((run / "config.json").read_text())
+    origin = json.loads((run / "origin.json").read_text())
+    return folder_name(origin["agent"], label, config["seed"])
 
 
 def _readable(card: dict[str, Any]) -> bytes:

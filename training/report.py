@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ matplotlib.use("Agg")  # no display is needed
 
 import matplotlib.pyplot as plt
 import numpy as np
-from numpy.typing import NDArray
 
 from training.episode import Episode, read_episodes
 from training.evaluation import Summary, summarise
@@ -112,13 +110,13 @@ def _not_measured(p: Published) -> list[str]:
     return ["–", "–", *figures, "–", "–"]
 
 
-def write_block(readme: Path, name: str, text: str) -> None:
+def write_block(page: Path, name: str, text: str) -> None:
     """Put text between the markers of that name.
 
     Raises:
         ValueError: If the markers are not there.
     """
-    write_whole(readme, with_block(readme.read_text(), name, text).encode())
+    write_whole(page, with_block(page.read_text(), name, text).encode())
 
 
 def with_block(page: str, name: str, text: str) -> str:
@@ -131,7 +129,7 @@ def with_block(page: str, name: str, text: str) -> str:
     before, found_begin, rest = page.partition(begin)
     _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
-        raise ValueError(f"README.md has no {begin} ... {end}")
+        raise ValueError(f"the page has no {begin} ... {end}")
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
@@ -155,98 +153,5 @@ def plot_scores(scores: dict[str, list[Episode]], path: Path) -> None:
     axes.set_xlabel("score on an unseen track (official camera, 1000 frames at most)")
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A finished run.
-
-    Attributes:
-        agent: Which script made it.
-        seed: Its seed.
-        points: Greedy validation on the way: minutes, decisions, updates, mean score, [n, 4].
-        test: Its best weights on the test tracks.
-    """
-
-    agent: str
-    seed: int
-    points: NDArray[np.float64]
-    test: list[Episode]
-
-    def minutes_to(self, score: float) -> float | None:
-        """Minutes of training until validation first reached a score."""
-        reached = np.flatnonzero(self.points[:, 3] >= score)
-        return float(self.points[reached[0], 0]) if len(reached) else None
-
-
-def read_runs(folder: Path) -> list[Curve]:
-    """What `runs.py record` kept, sorted by agent and seed.
-
-    Raises:
-        ValueError: If a file is not what a run writes.
-    """
-    curves = []
-    for run in sorted(folder.glob("*/config.json")):
-        agent, seed = run.parent.name.rsplit("-seed", 1)
-        with (run.parent / "validation.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        points = [
-            (float(r["seconds"]) / 60, float(r["decisions"]), float(r["updates"]), float(r["mean"]))
-            for r in rows
-        ]
-        test = read_episodes(run.parent / "test.csv")
-        curves.append(Curve(agent, int(seed), np.array(points), test))
-    return curves
-
-
-def learning_table(curves: list[Curve]) -> str:
-    """Minutes to a greedy validation mean, and the test score in the end, in Markdown."""
-    marks = (600, 850, 900)
-    head = ("agent", "seed", *(f"min to {m}" for m in marks), "minutes", "decisions", "updates")
-    head += ("test mean", "95 % interval", "laps")
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for c in curves:
-        s, (minutes, decisions, updates, _) = summarise(c.test), c.points[-1]
-        reached = [c.minutes_to(m) for m in marks]
-        cells = [
-            c.agent.upper(),
-            str(c.seed),
-            *("–" if t is None else f"{t:.1f}" for t in reached),
-            f"{minutes:.1f}",
-            f"{decisions:,.0f}",
-            f"{updates:,.0f}",
-            f"**{s.mean:.1f}**",
-            f"{s.low:.1f} – {s.high:.1f}",
-            f"{s.laps}/{s.episodes}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def plot_learning(curves: list[Curve], path: Path) -> None:
-    """Greedy validation score against minutes, decisions and updates; thin lines are seeds."""
-    titles = ("minutes of training", "decisions / 1000", "updates / 1000")
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True, layout="constrained")
-    colours = {"dqn": "#33659c", "ddqn": "#1b7f5c"}
-    for column, (axis, title) in enumerate(zip(axes, titles, strict=True)):
-        for c in curves:
-            x = c.points[:, column] / (1 if column == 0 else 1000)
-            axis.plot(x, c.points[:, 3], color=colours[c.agent], lw=1, alpha=0.7)
-        axis.axhline(900, color="black", lw=0.8, ls=":")
-        axis.set_xlabel(title)
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-    for agent in sorted({c.agent for c in curves}):
-        seeds = sum(c.agent == agent for c in curves)
-        axes[0].plot(
-            [],
-            [],
-            color=colours[agent],
-            label=f"{agent.upper()}, {seeds} seed{'s' if seeds > 1 else ''}",
-        )
-    axes[0].legend(frameon=False)
-    axes[0].set_ylabel("greedy score, validation tracks")
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -1,0 +1,118 @@
+"""How fast it learns: tables and a plot of learning curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display is needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from training.curves import Curve, band, minutes_to
+from training.evaluation import summarise
+
+MARKS = (300, 600, 850, 900)
+PEER = "Stable-Baselines3 DQN"
+PEER_NOTE = (
+    "The last row is the peer in the same world, with the same pictures, actions and shaped reward, on the same clock"
+    " ([benchmarks/README.md](benchmarks/README.md))."
+)
+COLOURS = {"dqn": "#33659c", "ddqn": "#1b7f5c", PEER: "#c2502d"}
+AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
+
+
+def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
+    """A row per run, then the minutes to every mark beside the peer's, in Markdown."""
+    head = ["agent", "seed", *(f"min to {m}" for m in MARKS), "minutes", "decisions", "updates"]
+    rows = [_run_row(c) for c in curves]
+    runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
+    head = ["minutes to a validation mean of", *map(str, MARKS)]
+    marks = _markdown(head, _mark_rows(curves, peer))
+    return "\n\n".join([runs, marks] if peer is None else [runs, marks, PEER_NOTE])
+
+
+def _run_row(c: Curve) -> list[str]:
+    s, (minutes, decisions, updates, _) = summarise(c.test), c.points[-1]
+    return [
+        c.name,
+        str(c.seed),
+        *(_minutes(minutes_to(c.points, m)) for m in MARKS),
+        f"{minutes:.1f}",
+        f"{decisions:,.0f}",
+        f"{updates:,.0f}",
+        f"**{s.mean:.1f}**",
+        f"{s.low:.1f} – {s.high:.1f}",
+        f"{s.laps}/{s.episodes}",
+    ]
+
+
+def _mark_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
+    """The median over the seeds, where one that never got there counts as for ever."""
+    rows = []
+    for name in dict.fromkeys(c.name for c in curves):
+        points = [c.points for c in curves if c.name == name]
+        cells = []
+        for mark in MARKS:
+            taken = [minutes_to(p, mark) for p in points]
+            reached = int(np.isfinite(taken).sum())
+            cells.append(f"{_minutes(float(np.median(taken)))} ({reached}/{len(points)})")
+        rows.append([f"{name}, median of {_seeds(len(points))} (reached by)", *cells])
+    if peer is not None:
+        cells = [_minutes(minutes_to(peer, m)) for m in MARKS]
+        rows.append([f"{PEER}, 1 seed, {peer[-1, 0]:.0f} minutes", *cells])
+    return rows
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f}" if np.isfinite(minutes) else "–"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None, path: Path) -> None:
+    """Greedy validation score against minutes, decisions and updates.
+
+    Thin lines are seeds, thick ones their mean in its bootstrap band; runs with a label are left out.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+    curves = [c for c in curves if not c.label]
+    for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
+        for agent in dict.fromkeys(c.agent for c in curves):
+            runs = [c.points for c in curves if c.agent == agent]
+            unit = 1 if column == 0 else 1000
+            _draw(axis, [(p[:, column] / unit, p[:, 3]) for p in runs], agent)
+        axis.axhline(900, color="black", lw=0.8, ls=":")
+        axis.set_xlabel(title)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    if peer is not None:
+        axes[0].plot(peer[:, 0], peer[:, 3], color=COLOURS[PEER], lw=1.5, label=PEER)
+    axes[0].legend(frameon=False)
+    axes[0].set_ylabel("greedy score, validation tracks")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _draw(
+    axis: Axes, runs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], agent: str
+) -> None:
+    colour, label = COLOURS[agent], f"{agent.upper()}, {_seeds(len(runs))}"
+    thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5, "label": label}
+    for x, score in runs:
+        axis.plot(x, score, color=colour, **thin)
+    if len(runs) > 1:
+        b = band(runs)
+        axis.fill_between(b.x, b.low, b.high, color=colour, alpha=0.2, lw=0)
+        axis.plot(b.x, b.mean, color=colour, lw=2, label=label)
