@@ -24,8 +24,11 @@ cloned=$(du -sm . | cut -f1)
 began=$(date +%s)
 PIP_NO_CACHE_DIR=1 PIP_LOG="$folder/pip.log" make --quiet setup PYTHON="$python"
 ended=$(date +%s)
-downloaded=$(sed -nE 's/.* Downloading .* \(([0-9.]+) ([kM]?)B\)$/\1 \2/p' "$folder/pip.log" |
-    awk '{sum += $2 == "M" ? $1 : $2 == "k" ? $1 / 1000 : $1 / 1e6} END {printf "%.0f", sum}')
+# In pip's log: what it downloaded, and wheels that a mirror's folder on this machine had.
+downloaded=$({
+    sed -nE 's/.* Downloading .* \(([0-9.]+) ([kM]?)B\)$/\1 \2/p' "$folder/pip.log"
+    sed -nE 's/.* Processing (\/.*\.whl) .*/\1/p' "$folder/pip.log" | xargs -r stat -L -c %s
+} | awk '{sum += $2 == "M" ? $1 : $2 == "k" ? $1 / 1000 : $1 / 1e6} END {printf "%.0f", sum}')
 .venv/bin/python DDQN.py --decisions 1000 --learn-from 256 --cars 4 --validate-every 100000 \
     --validation-tracks 1 --test-episodes 1
 echo "| $("$python" --version) | clone $cloned MB | download $downloaded MB | $((ended - began)) s |" \

@@ -15,7 +15,7 @@ from racing.world import World, WorldSpec
 from training.episode import Episode, finished
 from training.shaping import Shaping
 
-FILM_EVERY = 10  # decisions between two pictures of a film
+FILM_EVERY = 2  # decisions between two pictures of a film
 
 
 @dataclass(frozen=True)
