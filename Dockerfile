@@ -7,7 +7,7 @@
 FROM python:3.13-slim-trixie
 
 # The dependencies in layers of their own: only a new lock makes them anew.
-COPY requirements.lock /tmp/requirements.lock
+COPY requirements.lock requirements-gpu.lock /tmp/
 RUN python3 -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --require-hashes -r /tmp/requirements.lock
@@ -15,7 +15,7 @@ RUN python3 -m venv /venv \
 # CUDA's libraries for the TensorFlow of the lock. The driver is the host's.
 ARG GPU=0
 RUN if [ "$GPU" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        "tensorflow[and-cuda]==$(sed -n 's/^tensorflow==\([0-9.]*\).*/\1/p' /tmp/requirements.lock)"; fi
+        --require-hashes -r /tmp/requirements-gpu.lock; fi
 
 # Whatever user docker runs this as: /tmp is the home, and runs/ takes files of everybody.
 WORKDIR /app

@@ -41,5 +41,8 @@ lint: setup ## check style and types
 tensorboard: setup ## watch runs at http://127.0.0.1:6006
 	$(RUN) -m tensorboard.main --logdir runs --host 127.0.0.1
 
-lock: ## resolve requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --extra dev pyproject.toml -o requirements.lock
+LOCK = uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra dev
+
+lock: ## resolve both locks anew (needs uv)
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra gpu --constraint requirements.lock -o requirements-gpu.lock

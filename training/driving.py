@@ -16,7 +16,7 @@ from training.episode import Episode, finished
 from training.shaping import Shaping
 
 DEVICE = "CPU"  # of driving, also where a GPU learns: every process then finds the same values
-FILM_EVERY = 10  # decisions between two pictures of a film
+FILM_EVERY = 2  # decisions between two pictures of a film
 
 
 @dataclass(frozen=True)

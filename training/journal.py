@@ -7,13 +7,11 @@ import io
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,11 +21,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from agents.backend import tf
 from training.episode import END_REASONS, Episode
+from training.evaluation import summarise
+from training.events import EventLog
 
 RECENT_EPISODES = 30  # of which the training score is the mean
-FILM_COLUMNS = 6
 SECONDS_BETWEEN_LINES = 30.0  # where the output is a file and not a screen
 
 
@@ -65,10 +63,13 @@ class Journal:
     Args:
         folder: Of the run.
         total: Decisions that the run will make.
+
+    Attributes:
+        events: What TensorBoard shows.
     """
 
     def __init__(self, folder: Path, total: int) -> None:
-        self._folder = folder
+        self.events = EventLog(folder)
         self.episodes = Table(
             folder / "episodes.csv",
             ("decisions", *(f.name for f in fields(Episode)), "shaped_return", "epsilon"),
@@ -78,8 +79,6 @@ class Journal:
             ("decisions", "updates", "seconds", "mean", "std", "min", "max", "laps", "episodes"),
         )
         self._recent: deque[float] = deque(maxlen=RECENT_EPISODES)
-        self._writer: tf.summary.SummaryWriter | None = None
-        self._events: list[str] = []
         self._console = Console()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -103,8 +102,7 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
-        if self._writer is not None:
-            self._writer.close()
+        self.events.close()
 
     def say(self, text: str) -> None:
         """One line, above the progress bar."""
@@ -118,35 +116,26 @@ class Journal:
         self.episodes.add(decisions, *astuple(e), round(shaped_return, 4), round(epsilon, 6))
         self._recent.append(e.score)
         scalars = {
-            "episode/score": e.score,
-            "episode/shaped_return": shaped_return,
-            "episode/frames": e.frames,
-            "episode/laps": e.laps,
-            "episode/tiles_missing": e.track_tiles - e.tiles,
+            "training/score": e.score,
+            "training/shaped_return": shaped_return,
+            "training/frames": e.frames,
+            "training/laps": e.laps,
+            "training/tiles_missing": e.track_tiles - e.tiles,
         }
-        scalars |= {f"end_reason/{r}": float(e.end_reason == r) for r in END_REASONS}
-        self.scalars(decisions, scalars)
+        scalars |= {f"training/end_{r}": float(e.end_reason == r) for r in END_REASONS}
+        self.events.scalars(decisions, scalars)
 
     @property
     def training_score(self) -> float:
         """Mean score of the last episodes, exploration included."""
         return float(np.mean(self._recent)) if self._recent else float("nan")
 
-    def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Write scalars to TensorBoard."""
-        with self._events_writer().as_default(step=decisions):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-
-    def film(self, decisions: int, name: str, film: NDArray[np.uint8]) -> None:
-        """Write grey pictures, uint8 [n, H, W], to TensorBoard as one sheet, to be read like a page."""
-        rows = -(-len(film) // FILM_COLUMNS)
-        blank = np.zeros((rows * FILM_COLUMNS - len(film), *film.shape[1:]), np.uint8)
-        height, width = film.shape[1:]
-        sheet = np.concatenate([film, blank]).reshape(rows, FILM_COLUMNS, height, width)
-        sheet = sheet.transpose(0, 2, 1, 3).reshape(1, rows * height, FILM_COLUMNS * width, 1)
-        with self._events_writer().as_default(step=decisions):
-            tf.summary.image(name, sheet)
+    def test(self, decisions: int, episodes: list[Episode]) -> None:
+        """The best weights drove on the test tracks, after the last checkpoint: a resumed run forgets it."""
+        laps = sum(e.laps for e in episodes) / len(episodes)
+        scores = {"driving/test_score": summarise(episodes).mean, "driving/test_laps": laps}
+        self.events.scalars(decisions, scores)
+        self.events.close()
 
     def progress(self, decisions: int, speed: float, updates_per_second: float) -> None:
         """Move the bar; in a log file, say a line now and then."""
@@ -166,22 +155,10 @@ class Journal:
                 f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left"
             )
 
-    def _events_writer(self) -> tf.summary.SummaryWriter:
-        if self._writer is None:
-            name = f"{len(self._events):04d}"
-            self._writer = tf.summary.create_file_writer(
-                str(self._folder), filename_suffix=f".{name}"
-            )
-            self._events.append(name)
-        return self._writer
-
     def get_state(self) -> dict[str, Any]:
         """How far the story goes. What is written after this goes into a file of its own."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
         return {
-            "events": list(self._events),
+            "events": self.events.get_state(),
             "episodes_bytes": self.episodes.size,
             "validations_bytes": self.validations.size,
             "recent": list(self._recent),
@@ -189,10 +166,7 @@ class Journal:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to where `get_state` was called: what was written since will be written again."""
-        self._events = list(state["events"])
+        self.events.set_state(state["events"])
         self._recent.extend(state["recent"])
         self.episodes.cut(state["episodes_bytes"])
         self.validations.cut(state["validations_bytes"])
-        for path in self._folder.glob("events.out.tfevents.*"):
-            if path.name.rpartition(".")[2] not in self._events:
-                path.unlink()

@@ -62,8 +62,9 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             run.lock()
     except (ValueError, RunError, DeviceError) as e:
         refuse(e)
+    journal = Journal(run.path, settings.decisions)
     try:
-        finished = _train(agent, settings, trainer, run)
+        finished = _train(agent, settings, trainer, run, journal)
     except CheckpointError as e:
         refuse(e)
     except (TrainingError, WorkerError, OSError) as e:
@@ -74,6 +75,7 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
         best = str(run.path / BEST)
         episodes = evaluate(best, list(TEST[: settings.test_episodes]))
         write_episodes(run.path / "test.csv", episodes)
+        journal.test(trainer.decisions, episodes)
         print(summary_line(f"{best} on unseen tracks", episodes))
 
 
@@ -91,16 +93,19 @@ def _chosen_preset(presets: dict[str, S]) -> S:
     return presets[name]
 
 
-def _train(agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder) -> bool:
+def _train(
+    agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder, journal: Journal
+) -> bool:
     def save_best(learner: Learner, facts: dict[str, Any]) -> None:
         card = make_card(agent, trainer.spec, settings, facts)
         write_whole(run.path / BEST, pack(learner.driving_weights(), card))
 
     _stop_on_signals(trainer)
     checkpoints = Checkpoints(run.path / "checkpoints")
-    journal = Journal(run.path, settings.decisions)
     if settings.resume:
         trainer.restore(journal, checkpoints)
+    else:
+        journal.events.describe(dataclasses.asdict(settings), trainer.learner.online)
     trainer.save_best = save_best
     pool = (
         WorkerPool(trainer.spec, settings.workers, settings.threads)

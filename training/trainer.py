@@ -173,7 +173,7 @@ class Trainer:
                 "speed/decisions_per_second": speed["decisions"],
                 "speed/updates_per_second": speed["updates"],
             }
-            journal.scalars(self.decisions, scalars)
+            journal.events.scalars(self.decisions, scalars)
         journal.progress(self.decisions, speed["decisions"], speed["updates"])
 
     def validate(self, pool: ActorPool, journal: Journal) -> None:
@@ -197,11 +197,13 @@ class Trainer:
             "episodes": len(episodes),
         }
         journal.validations.add(*facts.values())
-        journal.scalars(
-            self.decisions,
-            {"validation/score": facts["mean"], "validation/laps": laps / len(episodes)},
-        )
         best = facts["mean"] > self.best_score
+        curves = {
+            "driving/score": facts["mean"],
+            "driving/laps": laps / len(episodes),
+            "driving/best_score": max(facts["mean"], self.best_score),
+        }
+        journal.events.scalars(self.decisions, curves)
         journal.say(
             f"{self.decisions:>9,} decisions  {self.learner.updates:>6,} updates  {self.seconds / 60:5.1f} min"
             f"  validation {facts['mean']:6.1f} ± {facts['std']:5.1f}  laps {laps}/{len(episodes)}"
@@ -210,7 +212,7 @@ class Trainer:
         if best:
             self.best_score = facts["mean"]
             self.save_best(self.learner, facts)
-        journal.film(self.decisions, "validation/drive", drives[0].film)
+        journal.events.film(self.decisions, "driving/film", drives[0].film)
 
     def save(self, journal: Journal, checkpoints: Checkpoints) -> None:
         """Write a checkpoint."""
