@@ -23,6 +23,7 @@ from training.files import write_whole
 from training.learning_report import learning_table, plot_learning
 from training.refusal import refuse
 from training.report import write_block
+from training.run_folder import processor
 from training.session import BEST
 
 HERE = Path(__file__).resolve().parent
@@ -54,7 +55,8 @@ def publish(
     except (WeightsError, OSError, ValueError) as e:
         refuse(e)
     tested = evaluate(str(weights), list(TEST[:episodes]))
-    card |= {"origin": origin, "curve": curve, "test": asdict(summarise(tested))}
+    test = asdict(summarise(tested)) | {"processor": processor()}
+    card |= {"origin": origin, "curve": curve, "test": test}
     stem = str(card["agent"]).lower()
     scores = results / "scores"
     for folder in (models, scores):
@@ -77,7 +79,8 @@ def record(
 
     Args:
         runs: Folders of runs, each with the test.csv that a run ends with.
-        label: What runs with other settings than the defaults are called; they count apart from the others' seeds.
+        label: What runs with other settings than the defaults are called, so that they count apart from the others'
+            seeds; the name of a run's preset if not given.
         results: Where to keep it.
         page: Where the tables go, between their markers.
         picture: Where the plot goes.
@@ -103,6 +106,8 @@ def record(
 def _kept_as(run: Path, label: str) -> str:
     config = json.loads((run / "config.json").read_text())
     origin = json.loads((run / "origin.json").read_text())
+    preset = config.get("preset", "default")
+    label = label or ("" if preset == "default" else preset)
     return folder_name(origin["agent"], label, config["seed"])
 
 

@@ -98,6 +98,11 @@ def test_a_labelled_run_counts_apart(bench: Bench) -> None:
     assert bench.kept == {"ddqn-seed1", "ddqn-long-seed1"}
     assert "| DDQN, median of 1 seed (reached by) | 1.0 (1/1) | – (0/1) | – (0/1) |" in page
     assert "| DDQN long | 1 | 30.0 |" in page
+    again = write_run(bench.folder / "again", 2, {40: 960}, decisions=9000, preset="long")
+    longer_config = bench.results / "runs" / "ddqn-long-seed1" / "config.json"
+    longer_config.write_text(longer_config.read_text().replace("{", '{"preset": "long", ', 1))
+    bench.record(again)
+    assert bench.kept == {"ddqn-seed1", "ddqn-long-seed1", "ddqn-long-seed2"}
 
 
 @pytest.mark.parametrize(

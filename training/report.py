@@ -50,6 +50,9 @@ ROWS = (
             899.49, 919.69, 817.27, 231.93, "impossible within its bounds; 23.19 from its episodes"
         ),
     ),
+    Row("ancestor-dqn", "The ancestor's DQN, trained here", None),
+    Row("ancestor-ddqn1", "The ancestor's DDQN1, trained here", None),
+    Row("ancestor-ddqn2", "The ancestor's DDQN2, trained here", None),
 )
 
 

@@ -143,9 +143,22 @@ def _origin(agent: str) -> dict[str, Any]:
         "commit": _commit(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "processor": processor(),
         "versions": {name: version(name) for name in _LIBRARIES},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def processor() -> str:
+    """The kind of CPU: the last bits of what a network computes depend on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    wide = [f for f in ("avx512f", "avx2") if f in facts.get("flags", "").split()]
+    names = ("model name", "cpu family", "model")
+    return ", ".join([facts[name] for name in names if name in facts] + wide[:1])
 
 
 def _commit() -> str:

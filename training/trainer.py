@@ -105,7 +105,9 @@ class Trainer:
             if self._passed(self.settings.validate_every, before) or self._is_done():
                 self.validate(pool, journal)
             if self._passed(self.settings.checkpoint_every, before):
+                began = time.monotonic()
                 self.save(journal, checkpoints)
+                self.seconds += time.monotonic() - began
                 saved_at = self.decisions
         if self.decisions != saved_at:
             self.save(journal, checkpoints)
