@@ -36,7 +36,7 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
     wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
     assert server.healthy()
     assert "<title>TensorBoard</title>" in server.answers()
-    wait_for(lambda: SHOWN <= server.pages())
+    wait_for(lambda: server.pages() >= SHOWN)
     if list(Path("/sys/class/net").glob("*/device")):  # the network of a host
         assert _listening_addresses(server.port) == {"0100007F"}
 

@@ -17,7 +17,7 @@ import pytest
 from server import ROOT, TINY, Server, free_port, wait_for
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
-KEYS = "-o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o BatchMode=yes".split()
+KEYS = ["-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]
 
 
 @pytest.fixture
