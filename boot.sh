@@ -136,7 +136,7 @@ train() {
     [ -z "${IN_CONTAINER:-}" ] || echo "$port" >"$port_file"
     echo "TensorBoard: http://127.0.0.1:$port, logs in $runs"
     setsid "$python" -c "$tensorboard" \
-        --logdir "$runs" --host "$address" --port "$port" </dev/null >&2 &
+        --logdir "$runs" --host "$address" --port "$port" --samples_per_plugin images=100 </dev/null >&2 &
     beside=$!
     run "$here/$script" "$@"
 }
