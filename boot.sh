@@ -151,7 +151,8 @@ notebook() {
     [ -d "$here/notebooks" ] || refuse "there is no folder notebooks/ in $here"
     address=$(listen_address)
     check "$address" "$port" NOTEBOOK_PORT jupyterlab
-    run -m jupyterlab --no-browser --ip "$address" --port "$port" --ServerApp.port_retries=0 \
+    # In a rootless container root is the user outside, so root may.
+    run -m jupyterlab --no-browser --allow-root --ip "$address" --port "$port" --ServerApp.port_retries=0 \
         --ServerApp.root_dir "$here/notebooks" "$@"
 }
 
