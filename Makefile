@@ -39,7 +39,7 @@ lint: setup ## check style and types
 	$(RUN) -m mypy
 
 tensorboard: setup ## watch runs at http://127.0.0.1:6006
-	$(RUN) -m tensorboard.main --logdir runs --host 127.0.0.1
+	$(RUN) -m tensorboard.main --logdir runs --host 127.0.0.1 --samples_per_plugin images=100
 
 LOCK = uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra dev
 

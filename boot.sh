@@ -136,7 +136,7 @@ train() {
     [ -z "${IN_CONTAINER:-}" ] || echo "$port" >"$port_file"
     echo "TensorBoard: http://127.0.0.1:$port, logs in $runs"
     setsid "$python" -c "$tensorboard" \
-        --logdir "$runs" --host "$address" --port "$port" </dev/null >&2 &
+        --logdir "$runs" --host "$address" --port "$port" --samples_per_plugin images=100 </dev/null >&2 &
     beside=$!
     run "$here/$script" "$@"
 }
@@ -151,7 +151,8 @@ notebook() {
     [ -d "$here/notebooks" ] || refuse "there is no folder notebooks/ in $here"
     address=$(listen_address)
     check "$address" "$port" NOTEBOOK_PORT jupyterlab
-    run -m jupyterlab --no-browser --ip "$address" --port "$port" --ServerApp.port_retries=0 \
+    # In a rootless container root is the user outside, so root may.
+    run -m jupyterlab --no-browser --allow-root --ip "$address" --port "$port" --ServerApp.port_retries=0 \
         --ServerApp.root_dir "$here/notebooks" "$@"
 }
 

@@ -11,7 +11,8 @@
 # the image holds no file that .dockerignore does not name; as a user that the image does not know, with a
 # mounted runs/, training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends it with
 # exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
-# exit code 0; a mounted folder of somebody else is refused in one line with exit code 2.
+# exit code 0; Jupyter serves the notebook and ends; a mounted folder of somebody else is refused in one line
+# with exit code 2.
 #
 # With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
 # 127.0.0.1 and nowhere else, the health check, and a stop with exit code 3. RUN_FLAGS are further flags of
@@ -77,20 +78,20 @@ in_image() {
     local runs=$1
     shift
     buildah run --isolation chroot --user "$user:$user" --volume "$runs:/app/runs" \
-        --env "TENSORBOARD_PORT=$port" check -- "$entry" "$@"
+        --env "TENSORBOARD_PORT=$port" --env "NOTEBOOK_PORT=$port" check -- "$entry" "$@"
 }
 
-# wait_for_run LOG: TensorBoard tells of the run.
-wait_for_run() {
+# wait_for WORD PATH LOG: the server has the word under this path of its address.
+wait_for() {
     local second
     for ((second = 0; second < 300; second++)); do
-        if curl -fs "http://127.0.0.1:$port/data/runs" | grep -q DDQN/; then
-            echo "TensorBoard shows the run after $second s"
+        if curl -fs "http://127.0.0.1:$port/$2" | grep -q "$1"; then
+            echo "the page has $1 after $second s"
             return
         fi
         sleep 1
     done
-    fail "TensorBoard shows no run after $second s; see $1"
+    fail "no $1 at $2 after $second s; see $3"
 }
 
 # A folder for runs that belongs to the user.
@@ -112,7 +113,7 @@ echo "== train, watch, stop"
 runs=$(new_runs)
 in_image "$runs" DDQN.py --name a --decisions 1000000 "${training[@]}" >"$folder/train.log" 2>&1 &
 running=$!
-wait_for_run "$folder/train.log"
+wait_for DDQN/ data/runs "$folder/train.log"
 in_image "$runs" health || fail "the health check"
 pkill -TERM -u "$user" -f '^bash /app/boot.sh DDQN.py'
 code=0
@@ -131,6 +132,14 @@ states=("$runs"/DDQN/a/checkpoints/*/state.json)
 [ "${#states[@]}" = 2 ] || fail "no checkpoint after the resumed run"
 echo "exit code 0 with a second checkpoint"
 
+echo "== notebooks"
+in_image "$runs" notebook --IdentityProvider.token=check >"$folder/notebook.log" 2>&1 &
+running=$!
+wait_for run.ipynb 'api/contents?token=check' "$folder/notebook.log"
+pkill -TERM -u "$user" -f '^bash /app/boot.sh notebook'
+wait "$running" || fail "the exit code; see $folder/notebook.log"
+[ -z "$(pgrep -u "$user" -l)" ] || fail "left running: $(pgrep -u "$user" -l)"
+
 echo "== a folder of somebody else"
 code=0
 refused=$(in_image "$(mktemp -d "$folder/root.XXXX")" DDQN.py 2>&1) || code=$?
@@ -145,7 +154,7 @@ if command -v podman >/dev/null; then
     podman run ${RUN_FLAGS:-} --detach --name check-container --user "$user:$user" --stop-timeout 60 \
         --publish "127.0.0.1:$port:6006" --volume "$runs:/app/runs" \
         carracing-dqn --name b --decisions 1000000 "${training[@]}" >"$folder/podman.log" 2>&1
-    wait_for_run "$folder/podman.log"
+    wait_for DDQN/ data/runs "$folder/podman.log"
     listening=$(ss -Hltn "sport = :$port" | awk '{print $4}')
     [ "$listening" = "127.0.0.1:$port" ] || fail "listening on $listening"
     podman exec check-container grep -q boot.sh /proc/1/cmdline || fail "boot.sh is not process 1"

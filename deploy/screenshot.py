@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 PAGES = ("timeseries", "custom_scalars", "images", "graphs", "hparams")
 SIZE = {"width": 1400, "height": 1000}
-MILLISECONDS_TO_DRAW = 8_000  # charts come without telling when they are ready
+MILLISECONDS_TO_DRAW = 15_000  # charts come without telling when they are ready
 MILLISECONDS_AT_MOST = 120_000  # for anything else, on a busy machine
 
 

@@ -176,8 +176,14 @@ class Run:
         journal = Journal(self.folder, self.decisions)
         if resume:
             self.trainer.restore(journal, self.checkpoints)
+        else:
+            self.describe(journal)
         with journal:
             self.trainer.run(LocalPool(self.trainer.spec), journal, self.checkpoints)
+
+    def describe(self, journal: Journal) -> None:
+        """As the scripts do when a run begins."""
+        journal.events.describe(vars(self.trainer.settings), self.trainer.learner.online)
 
     def last_validation(self) -> float:
         """Mean score of the averaged weights at the end, greedy."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -10,100 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-BOOT = ROOT / "boot.sh"
-PATIENCE_SECONDS = 150.0  # for anything that must happen on a busy machine
+from server import BOOT, ENVIRONMENT, PATIENCE_SECONDS, ROOT, TINY, Server, wait_for
+
+SHOWN = {"timeseries", "custom_scalars", "graphs", "hparams"}  # before the first validation
 INSTALL = "CARRACING_TEST_INSTALL"  # set it to download and install all dependencies
-# Where there is no .venv, boot.sh takes the first python3 in PATH: let it be this one.
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-TINY = ["--cars=2", "--learn-from=64", "--batch-size=16", "--replay-decisions=2000"]
-TINY += ["--slots-per-tick=8", "--validate-every=100000", "--validation-tracks=1"]
-TINY += ["--test-episodes=0"]
-
-
-class Server:
-    """Starts boot.sh and knows every process that came of it, by a mark in its environment."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, _free_port()
-        self._mark = ("CARRACING_TEST_MARK", str(folder))
-
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """Run boot.sh in the folder."""
-        port = {"TENSORBOARD_PORT": str(self.port), "TMPDIR": str(self.folder)}
-        return subprocess.Popen(
-            [str(BOOT), *arguments],
-            cwd=self.folder,
-            env={**ENVIRONMENT, **port, **variables, **dict([self._mark])},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr of boot.sh; nothing that it started may be left."""
-        out, err = (started := self.start(*arguments, **variables)).communicate(timeout=200)
-        assert self.processes() == []
-        return started.returncode, out, err
-
-    def processes(self) -> list[int]:
-        """Process ids of what runs."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if "=".join(self._mark).encode() in (process / "environ").read_bytes().split(b"\0"):
-                    found.append(int(process.name))
-            except OSError:
-                continue  # it ended, or is somebody else's
-        return found
-
-    def answers(self, path: str = "") -> str:
-        """What TensorBoard says, or nothing."""
-        try:
-            url = f"http://127.0.0.1:{self.port}/{path}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                text: str = answer.read().decode()
-                return text
-        except OSError:
-            return ""
-
-    def healthy(self) -> bool:
-        """Whether the health check passes."""
-        return self.start("health").wait(timeout=20) == 0
-
-    def checkpoints(self) -> list[int]:
-        """Decisions of every checkpoint, oldest first."""
-        states = self.folder.glob("runs/DDQN/*/checkpoints/*/state.json")
-        return sorted(json.loads(p.read_text())["decisions"] for p in states)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server whose processes end with the test, however that ends."""
-    server = Server(tmp_path)
-    yield server
-    for process in server.processes():
-        os.kill(process, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port: int = s.getsockname()[1]
-        return port
-
-
-def _wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.2)
 
 
 def _listening_addresses(port: int) -> set[str]:
@@ -118,11 +31,12 @@ def _listening_addresses(port: int) -> set[str]:
 @pytest.mark.timeout(600)
 def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
     started = server.start("--decisions", "1000000", "--name", "a", *TINY, IN_CONTAINER="1")
-    _wait_for(lambda: (server.folder / "tensorboard.port").exists())
+    wait_for(lambda: (server.folder / "tensorboard.port").exists())
     assert not server.healthy()
-    _wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
+    wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
     assert server.healthy()
     assert "<title>TensorBoard</title>" in server.answers()
+    wait_for(lambda: server.pages() >= SHOWN)
     if list(Path("/sys/class/net").glob("*/device")):  # the network of a host
         assert _listening_addresses(server.port) == {"0100007F"}
 
@@ -142,10 +56,20 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_trainer_refuses_ends_everything(server: Server) -> None:
-    code, _, err = server.run("DDQN.py", "--cars", "0")
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        (["--cars", "0"], "cars must be at least 1, got 0"),
+        (["--device", "gpu:99"], "device gpu:99 was asked for, but TensorFlow sees"),
+    ],
+)
+def test_what_the_trainer_refuses_ends_everything(
+    server: Server, options: list[str], refusal: str
+) -> None:
+    code, _, err = server.run("DDQN.py", *options)
     assert code == 2
-    assert "error: cars must be at least 1, got 0" in err
+    (line,) = [line for line in err.splitlines() if "error" in line]
+    assert line.startswith(f"error: {refusal}")
     assert not (server.folder / "runs").exists()
 
 
@@ -153,7 +77,7 @@ def test_what_the_trainer_refuses_ends_everything(server: Server) -> None:
 def test_a_stop_before_training_begins_leaves_nothing(server: Server) -> None:
     started = server.start(*TINY)
     assert started.stdout and started.stdout.readline().startswith("TensorBoard: http://127.0.0.1")
-    _wait_for(lambda: len(server.processes()) == 3)  # boot.sh, TensorBoard, the trainer
+    wait_for(lambda: len(server.processes()) == 3)  # boot.sh, TensorBoard, the trainer
     started.send_signal(signal.SIGHUP)
     started.communicate(timeout=PATIENCE_SECONDS)
     assert started.returncode in (3, 128 + signal.SIGTERM)
@@ -188,12 +112,18 @@ def test_a_port_in_use_is_one_line(server: Server) -> None:
     assert not list(server.folder.iterdir())
 
 
+def in_namespaces(*prepare: str) -> list[str]:
+    """A command that runs another one where we are root and have a network and mounts of our own."""
+    unshare = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c"]
+    command = [*unshare, " && ".join([*prepare, 'exec "$0" "$@"'])]
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("this system does not let us make namespaces")
+    return command
+
+
 def test_in_a_network_of_its_own_a_container_listens_on_all_addresses() -> None:
     """With the port taken, the refusal tells which address it would have been."""
-    unshare = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c"]
-    own_network = [*unshare, 'mount -t sysfs sysfs /sys && exec "$0" "$@"']
-    if subprocess.run([*own_network, "true"], capture_output=True).returncode:
-        pytest.skip("this system does not let us make a network namespace")
+    own_network = in_namespaces("mount -t sysfs sysfs /sys")
     hold = "import socket, subprocess, sys; s = socket.create_server(('0.0.0.0', 6006));"
     hold += "sys.exit(subprocess.call(sys.argv[1:]))"
     command = [*own_network, sys.executable, "-c", hold, str(BOOT)]
@@ -201,6 +131,28 @@ def test_in_a_network_of_its_own_a_container_listens_on_all_addresses() -> None:
         environment = {**ENVIRONMENT, "IN_CONTAINER": inside}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert (done.returncode, f"listen on {address}:6006" in done.stderr) == (2, True)
+
+
+def test_a_mounted_folder_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    """Even root cannot write there."""
+    (tmp_path / "runs").mkdir()
+    command = [*in_namespaces(f"mount -t tmpfs -o ro none {tmp_path}/runs"), str(BOOT)]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: user 0 cannot write to runs; make a folder of your own")
+
+
+@pytest.mark.slow
+def test_notebooks_are_served_and_stopped(server: Server) -> None:
+    pytest.importorskip("jupyterlab")
+    started = server.start("notebook", NOTEBOOK_PORT=str(server.port), JUPYTER_TOKEN="secret")
+    wait_for(lambda: "run.ipynb" in server.answers("api/contents?token=secret"))
+    assert "run.ipynb" not in server.answers("api/contents")  # not without the token
+    assert _listening_addresses(server.port) == {"0100007F"}
+    started.send_signal(signal.SIGTERM)
+    _, err = started.communicate(timeout=PATIENCE_SECONDS)
+    assert started.returncode == 0, err
+    assert server.processes() == []
 
 
 def test_without_notebooks_there_is_no_jupyter(tmp_path: Path) -> None:
@@ -213,7 +165,7 @@ def test_without_notebooks_there_is_no_jupyter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tool", "files"),
     [
-        ("shellcheck", ["boot.sh", "deploy/check_image.sh"]),
+        ("shellcheck", [str(p) for p in [BOOT, *ROOT.glob("deploy/*.sh")]]),
         ("hadolint", ["Dockerfile"]),
     ],
 )
@@ -231,14 +183,26 @@ def test_every_package_gets_into_the_image() -> None:
     assert "*" in named  # and nothing that is not named
 
 
-def test_one_tensorflow_and_one_python_everywhere() -> None:
+def locked(name: str) -> set[str]:
+    """Packages of a lock, each with its version."""
+    return set(re.findall(r"^[a-z][^ ]*==[^ ]+", (ROOT / name).read_text(), re.M))
+
+
+def test_the_lock_for_gpus_adds_cuda_and_changes_nothing() -> None:
+    with_gpu, without = locked("requirements-gpu.lock"), locked("requirements.lock")
+    assert without < with_gpu
+    assert all(added.startswith("nvidia-") for added in with_gpu - without)
+
+
+def test_one_python_and_the_same_locks_everywhere() -> None:
     conda = (ROOT / "build_conda_env.yml").read_text()
     dockerfile = (ROOT / "Dockerfile").read_text()
-    (locked,) = re.findall(r"^tensorflow==([\d.]+)", (ROOT / "requirements.lock").read_text(), re.M)
-    assert re.findall(r"tensorflow\[and-cuda\]==([\d.]+)", conda) == [locked]
     assert re.findall(r"- python=([\d.]+)", conda) == re.findall(
         r"FROM python:([\d.]+)", dockerfile
     )
+    for text in (conda, dockerfile):
+        named = re.findall(r"--require-hashes.*?-r (?:/tmp/)?(requirements\S*\.lock)", text, re.S)
+        assert set(named) == {"requirements.lock", "requirements-gpu.lock"}
 
 
 @pytest.mark.slow

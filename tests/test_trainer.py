@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from agents.learner import Learner
 from corridor import Run, drive_there
+from test_events import read as read_events
 from training.checkpoint import CheckpointError
 from training.journal import Journal
 from training.pool import LocalPool
@@ -30,12 +31,14 @@ def outcome(run: Run) -> dict[str, Any]:
     """All that a finished run left behind, seconds aside."""
     steps = run.checkpoints.steps()
     newest = run.folder / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors"
+    events = [e for e in read_events(run.folder) if not e[1].startswith("speed/")]
     validations = [line.split(",") for line in (run.folder / "validation.csv").read_text().split()]
     return {
         "steps": steps,
         "arrays": {name: array.tobytes() for name, array in load_file(newest).items()},
         "episodes": (run.folder / "episodes.csv").read_text(),
         "validations": [[*row[:2], *row[3:]] for row in validations],
+        "events": events,
     }
 
 
@@ -53,6 +56,7 @@ def stopped_at(folder: Path, decisions: int) -> Run:
     """A run that was asked to stop."""
     run = Run(folder, DECISIONS)
     with Journal(folder, DECISIONS) as journal:
+        run.describe(journal)
         pool = LocalPool(run.trainer.spec)
         while run.trainer.decisions < decisions:
             run.trainer.tick(pool, journal)

@@ -72,7 +72,7 @@ class EventLog:
         values = {k: _plain(v) for k, v in settings.items() if k not in FREE_ON_RESUME}
         shape = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, "observation")
         with self._writer().as_default(step=0):
-            hparams.hparams(values, trial_id=self._folder.name)
+            hparams.hparams(values, trial_id="/".join(self._folder.parts[-2:]))
             tf.summary.graph(tf.function(network).get_concrete_function(shape).graph)
             tf.summary.experimental.write_raw_pb(_layout().SerializeToString())
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from agents.backend import tf
+
+T = TypeVar("T")
 
 
 class DeviceError(ValueError):
@@ -22,23 +26,34 @@ def set_up_tensorflow(threads: int, device: str = "auto") -> None:
     Raises:
         DeviceError: If there is no such GPU.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "gpu") or (index and (kind != "gpu" or not index.isdecimal())):
-        raise DeviceError(f"device must be auto, cpu, gpu or gpu:INDEX, got {device!r}")
-    if kind == "gpu":
-        wanted = int(index or 0)
-        if wanted >= len(gpus):
-            raise DeviceError(
-                f"device {device} was asked for, but TensorFlow sees {len(gpus)} GPUs;"
-                " use --device cpu, or install the gpu extra and check the driver"
-            )
-        gpus = [gpus[wanted]]
-    if kind == "cpu":
-        gpus = []
+    gpus = chosen_gpu(device, tf.config.list_physical_devices("GPU"))
     tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
+
+
+def chosen_gpu(device: str, gpus: list[T]) -> list[T]:
+    """The one GPU to use, or none: on a shared server the others are somebody else's.
+
+    Args:
+        device: As for `set_up_tensorflow`.
+        gpus: That TensorFlow sees.
+
+    Raises:
+        DeviceError: If there is no such GPU.
+    """
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (index and (kind != "gpu" or not index.isdecimal())):
+        raise DeviceError(f"device must be auto, cpu, gpu or gpu:INDEX, got {device!r}")
+    if kind == "cpu":
+        return []
+    wanted = int(index or 0)
+    if kind == "gpu" and wanted >= len(gpus):
+        raise DeviceError(
+            f"device {device} was asked for, but TensorFlow sees {len(gpus)} GPUs;"
+            " use --device cpu, or install requirements-gpu.lock and check the driver"
+        )
+    return gpus[wanted : wanted + 1]
