@@ -19,9 +19,9 @@ from racing.tracks import TEST
 from training.episode import read_episodes, write_episodes
 from training.evaluation import evaluate, summarise, summary_line
 from training.files import write_whole
+from training.journal import BEST
 from training.refusal import refuse
 from training.report import learning_table, plot_learning, read_runs, write_block
-from training.session import BEST
 
 HERE = Path(__file__).resolve().parent
 

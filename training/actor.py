@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from agents.learner import Weights
 from agents.replay import Trajectory
 from racing.tracks import draw_training_track
 from racing.world import World
-from training.driving import ActorSpec, DrivingNetwork
+from training.driving import ActorSpec, DrivingError, DrivingNetwork
 from training.episode import Episode, finished
 
 
@@ -112,6 +113,9 @@ class Actor:
 
         Returns:
             Experience and the state after it.
+
+        Raises:
+            DrivingError: If a value, a reward or the car's speed is not finite.
         """
         self._restore(state.cars)
         self._network.load(weights)
@@ -149,6 +153,11 @@ class Actor:
         shaping = self.spec.shaping
         step = world.decide(action)
         reward, stuck = shaping.reward(step), shaping.stuck(step)
+        if not (math.isfinite(reward) and math.isfinite(step.speed)):
+            raise DrivingError(
+                f"on track {car.track}, decision {len(car.actions) + 1} of its episode,"
+                f" the reward is {reward} and the car's speed {step.speed}"
+            )
         items.action[at], items.reward[at] = action, reward
         items.terminal[at] = shaping.terminal(step)
         car = replace(

@@ -18,6 +18,10 @@ from training.shaping import Shaping
 FILM_EVERY = 10  # decisions between two pictures of a film
 
 
+class DrivingError(RuntimeError):
+    """Driving gave something that is not a number; what and where."""
+
+
 @dataclass(frozen=True)
 class ActorSpec:
     """What every actor of a run has in common."""
@@ -59,8 +63,16 @@ class DrivingNetwork:
             variable.assign(weights[variable.path])
 
     def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
+        """Action values, uint8 [N, K, H, W] -> float32 [N, A].
+
+        Raises:
+            DrivingError: If one is not finite, or the observations are not pictures.
+        """
+        if observations.dtype != np.uint8:
+            raise DrivingError(f"an observation is {observations.dtype}, not uint8 pictures")
         values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
+        if not np.isfinite(values).all():
+            raise DrivingError("the network's action values are not finite")
         return values
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
@@ -25,38 +27,47 @@ from rich.progress import (
 
 from agents.backend import tf
 from training.episode import END_REASONS, Episode
+from training.files import write_whole
 
+BEST = "best.safetensors"
 RECENT_EPISODES = 30  # of which the training score is the mean
 FILM_COLUMNS = 6
 SECONDS_BETWEEN_LINES = 30.0  # where the output is a file and not a screen
 
 
 class Table:
-    """A CSV that grows, and that can be cut back to where a checkpoint saw it."""
+    """A CSV that grows, and that can be put back to where a checkpoint saw it."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self.path = path
         if not path.exists():
-            self._append([columns])
+            self.add(*columns)
 
     def add(self, *row: Any) -> None:
-        """Append a row."""
-        self._append([row])
+        """Append a row.
 
-    def _append(self, rows: list[tuple[Any, ...]]) -> None:
+        Raises:
+            OSError: If the disk does not take it; then nothing of it is there.
+        """
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        with self.path.open("a", newline="") as file:
-            file.write(text.getvalue())
+        csv.writer(text, lineterminator="\n").writerow(row)
+        with self.path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                taken = file.write(text.getvalue().encode())
+                if taken < len(text.getvalue()):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as e:
+                file.truncate(size)
+                raise OSError(e.errno, e.strerror, str(self.path)) from None
 
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return self.path.stat().st_size
+    def get_state(self) -> str:
+        """All of it."""
+        return self.path.read_bytes().decode("latin-1")  # any byte comes back
 
-    def cut(self, size: int) -> None:
-        """Drop what came after `size` bytes."""
-        os.truncate(self.path, size)
+    def set_state(self, text: str) -> None:
+        """Put back what `get_state` gave, whatever became of the file."""
+        write_whole(self.path, text.encode("latin-1"))
 
 
 class Journal:
@@ -103,8 +114,7 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
-        if self._writer is not None:
-            self._writer.close()
+        self._close_events()
 
     def say(self, text: str) -> None:
         """One line, above the progress bar."""
@@ -134,7 +144,7 @@ class Journal:
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
         """Write scalars to TensorBoard."""
-        with self._events_writer().as_default(step=decisions):
+        with self._events_writer(decisions):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
@@ -145,8 +155,12 @@ class Journal:
         height, width = film.shape[1:]
         sheet = np.concatenate([film, blank]).reshape(rows, FILM_COLUMNS, height, width)
         sheet = sheet.transpose(0, 2, 1, 3).reshape(1, rows * height, FILM_COLUMNS * width, 1)
-        with self._events_writer().as_default(step=decisions):
+        with self._events_writer(decisions):
             tf.summary.image(name, sheet)
+
+    def keep_best(self, weights: bytes) -> None:
+        """Put the best weights so far into a file."""
+        write_whole(self._folder / BEST, weights)
 
     def progress(self, decisions: int, speed: float, updates_per_second: float) -> None:
         """Move the bar; in a log file, say a line now and then."""
@@ -166,24 +180,41 @@ class Journal:
                 f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left"
             )
 
-    def _events_writer(self) -> tf.summary.SummaryWriter:
-        if self._writer is None:
-            name = f"{len(self._events):04d}"
-            self._writer = tf.summary.create_file_writer(
-                str(self._folder), filename_suffix=f".{name}"
-            )
-            self._events.append(name)
-        return self._writer
+    @contextmanager
+    def _events_writer(self, decisions: int) -> Iterator[None]:
+        with self._disk_errors():
+            if self._writer is None:
+                name = f"{len(self._events):04d}"
+                self._writer = tf.summary.create_file_writer(
+                    str(self._folder), filename_suffix=f".{name}"
+                )
+                self._events.append(name)
+            with self._writer.as_default(step=decisions):
+                yield
+
+    def _close_events(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with self._disk_errors():
+                writer.close()
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """TensorFlow's errors are no OSErrors, and take many lines."""
+        try:
+            yield
+        except tf.errors.OpError as e:
+            full = isinstance(e, tf.errors.ResourceExhaustedError)
+            number = errno.ENOSPC if full else errno.EIO
+            raise OSError(number, os.strerror(number), f"{self._folder}/events.*") from None
 
     def get_state(self) -> dict[str, Any]:
         """How far the story goes. What is written after this goes into a file of its own."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._close_events()
         return {
             "events": list(self._events),
-            "episodes_bytes": self.episodes.size,
-            "validations_bytes": self.validations.size,
+            "episodes": self.episodes.get_state(),
+            "validations": self.validations.get_state(),
             "recent": list(self._recent),
         }
 
@@ -191,8 +222,8 @@ class Journal:
         """Go back to where `get_state` was called: what was written since will be written again."""
         self._events = list(state["events"])
         self._recent.extend(state["recent"])
-        self.episodes.cut(state["episodes_bytes"])
-        self.validations.cut(state["validations_bytes"])
+        self.episodes.set_state(state["episodes"])
+        self.validations.set_state(state["validations"])
         for path in self._folder.glob("events.out.tfevents.*"):
             if path.name.rpartition(".")[2] not in self._events:
                 path.unlink()
