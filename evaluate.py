@@ -23,7 +23,7 @@ from racing.world import CameraName
 from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
-from training.refusal import EXIT_STOPPED, refuse
+from training.refusal import EXIT_STOPPED, refuse, say_anything
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
@@ -58,6 +58,7 @@ class Options:
 def main(options: Options) -> None:
     """Measure, print, write."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    say_anything()
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
         jobs = _jobs(options)

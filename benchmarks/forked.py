@@ -26,15 +26,17 @@ class Forked:
     Args:
         script: Its name.
         options: Its command line.
+        cwd: Where it begins.
     """
 
-    def __init__(self, script: str, *options: str) -> None:
+    def __init__(self, script: str, *options: str, cwd: Path = ROOT) -> None:
         importlib.import_module(script)  # once
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
+            os.chdir(cwd)
             for number, file in enumerate((open(os.devnull), self._out, self._err)):  # noqa: SIM115
                 os.dup2(file.fileno(), number)
             _become(script, options)

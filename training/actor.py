@@ -17,6 +17,8 @@ from racing.world import World
 from training.driving import ActorSpec, DrivingError, DrivingNetwork
 from training.episode import Episode, finished
 
+LARGEST_REWARD = 1e30  # as float32, with room for the sum of a return
+
 
 @dataclass(frozen=True)
 class CarState:
@@ -153,7 +155,7 @@ class Actor:
         shaping = self.spec.shaping
         step = world.decide(action)
         reward, stuck = shaping.reward(step), shaping.stuck(step)
-        if not (math.isfinite(reward) and math.isfinite(step.speed)):
+        if not (abs(reward) < LARGEST_REWARD and math.isfinite(step.speed)):
             raise DrivingError(
                 f"on track {car.track}, decision {len(car.actions) + 1} of its episode,"
                 f" the reward is {reward} and the car's speed {step.speed}"

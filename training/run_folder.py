@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -49,6 +50,8 @@ class RunFolder:
         if not _NAME.fullmatch(name):
             raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
         path = runs / agent / name
+        if not str(path).isprintable():
+            raise RunError(f"not a path that everything here can handle: {str(path)!r}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -56,9 +59,13 @@ class RunFolder:
         except OSError as e:
             raise RunError(f"cannot make {path}: {e.strerror}; choose another --runs") from None
         run = cls(path)
-        run.lock()
-        write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
-        write_whole(path / "origin.json", _as_json(_origin(agent)))
+        try:
+            run.lock()
+            write_whole(path / "origin.json", _as_json(_origin(agent)))
+            write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
+        except OSError as e:
+            shutil.rmtree(path)
+            raise RunError(f"cannot write to {path}: {e.strerror}; choose another --runs") from None
         return run
 
     @classmethod

@@ -23,7 +23,7 @@ from training.evaluation import evaluate, summary_line
 from training.journal import BEST, Journal
 from training.pool import LocalPool, WorkerError, WorkerPool
 from training.processes import on_first_stop_signal
-from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
+from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
 from training.run_folder import RunError, RunFolder
 from training.settings import RunSettings
 from training.tensorflow_setup import DeviceError, set_up_tensorflow
@@ -42,6 +42,7 @@ def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
         build: Puts the pieces together; raises ValueError where settings cannot be.
     """
     on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))
+    say_anything()
     settings = tyro.cli(kind)
     run = None
     try:
@@ -58,7 +59,7 @@ def run_script(agent: str, kind: type[S], build: Build[S]) -> None:
             run = RunFolder.create(settings.runs, agent, settings.name, settings)
         else:
             run.lock()
-    except (ValueError, RunError, DeviceError) as e:
+    except (ValueError, RunError, DeviceError, MemoryError) as e:
         refuse(e)
     try:
         finished = _train(agent, settings, trainer, run)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from agents.learner import Learned, Learner
 from agents.replay import Replay, Trajectory
+from agents.replay.memory import available_bytes
 from racing.tracks import VALIDATION
 from training.actor import ActorState, Rollout, first_state
 from training.checkpoint import CheckpointError, Checkpoints
@@ -61,7 +62,7 @@ class Trainer:
         learn_from: Decisions to collect before the first update.
 
     Raises:
-        ValueError: If a tick is longer than the replay.
+        ValueError: If a tick is longer than the replay, or its batches are larger than the memory.
 
     Attributes:
         pack_best: Makes a file of the learner's averaged weights, when they drove better than all before.
@@ -81,6 +82,13 @@ class Trainer:
             raise ValueError(
                 f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
                 f" ({replay.store.slots})"
+            )
+        updates, size = learner.spec.updates_per_call, learner.spec.batch_size
+        picture = spec.world.stack * spec.world.height * spec.world.width  # bytes
+        if (needed := 2 * updates * size * picture) > (available := available_bytes()):
+            raise ValueError(
+                f"updates_per_tick ({updates}) batches of batch_size ({size}) need"
+                f" {needed / 2**30:.1f} GiB, {available / 2**30:.1f} are left"
             )
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
