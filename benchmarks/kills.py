@@ -166,7 +166,7 @@ def kill_workers(
         seen = log.stat().st_size
         if number % 4:  # it goes on; else the new process is perhaps still starting
             process.wait_until(lambda seen=seen: log.stat().st_size > seen)  # type: ignore[misc]
-        time.sleep(rng.uniform(0, seconds))
+        time.sleep(rng.uniform(0, seconds / 4))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
         os.kill(rng.choice(workers_of(process.pid)), signal.SIGKILL)

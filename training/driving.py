@@ -11,15 +11,11 @@ from agents.backend import keras, tf
 from agents.learner import Weights
 from agents.network import NetworkSpec, build_q_network
 from racing.actions import action_set
-from racing.world import World, WorldSpec
+from racing.world import DrivingError, World, WorldSpec
 from training.episode import Episode, finished
 from training.shaping import Shaping
 
 FILM_EVERY = 10  # decisions between two pictures of a film
-
-
-class DrivingError(RuntimeError):
-    """Driving gave something that is not a number; what and where."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learner import Weights
+from racing.world import DrivingError
 from training.actor import Actor, ActorState, Rollout
-from training.driving import ActorSpec, Drive, DrivingError, DrivingNetwork, drive_greedily
+from training.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 from training.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
 
 MOST_RESTARTS_PER_REQUEST = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from agents.learner import Learned, Learner
 from agents.replay import Replay, Trajectory
 from agents.replay.memory import available_bytes
 from racing.tracks import VALIDATION
+from racing.world import DrivingError
 from training.actor import ActorState, Rollout, first_state
 from training.checkpoint import CheckpointError, Checkpoints
-from training.driving import ActorSpec, DrivingError
+from training.driving import ActorSpec
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
@@ -218,11 +219,13 @@ class Trainer:
         """Drive greedily with the averaged weights on validation tracks; keep them if they are the best."""
         began = time.monotonic()
         tracks = list(VALIDATION[: self.settings.validation_tracks])
+        weights = self.learner.driving_weights()
+        self._refuse_what_is_no_number(weights)  # relu hides it: the values would look like values
         try:
             self._validating = True
             if self.stop_asked:
                 return
-            drives = pool.validate(self.learner.driving_weights(), tracks)
+            drives = pool.validate(weights, tracks)
             self._validating = False
         except _ValidationGivenUpError:
             return
@@ -270,9 +273,7 @@ class Trainer:
         """
         arrays = {f"learner/{k}": v for k, v in self.learner.get_state().items()}
         arrays |= {f"replay/{k}": v for k, v in self.replay.get_state().items()}
-        for name, array in arrays.items():
-            if not np.isfinite(array).all():
-                raise self._error(f"{name} is not finite")
+        self._refuse_what_is_no_number(arrays)
         arrays["best"] = np.frombuffer(self._best, np.uint8)
         state = {
             "decisions": self.decisions,
@@ -285,6 +286,11 @@ class Trainer:
             "journal": journal.get_state(),
         }
         checkpoints.save(self.decisions, state, arrays, self.replay.store)
+
+    def _refuse_what_is_no_number(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise self._error(f"{name} is not finite")
 
     def restore(self, journal: Journal, checkpoints: Checkpoints) -> None:
         """Go back to the last checkpoint that is whole.
