@@ -44,16 +44,18 @@ def publish(
     weights = run / BEST
     try:
         card = read_card(weights)
+        stem = str(card["agent"]).lower()
+        if not stem.isalnum():  # it becomes a file's name
+            raise ValueError(f"{weights}: made by {stem!r}, which is no script")
         if not 1 <= episodes <= len(TEST):
             raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
         origin = json.loads((run / "origin.json").read_text())
         with (run / "validation.csv").open(newline="") as file:
             curve = list(csv.DictReader(file))
-    except (WeightsError, OSError, ValueError) as e:
+        tested = evaluate(str(weights), list(TEST[:episodes]))
+    except (WeightsError, OSError, ValueError, KeyError) as e:
         refuse(e)
-    tested = evaluate(str(weights), list(TEST[:episodes]))
     card |= {"origin": origin, "curve": curve, "test": asdict(summarise(tested))}
-    stem = str(card["agent"]).lower()
     scores, curves = results / "scores", results / "curves"
     for folder in (models, scores, curves):
         folder.mkdir(parents=True, exist_ok=True)

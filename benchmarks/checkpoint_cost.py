@@ -47,7 +47,7 @@ def main(options: Options) -> None:
         save(*arguments)
         saves.append(time.monotonic() - began)
 
-    trainer.save = timed  # type: ignore[method-assign]
+    trainer.save = timed  # type: ignore[method-assign,assignment]
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         run = Path(name)
         pool = WorkerPool(trainer.spec, settings.workers, settings.threads, print)

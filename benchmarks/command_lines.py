@@ -6,7 +6,6 @@ python -m benchmarks.command_lines --cases 300     -> results/survival_command_l
 from __future__ import annotations
 
 import csv
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -180,4 +179,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options)))
+    main(tyro.cli(Options))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from agents.replay import FrameStore
-from command_line import arguments
+from command_line import arguments, start
 from corridor import Run, drive_there
 from lives import as_trajectory, live, part
-from test_reproducible import finish, start
+from test_reproducible import finish
 from training.checkpoint import Checkpoints
 from training.episode import Episode, write_episodes
 from training.files import write_whole
@@ -164,7 +164,7 @@ def test_the_script_says_it_in_one_line(disk: tuple[Path, Resize]) -> None:
     folder, resize = disk
     resize(150)
     process = start("DDQN", *arguments(runs=str(folder / "runs"), name="full", workers=1))
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 1, out + err
     assert err.startswith("error: /") and err.count("\n") == 1, err
     assert err.endswith(": No space left on device\n")

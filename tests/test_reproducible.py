@@ -15,11 +15,11 @@ from benchmarks.kills import Outcome, outcome, workers_of
 from command_line import arguments, start
 from training.refusal import EXIT_STOPPED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == code, out + err
     assert "Traceback" not in err
     return out

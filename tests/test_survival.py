@@ -16,7 +16,7 @@ from benchmarks.kills import workers_of
 from command_line import ROOT, arguments, start
 from training.refusal import EXIT_FAILED, EXIT_STOPPED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def benchmark(name: str, *options: str) -> str:
@@ -68,7 +68,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
     os.killpg(process.pid, signum)
     time.sleep(0.05)
     os.killpg(process.pid, signum)
-    _, err = process.communicate(timeout=200)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == -signum, err
     assert err == ""
     while lives(process.pid):
@@ -82,7 +82,7 @@ def test_ctrl_c_before_training(tmp_path: Path) -> None:
         process = start("DDQN", *arguments(runs=str(tmp_path / "runs"), decisions=10**6))
         time.sleep(wait)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=200)
+        _, err = process.communicate(timeout=900)
         assert process.returncode in (EXIT_STOPPED, -signal.SIGINT), err
         assert "Traceback" not in err
 
@@ -95,14 +95,14 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=200)
+    _, err = process.communicate(timeout=900)
     assert (process.returncode, err) == (EXIT_STOPPED, "")
     while lives(process.pid):
         time.sleep(0.05)
     run = tmp_path / "DDQN" / "one"
     assert not (run / "test.csv").exists()
     again = start("DDQN", "--resume", str(run), "--test-episodes", "1")
-    out, err = again.communicate(timeout=300)
+    out, err = again.communicate(timeout=900)
     assert (again.returncode, err) == (0, ""), err
     assert "1 episodes" in out
     assert (run / "test.csv").read_text().count("\n") == 2
@@ -115,7 +115,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
     second = ("--resume", folder, "--decisions", "64", "--workers", "0")
     try:
         refused = start("DDQN", *second)
-        out, err = refused.communicate(timeout=200)
+        out, err = refused.communicate(timeout=900)
         assert (refused.returncode, out) == (2, "")
         assert err == f"error: {folder} is being trained by another process\n"
         assert first.poll() is None
@@ -123,7 +123,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
         first.kill()  # its worker notices by itself
         first.communicate()
     allowed = start("DDQN", *second)
-    _, err = allowed.communicate(timeout=200)
+    _, err = allowed.communicate(timeout=900)
     assert (allowed.returncode, err) == (0, "")
     while lives(first.pid):
         time.sleep(0.05)
@@ -132,7 +132,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
 def test_a_run_that_diverges_fails_in_one_line(tmp_path: Path) -> None:
     options = arguments(runs=str(tmp_path), name="wild", learning_rate=1e12, checkpoint_every=64)
     process = start("DDQN", *options)
-    _, err = process.communicate(timeout=200)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == EXIT_FAILED, err
     assert err.startswith("error: after ") and err.count("\n") == 1, err
     assert "the last checkpoint and the best weights are kept" in err
@@ -142,12 +142,12 @@ def test_a_run_that_diverges_fails_in_one_line(tmp_path: Path) -> None:
 def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     """The checkpoint before is used, and said so; where there is none that is whole, nothing is touched."""
     process = start("DDQN", *arguments(runs=str(tmp_path), name="rotten", decisions=1088))
-    process.communicate(timeout=200)
+    process.communicate(timeout=900)
     run = tmp_path / "DDQN" / "rotten"
     newest, before = (run / "checkpoints" / name for name in ("000001088", "000001024"))
     (newest / "arrays.safetensors").unlink()
     again = start("DDQN", "--resume", str(run))
-    out, err = again.communicate(timeout=200)
+    out, err = again.communicate(timeout=900)
     assert (again.returncode, err) == (0, ""), err
     assert (
         f"{newest}/arrays.safetensors: No such file or directory; trying the checkpoint before"
@@ -157,7 +157,7 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     config.write_bytes(config.read_bytes().replace(b'"gamma": 0.98', b'"gamma": 0.97'))
     files = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     again = start("DDQN", "--resume", str(run))
-    _, err = again.communicate(timeout=200)
+    _, err = again.communicate(timeout=900)
     assert again.returncode == 2, err
     assert err.count("\n") == 1 and str(before) in err and "config.json is not what it was" in err
     assert files == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}

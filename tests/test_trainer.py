@@ -161,7 +161,7 @@ def bad_observation(run: Run, patch: pytest.MonkeyPatch) -> None:
     def poisoned(world: Corridor, action: int, look: bool = True) -> Step:
         step = decide(world, action, look)
         if run.trainer.learner.updates > 300:
-            world.observation = np.full(world.observation.shape, NAN)  # type: ignore[assignment]
+            world.observation = np.full(world.observation.shape, NAN)
         return step
 
     patch.setattr(Corridor, "decide", poisoned)

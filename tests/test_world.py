@@ -212,12 +212,12 @@ def test_the_registered_environment_is_the_world() -> None:
 @pytest.mark.parametrize("camera", ["fast", "official"])
 @pytest.mark.parametrize("what", ["linearVelocity", "position"])
 def test_physics_that_explodes_is_noticed_at_once(camera: CameraName, what: str) -> None:
-    """A car that is nowhere touches every tile, which would pay a lap."""
+    """A car that is nowhere touches every tile within two frames, which would pay a lap."""
     world = World(WorldSpec(), camera)
     world.start(7)
     world.decide(3)
     score = world.score
     setattr(world.simulator.car.hull, what, (math.nan, math.nan))
-    with pytest.raises(DrivingError, match="on track 7, frame 8, the car's speed is nan"):
+    with pytest.raises(DrivingError, match="on track 7, frame 6, the car's speed is nan"):
         world.decide(3)
     assert world.score == score
