@@ -78,14 +78,14 @@ def outcome(run: Path) -> Outcome:
 
 
 def events(run: Path) -> list[tuple[int, str, bytes]]:
-    """Step, name and value of everything that TensorBoard would show, speeds aside."""
+    """Step, name and value of everything that TensorBoard shows of the run's course, speeds aside."""
     files = sorted(run.glob("events.out.tfevents.*"), key=lambda p: p.name.rpartition(".")[2])
     return [
         (event.step, value.tag, value.tensor.SerializeToString())
         for file in files
         for event in EventFileLoader(str(file)).Load()
         for value in event.summary.value
-        if not value.tag.startswith("speed/")
+        if event.step and not value.tag.startswith("speed/")
     ]
 
 

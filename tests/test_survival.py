@@ -16,6 +16,7 @@ from benchmarks.kills import workers_of
 from command_line import ROOT, arguments, start
 from training.refusal import EXIT_FAILED, EXIT_STOPPED
 
+STOPPING = "stopping; a second signal ends at once\n"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
@@ -66,7 +67,8 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
     )
     process = begun(*slow)
     os.killpg(process.pid, signum)
-    time.sleep(0.05)
+    assert process.stderr
+    assert process.stderr.readline() == STOPPING  # two signals at once would be one
     os.killpg(process.pid, signum)
     _, err = process.communicate(timeout=900)
     assert process.returncode == -signum, err
@@ -96,7 +98,7 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=900)
-    assert (process.returncode, err) == (EXIT_STOPPED, "")
+    assert (process.returncode, err) == (EXIT_STOPPED, STOPPING)
     while lives(process.pid):
         time.sleep(0.05)
     run = tmp_path / "DDQN" / "one"

@@ -40,6 +40,7 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
     def heard(signum: int, frame: object) -> None:
         for s in STOP_SIGNALS:
             signal.signal(s, signal.SIG_DFL)
+        os.write(2, b"stopping; a second signal ends at once\n")  # print() is not for signals
         act()
 
     for s in STOP_SIGNALS:
