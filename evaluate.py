@@ -9,6 +9,7 @@ python evaluate.py --table      results/scores/*.csv -> the README's table and i
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,7 @@ from racing.world import CameraName
 from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
-from training.refusal import refuse
+from training.refusal import EXIT_STOPPED, refuse, say_anything
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
@@ -56,6 +57,8 @@ class Options:
 
 def main(options: Options) -> None:
     """Measure, print, write."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    say_anything()
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
         jobs = _jobs(options)
@@ -76,6 +79,8 @@ def main(options: Options) -> None:
             _write_table()
     except (ValueError, OSError) as e:
         refuse(e)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_STOPPED) from None
 
 
 def _jobs(options: Options) -> list[tuple[str, Path | None]]:

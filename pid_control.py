@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 import tyro
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from training.drivers import Driver
 from training.episode import write_episodes
 from training.evaluation import drive, summary_line
 from training.refusal import EXIT_STOPPED, refuse
+from training.video import video
 
 PATH = tyro.conf.arg(metavar="PATH")
 PICTURES_PER_SECOND = 50 / WORLD["frame_skip"]
@@ -113,25 +113,7 @@ def _pixels(points: Array) -> NDArray[np.int32]:
 
 def film(path: Path, stack: ExitStack) -> Callable[[Screen], None]:
     """Write screens to a video, which appears under its name when the stack closes without an error."""
-    aside = path.with_name(f".{path.stem}.part.mp4")
-    writer: Generator[None, bytes, None] = imageio_ffmpeg.write_frames(
-        str(aside),
-        (WIDTH, HEIGHT),
-        fps=PICTURES_PER_SECOND,
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-    )
-    next(writer)  # starts the encoder
-
-    def finish(kind: object, *_: object) -> None:
-        writer.close()
-        if kind is None:
-            aside.replace(path)
-        else:
-            aside.unlink(missing_ok=True)
-
-    stack.push(finish)
-    return lambda screen: writer.send(np.ascontiguousarray(screen).tobytes())
+    return stack.enter_context(video(path, (WIDTH, HEIGHT), PICTURES_PER_SECOND))
 
 
 def window() -> Callable[[Screen], None]:

@@ -20,11 +20,11 @@ from training.curves import folder_name, read_peer, read_runs
 from training.episode import write_episodes
 from training.evaluation import evaluate, summarise, summary_line
 from training.files import write_whole
+from training.journal import BEST
 from training.learning_report import learning_table, plot_learning
 from training.refusal import refuse
 from training.report import write_block
 from training.run_folder import processor
-from training.session import BEST
 
 HERE = Path(__file__).resolve().parent
 
@@ -47,17 +47,19 @@ def publish(
     weights = run / BEST
     try:
         card = read_card(weights)
+        stem = str(card["agent"]).lower()
+        if not stem.isalnum():  # it becomes a file's name
+            raise ValueError(f"{weights}: made by {stem!r}, which is no script")
         if not 1 <= episodes <= len(TEST):
             raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
         origin = json.loads((run / "origin.json").read_text())
         with (run / "validation.csv").open(newline="") as file:
             curve = list(csv.DictReader(file))
-    except (WeightsError, OSError, ValueError) as e:
+        tested = evaluate(str(weights), list(TEST[:episodes]))
+    except (WeightsError, OSError, ValueError, KeyError) as e:
         refuse(e)
-    tested = evaluate(str(weights), list(TEST[:episodes]))
     test = asdict(summarise(tested)) | {"processor": processor()}
     card |= {"origin": origin, "curve": curve, "test": test}
-    stem = str(card["agent"]).lower()
     scores = results / "scores"
     for folder in (models, scores):
         folder.mkdir(parents=True, exist_ok=True)

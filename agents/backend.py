@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.
+# Ctrl-C ends it at once, where it would be a traceback from anywhere.
+_main = threading.current_thread() is threading.main_thread()
+_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if _main else None
 sys.stderr.flush()
 _stderr = os.dup(2)
 _nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -22,5 +27,7 @@ finally:
     os.dup2(_stderr, 2)
     os.close(_stderr)
     os.close(_nowhere)
+    if _main:
+        signal.signal(signal.SIGINT, _ctrl_c)
 
 __all__ = ["keras", "tf"]

@@ -169,18 +169,19 @@ def run(name: str, settings: DDQN.Settings, tracks: int) -> dict[str, str]:
     set_up_tensorflow(settings.threads, settings.device)
     best: Weights = {}
 
-    def keep(learner: Learner, facts: dict[str, Any]) -> None:
+    def keep(learner: Learner, facts: dict[str, Any]) -> bytes:
         best.update(learner.driving_weights())
+        return b""  # no file is wanted
 
     with changed(ablation), tempfile.TemporaryDirectory() as folder:
         trainer = DDQN.build(settings)
-        trainer.save_best = keep
+        trainer.pack_best = keep
         # A worker process would not know of a change in this one; the result is the same, the minutes are not.
         here = not ablation.sees_gauges or settings.workers == 0
         pool = (
             LocalPool(trainer.spec)
             if here
-            else WorkerPool(trainer.spec, settings.workers, settings.threads)
+            else WorkerPool(trainer.spec, settings.workers, settings.threads, print)
         )
         try:
             with Journal(Path(folder), settings.decisions) as journal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,10 @@ from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH
 
 CameraName = Literal["fast", "official"]
 EndReason = Literal["", "lap", "out", "time", "stuck"]
+
+
+class DrivingError(ValueError):
+    """Driving gave something that is not a number; what and where."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class World:
     def start(self, track_seed: int, look: bool = True) -> None:
         """Put the car at the start of a track; `look` False leaves the picture for `restack`."""
         self.simulator.start(track_seed)
+        self._track = track_seed
         self.score = 0.0
         self._idle = 0
         self._visited = self.simulator.tile_visited_count
@@ -118,6 +124,9 @@ class World:
         Args:
             action: An index into the action set, or (steer, gas, brake).
             look: Whether to take the picture at the end. Without, the observation is out of date.
+
+        Raises:
+            DrivingError: If the car's speed is not finite: to such a physics, every tile is touched.
         """
         control = np.asarray(action) if self._controls is None else self._controls[action]
         reward, terminated, frames, grass, missed = 0.0, False, 0, 0, self.simulator.missed
@@ -127,6 +136,11 @@ class World:
             frames += 1
             grass += self.simulator.on_grass
             self._note_progress()
+        speed = float(self.simulator.car.hull.linearVelocity.length)
+        if not math.isfinite(speed):
+            raise DrivingError(
+                f"on track {self._track}, frame {self.simulator.frames}, the car's speed is {speed}"
+            )
         self.score += reward
         self._out = terminated and not self.simulator.lap_done
         if look:
@@ -140,7 +154,7 @@ class World:
             grass_frames=grass,
             missed_tiles=self.simulator.missed - missed,
             idle_frames=self._idle,
-            speed=float(self.simulator.car.hull.linearVelocity.length),
+            speed=speed,
         )
 
     def _note_progress(self) -> None:

@@ -128,6 +128,7 @@ class Run:
     td_error: TdError = double_q_learning
     prioritised: bool = True
     learning_rate: float = 2e-3
+    validate_every: int = 2_000
     trainer: Trainer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +139,7 @@ class Run:
             actors=2,
             cars=6,
             slots_per_tick=4,
-            validate_every=2_000,
+            validate_every=self.validate_every,
             validation_tracks=10,
             checkpoint_every=960,
         )
@@ -165,6 +166,10 @@ class Run:
                 beta=lambda updates: linear(updates, 0.5, 1.0, 500),
             ),
             learn_from=240,
+        )
+
+        self.trainer.pack_best = lambda learner, facts: b"".join(
+            array.tobytes() for array in learner.driving_weights().values()
         )
 
     @property

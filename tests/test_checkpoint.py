@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +169,65 @@ def test_no_bit_of_a_manifest_can_flip_unnoticed(tmp_path: Path) -> None:
     assert not unnoticed
 
 
+def test_no_flip_anywhere_goes_unnoticed(tmp_path: Path) -> None:
+    """300 random bits over all files of a checkpoint: each refused by the name of its file, nothing deleted."""
+    checkpoints, _ = save_until(tmp_path, [8, 16, 24])
+    newest, before = checkpoints.steps()[-1], checkpoints.steps()[-2]
+    files = sorted(p for p in tmp_path.rglob("*") if p.is_file() and f"{before:09d}" not in str(p))
+    assert len(files) == 6  # three of the checkpoint, three chunks
+    rng = np.random.default_rng(0)
+    for number in range(300):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=re.escape(str(path))):
+            checkpoints.load(newest, empty_store())
+        path.write_bytes(whole)
+        assert files == [p for p in files if p.is_file()]
+    assert_loads(checkpoints, newest)
+
+
+def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
+    """One file, or the whole folder, or an older checkpoint of the same run in its place."""
+    ours, other = tmp_path / "ours", tmp_path / "other"
+    save_until(ours, [8, 16, 24])
+    checkpoints = Checkpoints(ours)
+    foreign, store = Checkpoints(other, run="other"), empty_store()
+    for end in (8, 16, 24):
+        store.extend(part(EXPERIENCE, store.written + 1, end + 1))
+        foreign.save(2 * end, {"decisions": 0}, content(2 * end + 1)[1], store)
+    for file in sorted(p.relative_to(ours) for p in ours.rglob("*") if p.is_file()):
+        if "000000032" in str(file):
+            continue
+        whole = (ours / file).read_bytes()
+        (ours / file).write_bytes((other / file).read_bytes())
+        with pytest.raises(CheckpointError, match=re.escape(str((ours / file).parent))):
+            checkpoints.load(48, empty_store())
+        (ours / file).write_bytes(whole)
+    assert_loads(checkpoints, 48)
+    with pytest.raises(CheckpointError, match="of another run"):
+        Checkpoints(other, run="ours").load(48, empty_store())
+    shutil.rmtree(ours / "000000048")
+    shutil.copytree(ours / "000000032", ours / "000000048")
+    with pytest.raises(CheckpointError, match=r"000000048: of another run or place"):
+        checkpoints.load(48, empty_store())
+    assert_loads(checkpoints, 32)
+
+
+@pytest.mark.parametrize("file", ["000000032/manifest.json", "replay/8-16.safetensors"])
+@pytest.mark.parametrize("damage", [truncate, remove])
+def test_what_rots_while_training_goes_on_is_written_anew(
+    tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    checkpoints, store = save_until(tmp_path, [8, 16])
+    damage(tmp_path / file)
+    store.extend(part(EXPERIENCE, 16, 24))
+    checkpoints.save(48, *content(48), store)
+    assert_loads(checkpoints, 48)
+
+
 def test_what_was_damaged_is_set_aside_and_made_anew(tmp_path: Path) -> None:
     checkpoints, store = save_until(tmp_path, [8, 16, 24])
     flip(tmp_path / "000000048" / "state.json")
@@ -174,6 +235,7 @@ def test_what_was_damaged_is_set_aside_and_made_anew(tmp_path: Path) -> None:
     checkpoints.load(32, again)
     checkpoints.forget_after(32)
     assert checkpoints.steps() == [32]
+    assert (tmp_path / "damaged-000000048" / "state.json").exists()
     again.extend(part(EXPERIENCE, 16, 24))
     checkpoints.save(48, *content(48), again)
     assert checkpoints.steps() == [32, 48]
@@ -205,8 +267,7 @@ def test_a_full_disk_leaves_earlier_checkpoints_alone(tmp_path: Path, size: int)
     assert checkpoints.steps() == [16, 32]
     for decisions in (16, 32):
         assert_loads(checkpoints, decisions)
-    left = {p.name for p in tmp_path.rglob("*") if p.is_file()} - {p.name for p in before}
-    assert left <= {"16-17.safetensors"}
+    assert sorted(p for p in tmp_path.rglob("*") if p.is_file()) == before
     checkpoints.save(34, *content(34), store)  # there is room again
     assert_loads(checkpoints, 34)
 

@@ -1,8 +1,10 @@
-"""The trainer: stopped, resumed, damaged or diverging, in the corridor."""
+"""The trainer: stopped, resumed, damaged or poisoned, in the corridor."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from agents.learner import Learner
-from corridor import Run, drive_there
+from agents.backend import tf
+from agents.learner import Learned, Learner, Weights
+from agents.replay import Batch
+from agents.td import double_q_learning
+from corridor import Corridor, Run, drive_there
+from racing.world import Step
 from test_events import read as read_events
+from training.actor import Rollout
 from training.checkpoint import CheckpointError
-from training.journal import Journal
+from training.driving import Drive
+from training.journal import BEST, Journal
 from training.pool import LocalPool
 from training.trainer import TrainingError
 
@@ -34,11 +42,11 @@ def outcome(run: Run) -> dict[str, Any]:
     events = [e for e in read_events(run.folder) if not e[1].startswith("speed/")]
     validations = [line.split(",") for line in (run.folder / "validation.csv").read_text().split()]
     return {
-        "steps": steps,
         "arrays": {name: array.tobytes() for name, array in load_file(newest).items()},
         "episodes": (run.folder / "episodes.csv").read_text(),
         "validations": [[*row[:2], *row[3:]] for row in validations],
         "events": events,
+        "best": (run.folder / BEST).read_bytes(),
     }
 
 
@@ -55,21 +63,47 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def stopped_at(folder: Path, decisions: int) -> Run:
     """A run that was asked to stop."""
     run = Run(folder, DECISIONS)
+
+    class Impatient(LocalPool):
+        def finish(self) -> list[Rollout]:
+            if run.trainer.decisions + 48 >= decisions:
+                run.trainer.stop()
+            return super().finish()
+
     with Journal(folder, DECISIONS) as journal:
         run.describe(journal)
-        pool = LocalPool(run.trainer.spec)
-        while run.trainer.decisions < decisions:
-            run.trainer.tick(pool, journal)
-            if run.trainer.decisions % 960 == 0:
-                run.trainer.save(journal, run.checkpoints)
-        run.trainer.stop_asked = True
-        run.trainer.save(journal, run.checkpoints)
+        run.trainer.run(Impatient(run.trainer.spec), journal, run.checkpoints)
+    assert run.checkpoints.steps()[-1] == decisions
     return run
 
 
 @pytest.mark.slow
 def test_stopped_and_resumed_it_is_the_same(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    stopped_at(tmp_path, 1296)
+    """Whatever became of the logs and the best weights in between: a checkpoint has them."""
+    stopped_at(tmp_path, 2064)
+    whole = (tmp_path / "episodes.csv").read_bytes()
+    (tmp_path / "episodes.csv").write_bytes(whole[:500] + b"\xff\x00,past,the,checkpoint\n")
+    (tmp_path / "validation.csv").unlink()
+    (tmp_path / BEST).write_bytes(b"rotten")
+    again = Run(tmp_path, DECISIONS)
+    again.train(resume=True)
+    assert outcome(again) == undisturbed
+
+
+@pytest.mark.slow
+def test_killed_in_a_validation_and_resumed(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    """A stop does not wait for a validation; who resumes makes it again."""
+    run = Run(tmp_path, DECISIONS)
+
+    class Impatient(LocalPool):
+        def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
+            run.trainer.stop()
+            pytest.fail("the validation went on")
+
+    with Journal(tmp_path, DECISIONS) as journal:
+        run.trainer.run(Impatient(run.trainer.spec), journal, run.checkpoints)
+    assert run.trainer.decisions == run.checkpoints.steps()[-1] == 2016
+    assert (tmp_path / "validation.csv").read_text().count("\n") == 1
     again = Run(tmp_path, DECISIONS)
     again.train(resume=True)
     assert outcome(again) == undisturbed
@@ -108,36 +142,139 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
         Run(tmp_path, DECISIONS).train(resume=True)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_the_last_checkpoint_is_good(
+NAN = math.nan
+
+
+def bad_reward(run: Run, patch: pytest.MonkeyPatch) -> None:
+    """The world pays what is no number."""
+    decide = Corridor.decide
+
+    def poisoned(world: Corridor, action: int, look: bool = True) -> Step:
+        step = decide(world, action, look)
+        return replace(step, reward=NAN) if run.trainer.learner.updates > 300 else step
+
+    patch.setattr(Corridor, "decide", poisoned)
+
+
+def bad_observation(run: Run, patch: pytest.MonkeyPatch) -> None:
+    """A camera gives numbers that are none."""
+    decide = Corridor.decide
+
+    def poisoned(world: Corridor, action: int, look: bool = True) -> Step:
+        step = decide(world, action, look)
+        if run.trainer.learner.updates > 300:
+            world.observation = np.full(world.observation.shape, NAN)
+        return step
+
+    patch.setattr(Corridor, "decide", poisoned)
+
+
+def bad_replay(run: Run, patch: pytest.MonkeyPatch) -> None:
+    """What is remembered rots."""
+    learn = Learner.learn
+
+    def poisoned(learner: Learner, batch: Batch, *rest: Any) -> Learned:
+        if learner.updates > 300:
+            batch.n_step_return[5] = math.inf
+        return learn(learner, batch, *rest)
+
+    patch.setattr(Learner, "learn", poisoned)
+
+
+def bad_gradient(run: Run, patch: pytest.MonkeyPatch) -> None:
+    """The loss is a number, its gradient is none."""
+    count = tf.Variable(0)
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def poison(x: tf.Tensor) -> Any:
+        return x, lambda upstream: tf.where(count > 300, NAN, upstream)
+
+    def td_error(*arguments: Any) -> tf.Tensor:
+        count.assign_add(1)
+        return poison(double_q_learning(*arguments))
+
+    patch.setattr(run.trainer.learner, "_td_error", td_error)
+
+
+def bad_weights(run: Run, patch: pytest.MonkeyPatch) -> None:
+    """An update spoils the averaged weights, which no loss sees, and whose values look like values."""
+    learn = Learner.learn
+
+    def poisoned(learner: Learner, *arguments: Any) -> Learned:
+        learned = learn(learner, *arguments)
+        if learner.updates > 300:
+            kernel = learner.average.variables[0]
+            kernel.assign_add(tf.fill(kernel.shape, NAN))
+        return learned
+
+    patch.setattr(Learner, "learn", poisoned)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("poison", "named"),
+    [
+        (bad_reward, r"on track \d+, decision \d+ of its episode, the reward is nan"),
+        (bad_observation, "an observation is float64"),
+        (bad_replay, r"the mean loss is (nan|inf)"),
+        (bad_gradient, "mean norm nan"),
+        (bad_weights, "conv_0/kernel is not finite"),
+    ],
+)
+def test_what_is_no_number_ends_the_run_and_what_was_saved_is_good(
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    poison: Callable[[Run, pytest.MonkeyPatch], None],
+    named: str,
 ) -> None:
-    run = Run(tmp_path, DECISIONS)
-    trainer = run.trainer
-    steady = trainer.schedules.learning_rate
-    object.__setattr__(
-        trainer.schedules, "learning_rate", lambda u: steady(u) if u < 200 else math.inf
-    )
-    with pytest.raises(TrainingError, match=r"updates the loss is (nan|inf)"):
+    run = Run(tmp_path, DECISIONS, validate_every=500)
+    poison(run, monkeypatch)
+    with pytest.raises(
+        TrainingError, match=rf"^after [\d,]+ decisions and [\d,]+ updates: .*{named}"
+    ):
         run.train()
-    assert trainer.learner.updates <= 216  # the call of 8 in which it came to be
+    assert 300 <= run.trainer.learner.updates <= 400, "noticed late"
     steps = run.checkpoints.steps()
-    assert steps
-    newest = load_file(tmp_path / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors")
-    assert all(np.isfinite(array).all() for array in newest.values())
+    assert steps == [960, 1920]
+    for step in steps:
+        saved = load_file(tmp_path / "checkpoints" / f"{step:09d}" / "arrays.safetensors")
+        assert all(np.isfinite(array).all() for array in saved.values())
+    assert np.isfinite(np.frombuffer((tmp_path / BEST).read_bytes(), np.float32)).all()
+    monkeypatch.undo()
+    drive_there(monkeypatch)
+    again = Run(tmp_path, DECISIONS, validate_every=500)
+    again.train(resume=True)
+    assert again.checkpoints.steps()[-1] == DECISIONS
+
+
+def test_a_save_refuses_what_is_no_number(tmp_path: Path) -> None:
+    run = stopped_at(tmp_path, 960)
+    run.trainer.decisions += 1
+    run.trainer.learner.average.variables[0].assign_add(
+        tf.fill(run.trainer.learner.average.variables[0].shape, NAN)
+    )
+    with (
+        Journal(tmp_path, DECISIONS) as journal,
+        pytest.raises(TrainingError, match="average/conv_0/kernel is not finite"),
+    ):
+        run.trainer.save(journal, run.checkpoints)
+    assert run.checkpoints.steps() == [0, 960]
 
 
 def test_the_best_weights_are_kept(tmp_path: Path) -> None:
-    """`save_best` is called when a validation is better than all before, and only then."""
+    """They are packed when a validation is better than all before, and only then."""
     run, kept = Run(tmp_path, DECISIONS), []
 
-    def keep(learner: Learner, facts: dict[str, Any]) -> None:
+    def pack(learner: Learner, facts: dict[str, Any]) -> bytes:
         kept.append(facts["mean"])
         assert facts["updates"] == learner.updates
+        return b"%d" % len(kept)
 
-    run.trainer.save_best = keep
+    run.trainer.pack_best = pack
     run.train()
     rows = [line.split(",") for line in (tmp_path / "validation.csv").read_text().split()[1:]]
     means = [float(row[3]) for row in rows]
     assert kept == [m for i, m in enumerate(means) if all(m > earlier for earlier in means[:i])]
+    assert (tmp_path / BEST).read_bytes() == b"%d" % len(kept)
     assert run.trainer.best_score == max(means)
     assert [int(row[0]) for row in rows] == [2016, 2880]  # every 2000 decisions, and the end

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from agents.backend import keras
 from agents.learner import Weights, weights_of
 from agents.weights import LARGEST_BYTES, WeightsError, pack, read_card, repack, unpack
 from networks import ACTIONS, OBSERVATION, SMALL, random_batch, small_network
+from training.drivers import load_driver
 
 
 def card(**changes: Any) -> dict[str, Any]:
@@ -188,6 +192,59 @@ def test_other_kinds_of_files(tmp_path: Path) -> None:
     ]
     for data in kinds:
         assert "not a weight file" in refused(tmp_path, data)
+
+
+def test_real_files_of_others_that_could_run_or_read_something(tmp_path: Path) -> None:
+    """A pickle, a Keras file with a Lambda layer, an HDF5 file that reaches into another: not even opened as such."""
+    ran, secret = tmp_path / "ran", tmp_path / "secret.h5"
+
+    def run(x: Any) -> Any:
+        ran.touch()
+        return x
+
+    runs = keras.layers.Lambda(run, output_shape=(2,))
+    keras.Sequential([keras.Input((2,)), runs]).save(tmp_path / "lambda.keras")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "whole.keras")
+    with h5py.File(secret, "w") as file:
+        file["weights"] = np.ones(3)
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["weights"] = h5py.ExternalLink(str(secret), "/weights")
+    (tmp_path / "pickle").write_bytes(pickle.dumps(Bomb()))
+    (tmp_path / "torch.pt").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
+    ran.unlink(missing_ok=True)
+    hostile = sorted(p for p in tmp_path.iterdir() if p != secret)
+    assert {p.name for p in hostile} >= {"lambda.keras", "link.h5", "pickle", "whole.keras"}
+    for path in hostile:
+        assert "not a weight file" in refused(tmp_path, path.read_bytes())
+        with pytest.raises(ValueError, match=r"no driver .*use random"):
+            load_driver(str(path))  # under its own name it is no driver at all
+    assert not ran.exists()
+
+
+def test_memory_stays_bounded(tmp_path: Path, packed: bytes) -> None:
+    """Whatever a file claims: huge shapes, a huge network in the card, a sparse file of a terabyte."""
+
+    def entry(*shape: int) -> bytes:
+        size = 4 * int(np.prod(shape, dtype=object))
+        tensor = {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}
+        metadata = {"format": "carracing-dqn-1", "card": json.dumps(card())}
+        header = json.dumps({"__metadata__": metadata, "conv_0/kernel": tensor}).encode()
+        return len(header).to_bytes(8, "little") + header
+
+    weights = weights_of(small_network(5))
+    claims = [entry(2**33), entry(2**20, 2**20), pack(weights, network_card(dense=[2**30, 2**30]))]
+    path = tmp_path / "driver.safetensors"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for data in claims:
+        refused(tmp_path, data)
+        with path.open("wb") as file:
+            file.write(data)
+            file.truncate(2**40)
+        with pytest.raises(WeightsError, match="more than any weights"):
+            unpack(path)
+        path.unlink()
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mib < 100
 
 
 def test_safetensors_of_somebody_else(tmp_path: Path, weights: Weights) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import gymnasium
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from driving import LAP_TRACK, leave, pursue, random_actions
 from racing.actions import action_set
 from racing.simulator import Simulator
 from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH, look
-from racing.world import World, WorldSpec
+from racing.world import CameraName, DrivingError, World, WorldSpec
 
 STAY = np.array([0.0, 0.0, 1.0])
 
@@ -206,3 +208,17 @@ def test_the_registered_environment_is_the_world() -> None:
         assert info["missed_tiles"] == step.missed_tiles
     assert info["end_reason"] == world.end_reason == "time"
     env.close()
+
+
+@pytest.mark.parametrize("camera", ["fast", "official"])
+@pytest.mark.parametrize("what", ["linearVelocity", "position"])
+def test_physics_that_explodes_is_noticed_at_once(camera: CameraName, what: str) -> None:
+    """A car that is nowhere touches every tile within two frames, which would pay a lap."""
+    world = World(WorldSpec(), camera)
+    world.start(7)
+    world.decide(3)
+    score = world.score
+    setattr(world.simulator.car.hull, what, (math.nan, math.nan))
+    with pytest.raises(DrivingError, match="on track 7, frame 6, the car's speed is nan"):
+        world.decide(3)
+    assert world.score == score

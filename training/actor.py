@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from agents.learner import Weights
 from agents.replay import Trajectory
 from racing.tracks import draw_training_track
-from racing.world import World
+from racing.world import DrivingError, World
 from training.driving import ActorSpec, DrivingNetwork
 from training.episode import Episode, finished
 
 FAILED_TRACKS = 500  # remembered at most; the oldest are forgotten
+LARGEST_REWARD = 1e30  # as float32, with room for the sum of a return
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ class Actor:
 
         Returns:
             Experience and the state after it.
+
+        Raises:
+            DrivingError: If a value, a reward or the physics is not finite.
         """
         self._restore(state.cars)
         self._network.load(weights)
@@ -163,6 +167,11 @@ class Actor:
         shaping = self.spec.shaping
         step = world.decide(action)
         reward, stuck = shaping.reward(step), shaping.stuck(step)
+        if not abs(reward) < LARGEST_REWARD:
+            raise DrivingError(
+                f"on track {car.track}, decision {len(car.actions) + 1} of its episode,"
+                f" the reward is {reward}"
+            )
         items.action[at], items.reward[at] = action, reward
         items.terminal[at] = shaping.terminal(step)
         car = replace(

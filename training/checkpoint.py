@@ -1,9 +1,11 @@
 """Checkpoints: complete, whole or not there, checked before they are believed.
 
-A run's checkpoints/ holds a folder per checkpoint, named by the decisions made until then, with `arrays.safetensors`
-(weights, target weights, averages, optimizer slots, priorities), `state.json` (counters, random generators, actors) and
-`manifest.json` (SHA-256 and size of every file that belongs to it; written last). Beside them, replay/ holds what was
-seen between two checkpoints, slots FIRST-LAST.safetensors: written once, never changed, shared by the checkpoints.
+A run's checkpoints/ holds a folder per checkpoint, named by the decisions made until then, with
+- `arrays.safetensors`: weights, target weights, averages, optimizer slots, priorities, the best weights;
+- `state.json`: counters, random generators, actors, logs;
+- `manifest.json`: the run, SHA-256 and size of every file that belongs to the checkpoint; written last.
+Beside them, replay/ holds what was seen between two checkpoints, slots FIRST-LAST.safetensors: written once, never
+changed, shared by the checkpoints.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from agents.replay import FrameStore, Trajectory
 from training.files import sha256, sync_folder, write_whole
 
 KEEP = 2  # the last and the one before
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(ValueError):
@@ -33,10 +35,11 @@ class Checkpoints:
 
     Args:
         folder: Where they are; made when the first is saved.
+        run: What tells the run from others, whose checkpoints are refused.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, run: str = "") -> None:
+        self.folder, self._run = folder, run
 
     def steps(self) -> list[int]:
         """Decisions at which there is a checkpoint, oldest first."""
@@ -66,16 +69,24 @@ class Checkpoints:
             for name, data in files.items():
                 write_whole(aside / name, data)
                 listed[name] = {"sha256": sha256(data), "bytes": len(data)}
-            manifest = {"format": FORMAT, "decisions": decisions, "files": listed}
+            manifest = {
+                "format": FORMAT,
+                "run": self._run,
+                "decisions": decisions,
+                "files": listed,
+            }
             write_whole(aside / "manifest.json", _sealed(manifest))
             final = self.folder / f"{decisions:09d}"
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
         except OSError:
             shutil.rmtree(aside, ignore_errors=True)
+            self._drop_chunks()
             raise
         sync_folder(self.folder)
-        self._drop_old()
+        for old in self.steps()[:-KEEP]:
+            shutil.rmtree(self.folder / f"{old:09d}")
+        self._drop_chunks()
 
     def load(
         self, decisions: int, store: FrameStore
@@ -110,6 +121,10 @@ class Checkpoints:
                 raise CheckpointError(
                     f"{folder}: format {manifest['format']}, this program reads {FORMAT}"
                 )
+            if manifest["run"] != self._run or manifest["decisions"] != int(folder.name):
+                raise CheckpointError(
+                    f"{folder}: of another run or place; or config.json is not what it was"
+                )
             if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
                 raise ValueError("entries")
         except CheckpointError:
@@ -135,13 +150,8 @@ class Checkpoints:
 
     def _save_replay(self, store: FrameStore) -> dict[str, Any]:
         """Write the slots that are new since the last checkpoint; list all chunks that the ring still holds."""
-        chunks: dict[str, Any] = {}
-        last = 0
-        steps = self.steps()
-        if steps:
-            manifest = self._manifest(self.folder / f"{steps[-1]:09d}")
-            chunks = {n: e for n, e in manifest["files"].items() if n.startswith("replay/")}
-            last = max((_last(n) for n in chunks), default=0)
+        chunks = self._newest_chunks()
+        last = max(map(_last, chunks), default=0)
         begin = store.written - store.slots
         chunks = {n: e for n, e in chunks.items() if _last(n) > begin}
         first = max(last, begin, 0)
@@ -154,13 +164,21 @@ class Checkpoints:
             chunks[name] = {"sha256": sha256(data), "bytes": len(data)}
         return chunks
 
-    def _drop_old(self) -> None:
-        """Keep the last checkpoints and the chunks that they need."""
+    def _newest_chunks(self) -> dict[str, Any]:
+        """Those of the last checkpoint; none where something is wrong, so that all is written anew."""
         steps = self.steps()
-        for old in steps[:-KEEP]:
-            shutil.rmtree(self.folder / f"{old:09d}")
+        try:
+            files = self._manifest(self.folder / f"{steps[-1]:09d}")["files"] if steps else {}
+            chunks = {n: e for n, e in files.items() if n.startswith("replay/")}
+            whole = all((self.folder / n).stat().st_size == e["bytes"] for n, e in chunks.items())
+        except (CheckpointError, OSError):
+            return {}
+        return chunks if whole else {}
+
+    def _drop_chunks(self) -> None:
+        """Keep what the checkpoints need."""
         needed: set[str] = set()
-        for kept in steps[-KEEP:]:
+        for kept in self.steps():
             try:
                 needed |= set(self._manifest(self.folder / f"{kept:09d}")["files"])
             except CheckpointError:
@@ -170,12 +188,18 @@ class Checkpoints:
                 chunk.unlink()
 
     def forget_after(self, decisions: int) -> None:
-        """Set aside what a resumed run will make anew: later checkpoints, which could not be read."""
+        """Set aside what a resumed run will make anew: later checkpoints, which could not be read.
+
+        What was half written when the run was killed is removed.
+        """
+        for part in [*self.folder.glob(".*.part*"), *self.folder.glob("replay/.*.part*")]:
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
         for step in self.steps():
             if step > decisions:
                 folder = self.folder / f"{step:09d}"
                 aside = self.folder / f"damaged-{step:09d}"
-                shutil.rmtree(aside, ignore_errors=True)
+                while aside.exists():
+                    aside = aside.with_name(f"{aside.name}-again")
                 folder.rename(aside)
 
 

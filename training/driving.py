@@ -11,7 +11,7 @@ from agents.backend import keras, tf
 from agents.learner import Weights
 from agents.network import NetworkSpec, build_q_network
 from racing.actions import action_set
-from racing.world import World, WorldSpec
+from racing.world import DrivingError, World, WorldSpec
 from training.episode import Episode, finished
 from training.shaping import Shaping
 
@@ -69,9 +69,17 @@ class DrivingNetwork:
             variable.assign(weights[variable.path])
 
     def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
+        """Action values, uint8 [N, K, H, W] -> float32 [N, A].
+
+        Raises:
+            DrivingError: If one is not finite, or the observations are not pictures.
+        """
+        if observations.dtype != np.uint8:
+            raise DrivingError(f"an observation is {observations.dtype}, not uint8 pictures")
         with tf.device(DEVICE):
             values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
+        if not np.isfinite(values).all():
+            raise DrivingError("the network's action values are not finite")
         return values
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, fields
+import io
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from racing.world import EndReason, World
+from training.files import write_whole
 
 END_REASONS: tuple[EndReason, ...] = ("lap", "out", "time", "stuck")
 
@@ -50,13 +52,11 @@ def finished(world: World, track: int, stuck: bool = False) -> Episode:
 
 def write_episodes(path: Path, episodes: list[Episode]) -> None:
     """Write a CSV with one row per episode, over what was there, in one step."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(f.name for f in fields(Episode))
-        for episode in episodes:
-            writer.writerow(getattr(episode, f.name) for f in fields(Episode))
-    aside.replace(path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(f.name for f in fields(Episode))
+    writer.writerows(astuple(episode) for episode in episodes)
+    write_whole(path, text.getvalue().encode())
 
 
 def read_episodes(path: Path) -> list[Episode]:

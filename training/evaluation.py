@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from racing.tracks import TEST
 from racing.world import CameraName, World
 from training.drivers import Driver, check_driver, load_driver
 from training.episode import Episode, finished
+from training.processes import children_deaf_to, end_with_parent
 
 BOOTSTRAP_DRAWS = 10_000
 
@@ -48,21 +51,32 @@ def evaluate(
 
     Raises:
         ValueError: If there is no such driver.
+        ChildProcessError: If a process was killed.
     """
     tracks = list(TEST[:50]) if tracks is None else tracks
     check_driver(name)
     count = min(processes or os.cpu_count() or 1, len(tracks))
     context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(count, context, _begin, (name, camera))
     episodes = []
-    with context.Pool(count, _begin, (name, camera)) as pool:
-        for episode in pool.imap(_drive, tracks):
+    try:
+        with children_deaf_to(signal.SIGINT):
+            driven = executor.map(_drive, tracks)
+        for episode in driven:
             episodes.append(episode)
             tell(len(episodes), len(tracks))
+    except BrokenExecutor:
+        raise ChildProcessError("a process died while it drove; drive again") from None
+    finally:  # do not wait for what nobody wants any more
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.kill()
     return episodes
 
 
 def _begin(name: str, camera: CameraName) -> None:
     """In each process: make the driver ready once."""
+    end_with_parent()
     global _driver, _camera
     if name.endswith(".safetensors"):
         from training.tensorflow_setup import set_up_tensorflow
@@ -71,7 +85,7 @@ def _begin(name: str, camera: CameraName) -> None:
     _camera = camera
     try:
         _driver = load_driver(name)
-    except ValueError as e:  # a pool whose processes fail to begin would start new ones for ever
+    except ValueError as e:  # for who asks to say why
         _driver = e
 
 

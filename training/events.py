@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +56,27 @@ class EventLog:
         self._names: list[str] = []
         self._open: tf.summary.SummaryWriter | None = None
 
-    def _writer(self) -> tf.summary.SummaryWriter:
-        if self._open is None:
-            name = f"{len(self._names):04d}"
-            self._open = tf.summary.create_file_writer(
-                str(self._folder), filename_suffix=f".{name}"
-            )
-            self._names.append(name)
-        return self._open
+    @contextmanager
+    def _writing(self, decisions: int) -> Iterator[None]:
+        with self._disk_errors():
+            if self._open is None:
+                name = f"{len(self._names):04d}"
+                self._open = tf.summary.create_file_writer(
+                    str(self._folder), filename_suffix=f".{name}"
+                )
+                self._names.append(name)
+            with self._open.as_default(step=decisions):
+                yield
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """TensorFlow's errors are no OSErrors, and take many lines."""
+        try:
+            yield
+        except tf.errors.OpError as e:
+            full = isinstance(e, tf.errors.ResourceExhaustedError)
+            number = errno.ENOSPC if full else errno.EIO
+            raise OSError(number, os.strerror(number), f"{self._folder}/events.*") from None
 
     def describe(self, settings: Mapping[str, Any], network: keras.Model) -> None:
         """Write what the run is: its hyperparameters, its network, and the layout of the page.
@@ -71,14 +87,14 @@ class EventLog:
         """
         values = {k: _plain(v) for k, v in settings.items() if k not in FREE_ON_RESUME}
         shape = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, "observation")
-        with self._writer().as_default(step=0):
+        with self._writing(0):
             hparams.hparams(values, trial_id="/".join(self._folder.parts[-2:]))
             tf.summary.graph(tf.function(network).get_concrete_function(shape).graph)
             tf.summary.experimental.write_raw_pb(_layout().SerializeToString())
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
         """Write one point of each curve."""
-        with self._writer().as_default(step=decisions):
+        with self._writing(decisions):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
@@ -96,14 +112,15 @@ class EventLog:
             converted_to_tensor=True,
         )
         encoded = [str(first.width).encode(), str(first.height).encode(), gif.getvalue()]
-        with self._writer().as_default(step=decisions):
+        with self._writing(decisions):
             tf.summary.write(name, tf.constant(encoded), metadata=metadata)
 
     def close(self) -> None:
         """Finish the present file."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        writer, self._open = self._open, None
+        if writer is not None:
+            with self._disk_errors():
+                writer.close()
 
     def get_state(self) -> list[str]:
         """Names of all files, which are finished."""

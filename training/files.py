@@ -4,7 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Where to write what shall be at `path`: it is put there when it is whole, and removed when it is not.
+
+    Raises:
+        OSError: With `path` named, if the disk does not take it; what was at `path` is then still there.
+    """
+    aside = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as e:
+        raise OSError(e.errno, e.strerror or str(e), str(path)) from None
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -13,17 +35,8 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: If the disk does not take it; what was at `path` is then still there.
     """
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with written_aside(path) as aside:
+        aside.write_bytes(data)
 
 
 def sync_folder(folder: Path) -> None:

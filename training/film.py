@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +15,8 @@ from racing.actions import action_set
 from racing.world import World
 from training.drivers import Driver
 from training.episode import Episode
+from training.files import written_aside
+from training.video import video
 
 GIF_DECISIONS = (15, 90)  # from the first to the last
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
@@ -69,17 +70,9 @@ def write_mp4(driver: Driver, track: int, path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    aside = path.with_name(f".{path.stem}.part.mp4")
-    writer = imageio_ffmpeg.write_frames(
-        str(aside), (WIDTH, HEIGHT), fps=50 / driver.world.frame_skip, macro_block_size=8
-    )
-    writer.send(None)
-    try:
+    with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
         for picture in pictures(driver, track):
-            writer.send(np.ascontiguousarray(picture))
-    finally:
-        writer.close()
-    aside.replace(path)
+            show(picture)
 
 
 def write_gif(driver: Driver, track: int, path: Path) -> None:
@@ -95,4 +88,5 @@ def write_gif(driver: Driver, track: int, path: Path) -> None:
     ]
     palette = [s.quantize(48, dither=Image.Dither.NONE) for s in small]
     duration = round(1000 * driver.world.frame_skip / 50)
-    palette[0].save(path, save_all=True, append_images=palette[1:], duration=duration, loop=0)
+    with written_aside(path) as aside:
+        palette[0].save(aside, save_all=True, append_images=palette[1:], duration=duration, loop=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import time
@@ -24,37 +25,46 @@ from rich.progress import (
 from training.episode import END_REASONS, Episode
 from training.evaluation import summarise
 from training.events import EventLog
+from training.files import write_whole
 
+BEST = "best.safetensors"
 RECENT_EPISODES = 30  # of which the training score is the mean
 SECONDS_BETWEEN_LINES = 30.0  # where the output is a file and not a screen
 
 
 class Table:
-    """A CSV that grows, and that can be cut back to where a checkpoint saw it."""
+    """A CSV that grows, and that can be put back to where a checkpoint saw it."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self.path = path
         if not path.exists():
-            self._append([columns])
+            self.add(*columns)
 
     def add(self, *row: Any) -> None:
-        """Append a row."""
-        self._append([row])
+        """Append a row.
 
-    def _append(self, rows: list[tuple[Any, ...]]) -> None:
+        Raises:
+            OSError: If the disk does not take it; then nothing of it is there.
+        """
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        with self.path.open("a", newline="") as file:
-            file.write(text.getvalue())
+        csv.writer(text, lineterminator="\n").writerow(row)
+        with self.path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                taken = file.write(text.getvalue().encode())
+                if taken < len(text.getvalue()):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as e:
+                file.truncate(size)
+                raise OSError(e.errno, e.strerror, str(self.path)) from None
 
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return self.path.stat().st_size
+    def get_state(self) -> str:
+        """All of it."""
+        return self.path.read_bytes().decode("latin-1")  # any byte comes back
 
-    def cut(self, size: int) -> None:
-        """Drop what came after `size` bytes."""
-        os.truncate(self.path, size)
+    def set_state(self, text: str) -> None:
+        """Put back what `get_state` gave, whatever became of the file."""
+        write_whole(self.path, text.encode("latin-1"))
 
 
 class Journal:
@@ -69,6 +79,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, total: int) -> None:
+        self._folder = folder
         self.events = EventLog(folder)
         self.episodes = Table(
             folder / "episodes.csv",
@@ -137,6 +148,10 @@ class Journal:
         self.events.scalars(decisions, scores)
         self.events.close()
 
+    def keep_best(self, weights: bytes) -> None:
+        """Put the best weights so far into a file."""
+        write_whole(self._folder / BEST, weights)
+
     def progress(self, decisions: int, speed: float, updates_per_second: float) -> None:
         """Move the bar; in a log file, say a line now and then."""
         text = (
@@ -159,8 +174,8 @@ class Journal:
         """How far the story goes. What is written after this goes into a file of its own."""
         return {
             "events": self.events.get_state(),
-            "episodes_bytes": self.episodes.size,
-            "validations_bytes": self.validations.size,
+            "episodes": self.episodes.get_state(),
+            "validations": self.validations.get_state(),
             "recent": list(self._recent),
         }
 
@@ -168,5 +183,5 @@ class Journal:
         """Go back to where `get_state` was called: what was written since will be written again."""
         self.events.set_state(state["events"])
         self._recent.extend(state["recent"])
-        self.episodes.cut(state["episodes_bytes"])
-        self.validations.cut(state["validations_bytes"])
+        self.episodes.set_state(state["episodes"])
+        self.validations.set_state(state["validations"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -13,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learner import Weights
+from racing.world import DrivingError
 from training.actor import Actor, ActorState, Rollout
 from training.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
+from training.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
 
 MOST_RESTARTS_PER_REQUEST = 5
 
@@ -105,14 +108,16 @@ class WorkerPool:
         spec: Of the actors.
         workers: Number of processes.
         threads: TensorFlow's, in each of them.
+        say: Told when a process had to be started again.
     """
 
-    def __init__(self, spec: ActorSpec, workers: int, threads: int) -> None:
-        self.spec = spec
+    def __init__(
+        self, spec: ActorSpec, workers: int, threads: int, say: Callable[[str], None]
+    ) -> None:
+        self.spec, self._say = spec, say
         self._crew = Crew(spec)
         self._workers = [_Worker(spec, threads) for _ in range(workers)]
         self._shares: list[list[Request]] = []
-        self.restarts = 0
 
     def start(self, requests: list[Request], weights: Weights, slots: int) -> None:
         """Send every worker its share."""
@@ -147,10 +152,14 @@ class WorkerPool:
     def _answer(self, worker: _Worker) -> Any:
         for _ in range(MOST_RESTARTS_PER_REQUEST):
             try:
-                return worker.answer()
+                answer = worker.answer()
             except (EOFError, OSError):
-                self.restarts += 1
-                worker.restart()
+                died = worker.restart()
+                self._say(f"worker process {died} died; another one makes its rollouts again")
+                continue
+            if isinstance(answer, DrivingError):
+                raise answer
+            return answer
         raise WorkerError(f"a worker process died {MOST_RESTARTS_PER_REQUEST} times on one request")
 
     def close(self) -> None:
@@ -171,7 +180,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
-        self._process.start()
+        with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
+            self._process.start()
         theirs.close()
 
     def ask(self, request: Any) -> None:
@@ -182,10 +192,12 @@ class _Worker:
     def answer(self) -> Any:
         return self._pipe.recv()
 
-    def restart(self) -> None:
+    def restart(self) -> int | None:
+        died = self._process.pid
         self.end()
         self._spawn()
         self.ask(self._request)
+        return died
 
     def end(self) -> None:
         self._pipe.close()
@@ -195,10 +207,7 @@ class _Worker:
 
 def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
     """A worker process: answers until its trainer is gone."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the trainer decides
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end_with_parent()
     from training.tensorflow_setup import set_up_tensorflow
 
     set_up_tensorflow(threads, "cpu")
@@ -206,9 +215,19 @@ def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
     try:
         while True:
             kind, *arguments = pipe.recv()
-            pipe.send(getattr(crew, kind)(*arguments))
+            pipe.send(_done(crew, kind, arguments))
     except (EOFError, OSError):
         return
+
+
+def _done(crew: Crew, kind: str, arguments: list[Any]) -> Any:
+    """What was asked for, or why not: another process would fail in the same way."""
+    try:
+        return getattr(crew, kind)(*arguments)
+    except DrivingError as e:
+        return e
+    except Exception as e:
+        return DrivingError("".join(traceback.format_exception_only(e)).strip())
 
 
 def _parts(tracks: list[int], crew: Crew | WorkerPool) -> list[list[int]]:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from training.files import write_whole
+from training.files import sha256, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
@@ -49,6 +50,8 @@ class RunFolder:
         if not _NAME.fullmatch(name):
             raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
         path = runs / agent / name
+        if not str(path).isprintable():
+            raise RunError(f"not a path that everything here can handle: {str(path)!r}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -56,9 +59,13 @@ class RunFolder:
         except OSError as e:
             raise RunError(f"cannot make {path}: {e.strerror}; choose another --runs") from None
         run = cls(path)
-        run.lock()
-        write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
-        write_whole(path / "origin.json", _as_json(_origin(agent)))
+        try:
+            run.lock()
+            write_whole(path / "origin.json", _as_json(_origin(agent)))
+            write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
+        except OSError as e:
+            shutil.rmtree(path)
+            raise RunError(f"cannot write to {path}: {e.strerror}; choose another --runs") from None
         return run
 
     @classmethod
@@ -87,6 +94,24 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """The settings that the run was started with."""
         return _read(self.path / "config.json")
+
+    def identity(self) -> str:
+        """What tells its checkpoints from another run's: runs with the same settings are the same run."""
+        return sha256((self.path / "config.json").read_bytes())
+
+    def has_begun(self) -> bool:
+        """Whether it drove at all; one that was killed before begins anew."""
+        log = self.path / "episodes.csv"
+        return log.is_file() and log.read_bytes().count(b"\n") > 1
+
+    def other_versions(self) -> list[str]:
+        """What was different when the run was started, and may change the last bits of its result."""
+        then, now = _read(self.path / "origin.json"), _origin("")
+        then, now = (
+            {"commit": o.get("commit"), "python": o.get("python"), **o.get("versions", {})}
+            for o in (then, now)
+        )
+        return [f"{k} was {then[k]}, now {now.get(k)}" for k in then if then[k] != now.get(k)]
 
     def refuse_other_settings(self, settings: Any) -> None:
         """Compare settings with those of the run.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import signal
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,16 +21,14 @@ from training.checkpoint import CheckpointError, Checkpoints
 from training.driving import ActorSpec
 from training.episode import write_episodes
 from training.evaluation import evaluate, summary_line
-from training.files import write_whole
-from training.journal import Journal
+from training.journal import BEST, Journal
 from training.pool import LocalPool, WorkerError, WorkerPool
-from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
+from training.processes import on_first_stop_signal
+from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
 from training.run_folder import RunError, RunFolder
 from training.settings import RunSettings
 from training.tensorflow_setup import DeviceError, set_up_tensorflow
 from training.trainer import Trainer, TrainingError
-
-BEST = "best.safetensors"
 
 S = TypeVar("S", bound=RunSettings)
 Build = Callable[[S], Trainer]
@@ -43,6 +42,8 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
         presets: Settings to start from, by name.
         build: Puts the pieces together; raises ValueError where settings cannot be.
     """
+    on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))
+    say_anything()
     run = None
     try:
         preset = _chosen_preset(presets)
@@ -52,7 +53,7 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             settings = tyro.cli(type(preset), default=_with(type(preset), run, settings.resume))
             run.refuse_other_settings(settings)
         settings.check()
-        if run and not Checkpoints(run.path / "checkpoints").steps():
+        if run and not Checkpoints(run.path / "checkpoints").steps() and run.has_begun():
             raise RunError(f"no checkpoint in {run.path}")
         set_up_tensorflow(settings.threads, settings.device)
         trainer = build(settings)
@@ -60,7 +61,7 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             run = RunFolder.create(settings.runs, agent, settings.name, settings)
         else:
             run.lock()
-    except (ValueError, RunError, DeviceError) as e:
+    except (ValueError, RunError, DeviceError, MemoryError) as e:
         refuse(e)
     journal = Journal(run.path, settings.decisions)
     try:
@@ -72,11 +73,10 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
     if not finished:
         raise SystemExit(EXIT_STOPPED)
     if settings.test_episodes:
-        best = str(run.path / BEST)
-        episodes = evaluate(best, list(TEST[: settings.test_episodes]))
-        write_episodes(run.path / "test.csv", episodes)
-        journal.test(trainer.decisions, episodes)
-        print(summary_line(f"{best} on unseen tracks", episodes))
+        try:
+            _test(run.path / BEST, list(TEST[: settings.test_episodes]), trainer, journal)
+        except (ValueError, OSError) as e:
+            refuse(e, EXIT_FAILED)
 
 
 def _chosen_preset(presets: dict[str, S]) -> S:
@@ -93,22 +93,33 @@ def _chosen_preset(presets: dict[str, S]) -> S:
     return presets[name]
 
 
+def _test(best: Path, tracks: list[int], trainer: Trainer, journal: Journal) -> None:
+    """Drive unseen tracks with the best weights."""
+    on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))  # nothing that a resumed run does not redo
+    episodes = evaluate(str(best), tracks)
+    write_episodes(best.with_name("test.csv"), episodes)
+    journal.test(trainer.decisions, episodes)
+    print(summary_line(f"{best} on unseen tracks", episodes))
+
+
 def _train(
     agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder, journal: Journal
 ) -> bool:
-    def save_best(learner: Learner, facts: dict[str, Any]) -> None:
-        card = make_card(agent, trainer.spec, settings, facts)
-        write_whole(run.path / BEST, pack(learner.driving_weights(), card))
+    def pack_best(learner: Learner, facts: dict[str, Any]) -> bytes:
+        return pack(learner.driving_weights(), make_card(agent, trainer.spec, settings, facts))
 
-    _stop_on_signals(trainer)
-    checkpoints = Checkpoints(run.path / "checkpoints")
+    on_first_stop_signal(trainer.stop)
+    checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
     if settings.resume:
+        for difference in run.other_versions():
+            journal.say(f"not as when the run was started, the result may differ: {difference}")
+    if checkpoints.steps():
         trainer.restore(journal, checkpoints)
     else:
         journal.events.describe(dataclasses.asdict(settings), trainer.learner.online)
-    trainer.save_best = save_best
+    trainer.pack_best = pack_best
     pool = (
-        WorkerPool(trainer.spec, settings.workers, settings.threads)
+        WorkerPool(trainer.spec, settings.workers, settings.threads, journal.say)
         if settings.workers
         else LocalPool(trainer.spec)
     )
@@ -119,7 +130,8 @@ def _train(
             )
             trainer.run(pool, journal, checkpoints)
             if trainer.stop_asked:
-                journal.say(f"stopped; go on with: python {agent}.py --resume {run.path}")
+                again = shlex.quote(str(run.path))
+                journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
     finally:
         pool.close()
     return not trainer.stop_asked
@@ -139,17 +151,6 @@ def make_card(
         "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
         "validation": facts,
     }
-
-
-def _stop_on_signals(trainer: Trainer) -> None:
-    """The first signal asks for a checkpoint and the end; the second ends at once."""
-
-    def stop(signum: int, _: object) -> None:
-        trainer.stop_asked = True
-        signal.signal(signum, signal.SIG_DFL)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
 
 
 def _with(kind: type[S], run: RunFolder, resume: str) -> S:

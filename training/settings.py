@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from racing.tracks import TEST, VALIDATION
+
+LARGEST = 1e12  # numbers beyond are slips of the hand, and their products overflow
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,17 @@ class RunSettings:
         Raises:
             ValueError: Naming the setting and its range.
         """
-        at_least(self, 0, "seed", "workers")
-        at_least(self, 1, "decisions", "actors", "cars", "threads", "slots_per_tick")
+        at_least(self, 0, "seed")
+        between(self, 0, 64 * (os.cpu_count() or 1), "workers")
+        between(self, 1, 1024, "threads")
+        at_least(self, 1, "decisions", "actors", "cars", "slots_per_tick")
         at_least(self, 1, "validate_every", "checkpoint_every")
         between(self, 1, len(VALIDATION), "validation_tracks")
         between(self, 0, len(TEST), "test_episodes")
 
 
 def at_least(settings: object, least: float, *names: str) -> None:
-    """Check that settings are finite numbers not below `least`.
+    """Check that settings are numbers not below `least`, and not beyond all measure.
 
     Raises:
         ValueError: Naming the first that is.
@@ -69,6 +74,8 @@ def at_least(settings: object, least: float, *names: str) -> None:
         value = getattr(settings, name)
         if not _is_number(value) or value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
+        if abs(value) > LARGEST:
+            raise ValueError(f"{name} must not be beyond {LARGEST:g}, got {value}")
 
 
 def between(settings: object, low: float, high: float, *names: str) -> None:

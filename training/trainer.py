@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from agents.learner import Learned, Learner
 from agents.replay import Replay, Trajectory
+from agents.replay.memory import available_bytes
 from racing.tracks import VALIDATION
+from racing.world import DrivingError
 from training.actor import ActorState, Rollout, first_state
 from training.checkpoint import CheckpointError, Checkpoints
 from training.driving import ActorSpec
@@ -28,6 +30,10 @@ from training.settings import RunSettings
 
 class TrainingError(RuntimeError):
     """Training cannot go on, and why."""
+
+
+class _ValidationGivenUpError(Exception):
+    """Somebody does not want to wait for it."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,11 @@ class Trainer:
         learn_from: Decisions to collect before the first update.
 
     Raises:
-        ValueError: If a tick is longer than the replay.
+        ValueError: If a tick is longer than the replay, or its batches are larger than the memory.
 
     Attributes:
-        save_best: Called with the learner when its averaged weights drove better than all before.
-        stop_asked: Set it to end the run after the present tick.
+        pack_best: Makes a file of the learner's averaged weights, when they drove better than all before.
+        stop_asked: Whether `stop` was called.
     """
 
     def __init__(
@@ -78,10 +84,17 @@ class Trainer:
                 f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
                 f" ({replay.store.slots})"
             )
+        updates, size = learner.spec.updates_per_call, learner.spec.batch_size
+        picture = spec.world.stack * spec.world.height * spec.world.width  # bytes
+        if (needed := 2 * updates * size * picture) > (available := available_bytes()):
+            raise ValueError(
+                f"updates_per_tick ({updates}) batches of batch_size ({size}) need"
+                f" {needed / 2**30:.1f} GiB, {available / 2**30:.1f} are left"
+            )
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
         self._learn_from = learn_from
-        self.save_best: Callable[[Learner, dict[str, Any]], None] = lambda learner, facts: None
+        self.pack_best: Callable[[Learner, dict[str, Any]], bytes] = lambda learner, facts: b""
         sampling, mirror, *actors = np.random.SeedSequence(settings.seed).spawn(2 + settings.actors)
         self._sampling_rng = np.random.default_rng(sampling)
         self._mirror_rng = np.random.default_rng(mirror)
@@ -89,31 +102,55 @@ class Trainer:
         self.decisions = 0
         self.seconds = 0.0  # of training, resumed runs added up
         self.best_score = -math.inf
+        self._best = b""  # what pack_best made
+        self._validated_at = 0  # decisions
+        self._validating = False
         self.stop_asked = False
 
     def run(self, pool: ActorPool, journal: Journal, checkpoints: Checkpoints) -> None:
-        """Train until the decisions are made, or until `stop_asked`; a checkpoint is there afterwards.
+        """Train until the decisions are made, or until `stop`; a checkpoint is there from the first moment on.
 
         Raises:
-            TrainingError: If a loss is not finite; the last checkpoint is then from before.
+            TrainingError: If something is not a finite number; the last checkpoint is then from before.
         """
-        saved_at = self.decisions
-        while self.decisions < self.settings.decisions and not self.stop_asked:
-            began, before = time.monotonic(), self.decisions
-            self.tick(pool, journal)
-            self.seconds += time.monotonic() - began
-            if self._passed(self.settings.validate_every, before) or self._is_done():
-                self.validate(pool, journal)
-            if self._passed(self.settings.checkpoint_every, before):
-                began = time.monotonic()
+        try:
+            if not checkpoints.steps():
                 self.save(journal, checkpoints)
+            saved_at = self.decisions
+            while not self.stop_asked and (self._validation_is_due() or not self._is_done()):
+                if self._validation_is_due():
+                    self.validate(pool, journal)
+                    continue
+                began, before = time.monotonic(), self.decisions
+                self.tick(pool, journal)
                 self.seconds += time.monotonic() - began
-                saved_at = self.decisions
-        if self.decisions != saved_at:
-            self.save(journal, checkpoints)
+                if self._passed(self.settings.checkpoint_every, before) or self._is_done():
+                    self.save(journal, checkpoints)  # before validation, which may be done again
+                    saved_at = self.decisions
+            if self.decisions != saved_at:
+                self.save(journal, checkpoints)
+        except DrivingError as e:
+            raise self._error(str(e)) from None
+
+    def stop(self) -> None:
+        """End the run after the present tick; a validation is given up and made again by who resumes."""
+        self.stop_asked = True
+        if self._validating:
+            self._validating = False
+            raise _ValidationGivenUpError
+
+    def _error(self, problem: str) -> TrainingError:
+        return TrainingError(
+            f"after {self.decisions:,} decisions and {self.learner.updates:,} updates: {problem};"
+            " the last checkpoint and the best weights are kept"
+        )
 
     def _is_done(self) -> bool:
         return self.decisions >= self.settings.decisions
+
+    def _validation_is_due(self) -> bool:
+        last = self._is_done() and self._validated_at < self.decisions
+        return last or self._passed(self.settings.validate_every, self._validated_at)
 
     def _passed(self, every: int, before: int) -> bool:
         return self.decisions // every > before // every
@@ -140,9 +177,9 @@ class Trainer:
         batch = self.replay.sample(spec.updates_per_call, spec.batch_size, beta, self._sampling_rng)
         learned = self.learner.learn(batch, self.schedules.learning_rate(updates), self._mirror_rng)
         if not math.isfinite(learned.loss) or not math.isfinite(learned.gradient_norm):
-            raise TrainingError(
-                f"after {self.decisions} decisions and {updates} updates the loss is {learned.loss}"
-                f" and the gradient's norm {learned.gradient_norm}; the last checkpoint is kept"
+            raise self._error(
+                f"in the last {spec.updates_per_call} updates the mean loss is {learned.loss}"
+                f" and the gradient's mean norm {learned.gradient_norm}"
             )
         self.replay.update_priorities(batch.index, learned.td_error)
         return learned
@@ -182,10 +219,22 @@ class Trainer:
         """Drive greedily with the averaged weights on validation tracks; keep them if they are the best."""
         began = time.monotonic()
         tracks = list(VALIDATION[: self.settings.validation_tracks])
-        drives = pool.validate(self.learner.driving_weights(), tracks)
+        weights = self.learner.driving_weights()
+        self._refuse_what_is_no_number(weights)  # relu hides it: the values would look like values
+        try:
+            self._validating = True
+            if self.stop_asked:
+                return
+            drives = pool.validate(weights, tracks)
+            self._validating = False
+        except _ValidationGivenUpError:
+            return
+        self._validated_at = self.decisions
         episodes = [e for drive in drives for e in drive.episodes]
         self.seconds += time.monotonic() - began
         scores = np.array([e.score for e in episodes])
+        if not np.isfinite(scores).all():
+            raise self._error(f"a validation score is {scores.sum()}")
         laps = sum(e.laps for e in episodes)
         facts = {
             "decisions": self.decisions,
@@ -213,16 +262,26 @@ class Trainer:
         )
         if best:
             self.best_score = facts["mean"]
-            self.save_best(self.learner, facts)
+            self._best = self.pack_best(self.learner, facts)
+            journal.keep_best(self._best)
         journal.events.film(self.decisions, "driving/film", drives[0].film)
 
     def save(self, journal: Journal, checkpoints: Checkpoints) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, if all in it is a number.
+
+        Raises:
+            TrainingError: If it is not.
+            OSError: If the disk does not take it.
+        """
+        began = time.monotonic()
         arrays = {f"learner/{k}": v for k, v in self.learner.get_state().items()}
         arrays |= {f"replay/{k}": v for k, v in self.replay.get_state().items()}
+        self._refuse_what_is_no_number(arrays)
+        arrays["best"] = np.frombuffer(self._best, np.uint8)
         state = {
             "decisions": self.decisions,
             "seconds": self.seconds,
+            "validated_at": self._validated_at,
             "best_score": self.best_score if math.isfinite(self.best_score) else None,
             "sampling_rng": self._sampling_rng.bit_generator.state,
             "mirror_rng": self._mirror_rng.bit_generator.state,
@@ -230,6 +289,12 @@ class Trainer:
             "journal": journal.get_state(),
         }
         checkpoints.save(self.decisions, state, arrays, self.replay.store)
+        self.seconds += time.monotonic() - began
+
+    def _refuse_what_is_no_number(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise self._error(f"{name} is not finite")
 
     def restore(self, journal: Journal, checkpoints: Checkpoints) -> None:
         """Go back to the last checkpoint that is whole.
@@ -261,6 +326,9 @@ class Trainer:
         self.decisions, self.seconds = state["decisions"], state["seconds"]
         best = state["best_score"]
         self.best_score = -math.inf if best is None else best
+        self._best, self._validated_at = arrays["best"].tobytes(), state["validated_at"]
+        if best is not None:
+            journal.keep_best(self._best)
         self._sampling_rng.bit_generator.state = state["sampling_rng"]
         self._mirror_rng.bit_generator.state = state["mirror_rng"]
         self._actors = [ActorState.from_json(a) for a in state["actors"]]

@@ -7,14 +7,17 @@ a frame and what was done on seeing it. An episode's last frame, which nothing w
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-ITEM_BYTES = 26  # beside the frame: what was done, and a priority with its share of the tree
+from agents.replay.memory import available_bytes
+
+ITEM_BYTES = (
+    41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class FrameStore:
         gamma: Discount per decision.
 
     Raises:
-        ValueError: If the ring is too short for a stack and a return, or larger than the memory.
+        ValueError: If the ring is too short for a stack and a return, or larger than the memory that is left.
     """
 
     def __init__(
@@ -177,11 +180,9 @@ class FrameStore:
 
 
 def _refuse_what_does_not_fit(decisions: int, frame_bytes: int) -> None:
-    """The system hands out memory that it does not have, and takes the process for it later: better now."""
-    needed = decisions * (frame_bytes + ITEM_BYTES)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
+    needed, available = decisions * (frame_bytes + ITEM_BYTES), available_bytes()
+    if needed > available:
         raise ValueError(
             f"a replay of {decisions} decisions needs {needed / 2**30:.1f} GiB,"
-            f" this machine has {memory / 2**30:.1f}"
+            f" {available / 2**30:.1f} are left; choose a smaller --replay-decisions"
         )

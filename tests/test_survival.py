@@ -1,0 +1,165 @@
+"""Real processes that are killed, stopped, doubled and starved. The long versions are in benchmarks/."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kills import workers_of
+from command_line import ROOT, arguments, start
+from training.refusal import EXIT_FAILED, EXIT_STOPPED
+
+STOPPING = "stopping; a second signal ends at once\n"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def benchmark(name: str, *options: str) -> str:
+    """Run one, which must find nothing wrong."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def begun(*options: str) -> subprocess.Popen[str]:
+    """A run that has begun to train."""
+    process = start("DDQN", *options)
+    assert process.stdout
+    assert "DDQN, seed" in process.stdout.readline()
+    return process
+
+
+def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
+    """Six kills of everything, two of them in a save; three of a worker."""
+    found = tmp_path / "kills.csv"
+    benchmark("kills", "--kills=6", "--worker-kills=3", "--decisions=4096", f"--csv={found}")
+    with found.open(newline="") as file:
+        group, worker = csv.DictReader(file)
+    assert (group["kills"], group["different"]) == ("6", "nothing")
+    assert int(group["saves_cut"]) > 0
+    assert (worker["told_in_log"], worker["different"]) == ("3", "nothing")
+
+
+def test_command_lines_that_nobody_meant(tmp_path: Path) -> None:
+    assert "'cases': 40" in benchmark("command_lines", "--cases=40", f"--csv={tmp_path / 'found'}")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) -> None:
+    """In a tick that takes a while, and to the whole group, as Ctrl-C is."""
+    slow = arguments(
+        runs=str(tmp_path), name="slow", workers=1, slots_per_tick=190, decisions=10**6
+    )
+    process = begun(*slow)
+    os.killpg(process.pid, signum)
+    assert process.stderr
+    assert process.stderr.readline() == STOPPING  # two signals at once would be one
+    os.killpg(process.pid, signum)
+    _, err = process.communicate(timeout=900)
+    assert process.returncode == -signum, err
+    assert err == ""
+    while lives(process.pid):
+        time.sleep(0.05)
+    assert (tmp_path / "DDQN" / "slow" / "checkpoints" / "000000000" / "manifest.json").exists()
+
+
+def test_ctrl_c_before_training(tmp_path: Path) -> None:
+    """While TensorFlow loads, or the network is built: no traceback, no folder."""
+    for wait in (0.5, 1.5, 2.5):
+        process = start("DDQN", *arguments(runs=str(tmp_path / "runs"), decisions=10**6))
+        time.sleep(wait)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=900)
+        assert process.returncode in (EXIT_STOPPED, -signal.SIGINT), err
+        assert "Traceback" not in err
+
+
+def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
+    """Training is over and saved; the test is made again by who resumes."""
+    options = arguments(runs=str(tmp_path), name="one", workers=0, decisions=64, test_episodes=50)
+    process = begun(*options)
+    while not workers_of(process.pid):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=900)
+    assert (process.returncode, err) == (EXIT_STOPPED, STOPPING)
+    while lives(process.pid):
+        time.sleep(0.05)
+    run = tmp_path / "DDQN" / "one"
+    assert not (run / "test.csv").exists()
+    again = start("DDQN", "--resume", str(run), "--test-episodes", "1")
+    out, err = again.communicate(timeout=900)
+    assert (again.returncode, err) == (0, ""), err
+    assert "1 episodes" in out
+    assert (run / "test.csv").read_text().count("\n") == 2
+
+
+def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
+    """The second is refused while the first lives, and allowed when it was killed."""
+    first = begun(*arguments(runs=str(tmp_path), name="busy", decisions=10**6, workers=1))
+    folder = str(tmp_path / "DDQN" / "busy")
+    second = ("--resume", folder, "--decisions", "64", "--workers", "0")
+    try:
+        refused = start("DDQN", *second)
+        out, err = refused.communicate(timeout=900)
+        assert (refused.returncode, out) == (2, "")
+        assert err == f"error: {folder} is being trained by another process\n"
+        assert first.poll() is None
+    finally:
+        first.kill()  # its worker notices by itself
+        first.communicate()
+    allowed = start("DDQN", *second)
+    _, err = allowed.communicate(timeout=900)
+    assert (allowed.returncode, err) == (0, "")
+    while lives(first.pid):
+        time.sleep(0.05)
+
+
+def test_a_run_that_diverges_fails_in_one_line(tmp_path: Path) -> None:
+    options = arguments(runs=str(tmp_path), name="wild", learning_rate=1e12, checkpoint_every=64)
+    process = start("DDQN", *options)
+    _, err = process.communicate(timeout=900)
+    assert process.returncode == EXIT_FAILED, err
+    assert err.startswith("error: after ") and err.count("\n") == 1, err
+    assert "the last checkpoint and the best weights are kept" in err
+    assert list(tmp_path.glob("DDQN/wild/checkpoints/*/manifest.json"))
+
+
+def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
+    """The checkpoint before is used, and said so; where there is none that is whole, nothing is touched."""
+    process = start("DDQN", *arguments(runs=str(tmp_path), name="rotten", decisions=1088))
+    process.communicate(timeout=900)
+    run = tmp_path / "DDQN" / "rotten"
+    newest, before = (run / "checkpoints" / name for name in ("000001088", "000001024"))
+    (newest / "arrays.safetensors").unlink()
+    again = start("DDQN", "--resume", str(run))
+    out, err = again.communicate(timeout=900)
+    assert (again.returncode, err) == (0, ""), err
+    assert (
+        f"{newest}/arrays.safetensors: No such file or directory; trying the checkpoint before"
+        in out
+    )
+    config = run / "config.json"
+    config.write_bytes(config.read_bytes().replace(b'"gamma": 0.98', b'"gamma": 0.97'))
+    files = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    again = start("DDQN", "--resume", str(run))
+    _, err = again.communicate(timeout=900)
+    assert again.returncode == 2, err
+    assert err.count("\n") == 1 and str(before) in err and "config.json is not what it was" in err
+    assert files == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}

@@ -1,0 +1,47 @@
+"""Signals and child processes: who hears what, and who ends with whom."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def children_deaf_to(*signals: signal.Signals) -> Iterator[None]:
+    """Processes started in here never hear these signals: Ctrl-C reaches a whole group, the parent decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # what came meanwhile comes now
+
+
+def end_with_parent() -> None:
+    """In a child process: end at once when the parent is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def on_first_stop_signal(act: Callable[[], None]) -> None:
+    """Call `act` at the first SIGTERM or SIGINT; the second ends this process at once."""
+
+    def heard(signum: int, frame: object) -> None:
+        for s in STOP_SIGNALS:
+            signal.signal(s, signal.SIG_DFL)
+        os.write(2, b"stopping; a second signal ends at once\n")  # print() is not for signals
+        act()
+
+    for s in STOP_SIGNALS:
+        signal.signal(s, heard)
