@@ -8,6 +8,7 @@ Tracks come in order, and it goes on where you stopped. Every finished episode b
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -116,16 +117,18 @@ def _told(episode: Episode) -> str:
 
 def main(options: Options) -> None:
     """Drive what is left, and tell the statistics."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
     with ExitStack() as stack:
         try:
             tracks = parse_tracks(options.tracks, options.episodes)
             episodes = read_episodes(options.csv) if options.csv.exists() else []
             check_file(options.csv)
             ghost = _load(options.ghost) if options.ghost else None
-            if options.virtual_display:
-                stack.enter_context(virtual_display(SCREEN))
-            race = Race(ghost, options.agents_view)
-            _drive(race, tracks, episodes, options.csv)
+            if not {e.track for e in episodes}.issuperset(tracks):
+                if options.virtual_display:
+                    name = stack.enter_context(virtual_display(SCREEN))
+                    print(f"the window is on display {name}", flush=True)
+                _drive(Race(ghost, options.agents_view), tracks, episodes, options.csv)
         except (ValueError, OSError) as e:
             refuse(e)
         except KeyboardInterrupt:  # as with the key: what was not finished is not recorded

@@ -169,16 +169,16 @@ def main(options: Options) -> None:
                 check_file(path)
         if options.show:
             watchers.append(window())
-    except ValueError as e:
+        policy = WatchedPolicy(options.gains, watchers)
+        driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
+        with ExitStack() as stack:
+            if options.video:
+                watchers.append(film(options.video, stack))
+            episodes = [drive(driver, track) for track in tracks]
+        if options.csv:
+            write_episodes(options.csv, episodes)
+    except (ValueError, OSError) as e:
         refuse(e)
-    policy = WatchedPolicy(options.gains, watchers)
-    driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
-    with ExitStack() as stack:
-        if options.video:
-            watchers.append(film(options.video, stack))
-        episodes = [drive(driver, track) for track in tracks]
-    if options.csv:
-        write_episodes(options.csv, episodes)
     print(summary_line(driver.name, episodes), flush=True)
 
 

@@ -60,8 +60,8 @@ class Window:
 
 
 @contextmanager
-def virtual_display(size: tuple[int, int]) -> Iterator[None]:
-    """A screen that nobody sees, for as long as the context lasts.
+def virtual_display(size: tuple[int, int]) -> Iterator[str]:
+    """A screen that nobody sees, for as long as the context lasts; gives its name, like `:1`.
 
     Raises:
         ValueError: If there is no program that makes one.
@@ -75,7 +75,7 @@ def virtual_display(size: tuple[int, int]) -> Iterator[None]:
     except (FileNotFoundError, XStartError):
         raise ValueError("--virtual-display needs the program Xvfb (package xvfb)") from None
     try:
-        yield
+        yield display.new_display_var
     finally:
         pygame.display.quit()  # before its screen goes away
         display.stop()
