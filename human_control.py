@@ -117,7 +117,6 @@ def _told(episode: Episode) -> str:
 
 def main(options: Options) -> None:
     """Drive what is left, and tell the statistics."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
     with ExitStack() as stack:
         try:
             tracks = parse_tracks(options.tracks, options.episodes)
@@ -164,4 +163,5 @@ def _drive(race: Race, tracks: list[int], episodes: list[Episode], path: Path) -
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
     main(tyro.cli(Options))
