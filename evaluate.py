@@ -3,7 +3,7 @@
 python evaluate.py random models/ddqn.safetensors
 python evaluate.py models/ddqn.safetensors --tracks 0:100 --csv scores.csv
 python evaluate.py --all        every driver that there is -> results/scores/*.csv
-python evaluate.py --table      results/scores/*.csv -> the README's table and imgs/scores.png
+python evaluate.py --table      results/scores/*.csv -> the README's table and the plots in imgs/
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from racing.world import CameraName
 from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
+from training.files import check_file, check_folder
 from training.refusal import EXIT_STOPPED, refuse, say_anything
 
 HERE = Path(__file__).resolve().parent
@@ -46,13 +47,13 @@ class Options:
     processes: int = os.cpu_count() or 1
     """Tracks driven at once. Changes the time, not the result."""
     film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Film the best, the median and the worst episode as mp4 (with one driver)."""
+    """Film the best, the median and the worst episode as mp4, each with a map (with one driver)."""
     gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Write a few seconds of the median episode as a GIF (with one driver)."""
     all: bool = False
     """Measure every driver that can drive here and write results/scores/."""
     table: bool = False
-    """Rewrite the README's table and the plot from results/scores/."""
+    """Rewrite the README's tables and the plots from results/."""
 
 
 def main(options: Options) -> None:
@@ -66,8 +67,14 @@ def main(options: Options) -> None:
             raise ValueError(f"processes must be at least 1, got {options.processes}")
         for name, path in jobs:
             check_driver(name)
-            if path and (path.is_dir() or not os.access(path.resolve().parent, os.W_OK)):
-                raise ValueError(f"cannot write to {path.resolve()}")
+            if path:
+                check_file(path)
+        if options.film:
+            check_folder(options.film)
+        if options.gif:
+            if options.gif.suffix != ".gif":
+                raise ValueError(f"a GIF's name ends in .gif, got {options.gif}")
+            check_file(options.gif)
         for name, path in jobs:
             episodes = _measure(name, tracks, options)
             if path:
@@ -99,6 +106,7 @@ def _jobs(options: Options) -> list[tuple[str, Path | None]]:
 
 def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | None) -> None:
     from training.film import best_median_worst, write_gif, write_mp4
+    from training.track_map import write_map
 
     driver, tracks = load_driver(name), best_median_worst(episodes)
     if gif:
@@ -106,9 +114,10 @@ def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | N
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         for which, track in tracks.items():
-            path = folder / f"{Path(name).stem}-{which}-track{track}.mp4"
-            write_mp4(driver, track, path)
-            print(path)
+            path = folder / f"{Path(name).stem}-{which}-track{track}"
+            write_mp4(driver, track, path.with_suffix(".mp4"))
+            write_map(driver, track, path.with_suffix(".png"))
+            print(f"{path}.mp4", f"{path}.png", sep="\n")
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
@@ -123,13 +132,23 @@ def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
 
 
 def _write_table() -> None:
-    from training.report import plot_scores, read_scores, scores_table, write_block
+    """Everything is made before anything is written."""
+    from training.files import write_whole
+    from training.plots import plot_scores, plot_speed_and_missed_tiles
+    from training.report import read_scores, scores_table, with_block
     from training.speed_report import speed_table
 
+    readme, images = HERE / "README.md", HERE / "imgs"
     scores = read_scores(SCORES)
-    write_block(HERE / "README.md", "speed", speed_table(HERE / "results"))
-    write_block(HERE / "README.md", "results", scores_table(scores))
-    plot_scores(scores, HERE / "imgs" / "scores.png")
+    page = with_block(readme.read_text(), "speed", speed_table(HERE / "results"))
+    page = with_block(page, "results", scores_table(scores))
+    plots = {
+        "scores.png": plot_scores(scores),
+        "speed_and_missed_tiles.png": plot_speed_and_missed_tiles(scores),
+    }
+    for name, png in plots.items():
+        write_whole(images / name, png)
+    write_whole(readme, page.encode())
 
 
 if __name__ == "__main__":

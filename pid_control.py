@@ -7,8 +7,6 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,11 +20,13 @@ from numpy.typing import NDArray
 
 from agents.pid import REFERENCE, WORLD, PidGains, PidPolicy, Thought
 from agents.pid_sight import AHEAD, ASIDE, COLUMNS, ROWS, TEXELS, Array, room_on_road
+from cockpit.window import Window
 from racing.tracks import parse_tracks
 from racing.world import WorldSpec
 from training.drivers import Driver
 from training.episode import write_episodes
 from training.evaluation import drive, summary_line
+from training.files import check_file
 from training.refusal import EXIT_STOPPED, refuse
 from training.video import video
 
@@ -124,39 +124,19 @@ def window() -> Callable[[Screen], None]:
     """
     import pygame
 
-    try:
-        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-            raise pygame.error("no screen")
-        pygame.display.init()
-        if pygame.display.get_driver() in ("dummy", "offscreen"):
-            raise pygame.error("no screen")
-        surface = pygame.display.set_mode((WIDTH, HEIGHT))
-    except pygame.error:
-        raise ValueError(
-            "--show needs a screen: use --video PATH, or a virtual screen (xvfb-run -a python ...)"
-        ) from None
-    pygame.display.set_caption("PID controller")
+    opened = Window((WIDTH, HEIGHT), "PID controller", "use --video PATH instead of --show")
     clock = pygame.time.Clock()
 
     def show(screen: Screen) -> None:
         if pygame.event.get(pygame.QUIT):
             refuse("the window was closed", EXIT_STOPPED)
         pygame.event.pump()
-        surface.blit(pygame.image.frombuffer(screen.tobytes(), (WIDTH, HEIGHT), "RGB"), (0, 0))
-        pygame.display.flip()
+        picture = pygame.image.frombuffer(screen.tobytes(), (WIDTH, HEIGHT), "RGB")
+        opened.canvas.blit(picture, (0, 0))
+        opened.flip()
         clock.tick(PICTURES_PER_SECOND)
 
     return show
-
-
-def check_path(path: Path | None) -> None:
-    """Refuse a file that could not be written.
-
-    Raises:
-        ValueError: Saying why.
-    """
-    if path and (path.is_dir() or not os.access(path.resolve().parent, os.W_OK)):
-        raise ValueError(f"cannot write to {path}")
 
 
 def main(options: Options) -> None:
@@ -166,20 +146,21 @@ def main(options: Options) -> None:
         tracks = parse_tracks(options.tracks, options.episodes)
         if options.video and options.video.suffix != ".mp4":
             raise ValueError(f"a video's name ends in .mp4, got {options.video}")
-        check_path(options.csv)
-        check_path(options.video)
+        for path in (options.csv, options.video):
+            if path:
+                check_file(path)
         if options.show:
             watchers.append(window())
-    except ValueError as e:
+        policy = WatchedPolicy(options.gains, watchers)
+        driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
+        with ExitStack() as stack:
+            if options.video:
+                watchers.append(film(options.video, stack))
+            episodes = [drive(driver, track) for track in tracks]
+        if options.csv:
+            write_episodes(options.csv, episodes)
+    except (ValueError, OSError) as e:
         refuse(e)
-    policy = WatchedPolicy(options.gains, watchers)
-    driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
-    with ExitStack() as stack:
-        if options.video:
-            watchers.append(film(options.video, stack))
-        episodes = [drive(driver, track) for track in tracks]
-    if options.csv:
-        write_episodes(options.csv, episodes)
     print(summary_line(driver.name, episodes), flush=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pygame
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
 
     Attributes:
         visits: Tiles that were driven over, in order; they change shade.
+        front: How far along the track the car got, tiles.
         missed: Tiles left behind untouched; one of them keeps the lap from ending.
     """
 
@@ -35,7 +37,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
         self.visits: list[int] = []
         self.missed = 0
         self._visited: NDArray[np.bool_] = np.zeros(0, dtype=bool)
-        self._front = self._settled = 0
+        self.front = self._settled = 0
 
     def _render(self, mode: str) -> NDArray[np.uint8]:
         return _NO_PICTURE
@@ -50,12 +52,18 @@ class Simulator(CarRacing):  # type: ignore[misc]
         picture: NDArray[np.uint8] = super()._render("rgb_array")
         return picture
 
+    def draw_screen(self) -> pygame.Surface:
+        """Gymnasium's picture for people at its full size, 1000x800."""
+        super()._render("rgb_array")
+        screen: pygame.Surface = self.surf
+        return screen
+
     def start(self, track_seed: int) -> None:
         """Put the car at the start of a track."""
         self.reset(seed=track_seed)
         self.frames, self.missed, self.visits = 0, 0, []
         self._visited = np.zeros(len(self.track), dtype=bool)
-        self._front = self._settled = 0
+        self.front = self._settled = 0
         self._note_visits()
 
     def drive(self, control: Sequence[float] | NDArray[np.float64]) -> tuple[float, bool]:
@@ -84,11 +92,11 @@ class Simulator(CarRacing):  # type: ignore[misc]
     def _count_missed(self, tile: int) -> None:
         """Advance the front to a newly visited tile, and count what was left behind."""
         tiles = len(self._visited)
-        ahead = (tile - self._front) % tiles
+        ahead = (tile - self.front) % tiles
         if ahead > tiles // 2:  # behind the car: driving backwards, or a late touch
             return
-        self._front += ahead
-        settled = min(self._front - MISSED_LAG_TILES, tiles)
+        self.front += ahead
+        settled = min(self.front - MISSED_LAG_TILES, tiles)
         if settled > self._settled:
             untouched = int((~self._visited[self._settled : settled]).sum())
             self.missed += min(untouched, MISSED_AT_ONCE)

@@ -7,6 +7,7 @@ import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from racing.simulator import TIME_LIMIT_FRAMES
 from racing.world import EndReason, World
 from training.files import write_whole
 
@@ -63,16 +64,22 @@ def read_episodes(path: Path) -> list[Episode]:
     """Read what `write_episodes` wrote.
 
     Raises:
-        ValueError: If the file has other columns, no rows, or a row that cannot be.
+        ValueError: If the file has other columns, no rows, a track twice, or a row that cannot be.
     """
     names = [f.name for f in fields(Episode)]
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))
+    except (csv.Error, UnicodeDecodeError) as e:
+        raise ValueError(f"{path}: not a CSV ({e})") from None
     if not rows or rows[0] != names:
         raise ValueError(f"{path}: the columns must be {','.join(names)}")
     if len(rows) == 1:
         raise ValueError(f"{path}: no episodes")
-    return [_parse(path, number, row) for number, row in enumerate(rows[1:], start=2)]
+    episodes = [_parse(path, number, row) for number, row in enumerate(rows[1:], start=2)]
+    if len({e.track for e in episodes}) < len(episodes):
+        raise ValueError(f"{path}: a track is there twice")
+    return episodes
 
 
 def _parse(path: Path, line: int, row: list[str]) -> Episode:
@@ -83,13 +90,20 @@ def _parse(path: Path, line: int, row: list[str]) -> Episode:
         )
     except ValueError:
         raise ValueError(f"{path}:{line}: not an episode: {','.join(row)!r}") from None
-    possible = (
-        0 <= episode.tiles <= episode.track_tiles
-        and 1 <= episode.frames <= 1000
-        and episode.laps in (0, 1)
-        and episode.end_reason in END_REASONS
-        and -200 <= episode.score <= 1000 - 0.1 * episode.frames + 0.1
-    )
-    if not possible:
+    if not possible(episode):
         raise ValueError(f"{path}:{line}: an impossible episode: {','.join(row)!r}")
     return episode
+
+
+def possible(episode: Episode) -> bool:
+    """Whether a simulator can have made this: it pays 1000 in all for the tiles, and takes 0.1 per frame."""
+    e, out = episode, episode.end_reason == "out"  # leaving the playfield costs 100
+    return (
+        e.track >= 0
+        and 0 <= e.tiles <= e.track_tiles
+        and e.track_tiles > 0
+        and 1 <= e.frames <= TIME_LIMIT_FRAMES
+        and e.end_reason in END_REASONS
+        and e.laps == int(e.end_reason == "lap")
+        and abs(e.score - (1000 * e.tiles / e.track_tiles - 0.1 * e.frames - 100 * out)) < 0.11
+    )

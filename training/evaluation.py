@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,20 @@ def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episod
     while not world.end_reason:
         world.decide(policy.act(world.observation[None])[0])
     return finished(world, track)
+
+
+def frame_by_frame(driver: Driver, track: int) -> Iterator[World]:
+    """The same episode under the official camera, watched: its world after every frame (1/50 s)."""
+    frames = driver.world.frame_skip
+    world, policy = World(replace(driver.world, frame_skip=1), "official"), driver.policy(track)
+    world.start(track)
+    policy.reset()
+    while not world.end_reason:
+        action = policy.act(world.observation[None])[0]
+        for frame in range(frames):
+            if not world.end_reason:
+                world.decide(action, look=frame == frames - 1)
+                yield world
 
 
 def evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,37 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     with written_aside(path) as aside:
         aside.write_bytes(data)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that could not be written, before there is something to write.
+
+    Raises:
+        ValueError: Saying why.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(None, "no permission")
+        with tempfile.TemporaryFile(dir=path.parent):  # the only answer that holds for everybody
+            pass
+    except OSError as e:
+        raise ValueError(f"cannot write to {path}: {e.strerror}") from None
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written to.
+
+    Raises:
+        ValueError: Saying why.
+    """
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as e:
+        raise ValueError(f"cannot write to {folder}: {e.strerror}") from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display is needed
-
-import matplotlib.pyplot as plt
-import numpy as np
-
+from racing.tracks import TEST
 from training.episode import Episode, read_episodes
 from training.evaluation import Summary, summarise
 from training.files import write_whole
+
+EPISODES = 50  # a row of the table is measured on the first so many test tracks
 
 
 @dataclass(frozen=True)
@@ -60,10 +56,13 @@ def read_scores(folder: Path) -> dict[str, list[Episode]]:
     """Every driver's episodes that there are, by the stem of the row.
 
     Raises:
-        ValueError: If a file is not what `evaluate.py --csv` writes.
+        ValueError: If a file is not what `evaluate.py --csv` writes, or there is none.
     """
     files = {row.stem: folder / f"{row.stem}.csv" for row in ROWS}
-    return {stem: read_episodes(path) for stem, path in files.items() if path.exists()}
+    scores = {stem: read_episodes(path) for stem, path in files.items() if path.exists()}
+    if not scores:
+        raise ValueError(f"{folder} has no scores: measure with evaluate.py --all")
+    return scores
 
 
 def scores_table(scores: dict[str, list[Episode]]) -> str:
@@ -82,10 +81,15 @@ def scores_table(scores: dict[str, list[Episode]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     notes = []
     for row in ROWS:
-        if row.stem in scores:
+        driven = sum(e.track in TEST[:EPISODES] for e in scores.get(row.stem, []))
+        if driven == EPISODES:
             cells = _measured(summarise(scores[row.stem]))
         elif row.published is not None:
             cells = _not_measured(row.published)
+            notes.append(
+                f"{row.title}: {driven} of {EPISODES} tracks driven here yet;"
+                " the figures in brackets are the ancestor's."
+            )
         else:
             continue
         cells.append(f"{row.published.mean:.1f}" if row.published else "–")
@@ -93,8 +97,6 @@ def scores_table(scores: dict[str, list[Episode]]) -> str:
             cells[-1] += "\\*"
             notes.append(f"\\* Its printed std, {row.published.std}, is {row.published.note}.")
         lines.append("| " + " | ".join([row.title, *cells]) + " |")
-    if "human" not in scores:
-        notes.append("Human: nobody has driven here yet; these are the ancestor's figures.")
     return "\n".join([*lines, "", *notes])
 
 
@@ -110,7 +112,7 @@ def _measured(s: Summary) -> list[str]:
 
 def _not_measured(p: Published) -> list[str]:
     figures = ["–" if x is None else f"({x:.1f})" for x in (p.max, p.min, p.std)]
-    return ["–", "–", *figures, "–", "–"]
+    return [f"({p.mean:.1f})", "–", *figures, "–", "–"]
 
 
 def write_block(page: Path, name: str, text: str) -> None:
@@ -134,27 +136,3 @@ def with_block(page: str, name: str, text: str) -> str:
     if not found_begin or not found_end:
         raise ValueError(f"the page has no {begin} ... {end}")
     return f"{before}{begin}\n{text}\n{end}{after}"
-
-
-def plot_scores(scores: dict[str, list[Episode]], path: Path) -> None:
-    """Every episode a dot, every driver a row."""
-    rows = [row for row in ROWS if row.stem in scores]
-    figure, axes = plt.subplots(figsize=(8, 0.7 * len(rows) + 1.2), layout="constrained")
-    rng = np.random.default_rng(0)
-    for y, row in enumerate(reversed(rows)):
-        values = np.array([e.score for e in scores[row.stem]])
-        laps = np.array([bool(e.laps) for e in scores[row.stem]])
-        height = y + rng.uniform(-0.22, 0.22, len(values))
-        axes.scatter(values[laps], height[laps], s=12, color="#1b7f5c", alpha=0.8, lw=0)
-        axes.scatter(values[~laps], height[~laps], s=12, color="#c2502d", alpha=0.8, lw=0)
-        axes.plot([values.mean()] * 2, [y - 0.35, y + 0.35], color="black", lw=2)
-    axes.scatter([], [], s=12, color="#1b7f5c", label="lap completed")
-    axes.scatter([], [], s=12, color="#c2502d", label="no lap")
-    axes.plot([], [], color="black", lw=2, label="mean")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
-    axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)])
-    axes.set_xlabel("score on an unseen track (official camera, 1000 frames at most)")
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)

@@ -1,0 +1,1 @@
+"""A window for people: opening it, keys and gamepad, and what is drawn in it. Knows no agent."""

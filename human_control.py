@@ -1,0 +1,167 @@
+"""Drive the test tracks yourself, against the clock or a trained agent's ghost.
+
+python human_control.py
+python human_control.py --ghost models/ddqn.safetensors --agents-view
+
+Tracks come in order, and it goes on where you stopped. Every finished episode becomes a row of the CSV.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from gymnasium.envs.box2d.car_racing import FPS
+
+from cockpit.controls import Command, Controls
+from cockpit.dashboard import Dashboard
+from cockpit.window import virtual_display
+from racing.tracks import parse_tracks
+from racing.world import World, WorldSpec
+from training.drivers import NAMED, Driver, check_driver, load_driver
+from training.episode import Episode, finished, read_episodes, write_episodes
+from training.evaluation import frame_by_frame, summary_line
+from training.files import check_file
+from training.refusal import refuse
+
+HERE = Path(__file__).resolve().parent
+COUNTDOWN_SECONDS = 3
+WORLD = WorldSpec(frame_skip=1, actions="")  # a person decides every frame, continuously
+AGENT_FRAMES = 4  # an agent looks every fourth frame
+SCREEN = (1600, 1000)  # of a virtual display
+NO_SCREEN = "use a machine with a screen, or --virtual-display"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Drive with the arrow keys, WASD or a gamepad: raw reward, 1000 frames, nothing ended early."""
+
+    tracks: str = "test"
+    """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
+    episodes: int = 50
+    """How many tracks of a named set."""
+    csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = HERE / "results" / "scores" / "human.csv"
+    """Finished episodes are added here; tracks that are in it are not driven again."""
+    ghost: Annotated[str, tyro.conf.arg(metavar="DRIVER")] = ""
+    """Race a driver of evaluate.py on the same track: a weight file, or pid."""
+    agents_view: bool = False
+    """Show what an agent would see beside the road (key V)."""
+    virtual_display: bool = False
+    """Open the window on a screen of its own that nobody sees (needs Xvfb)."""
+
+
+class Race:
+    """Episodes in one window."""
+
+    def __init__(self, ghost: Driver | None, agents_view: bool) -> None:
+        self._dashboard = Dashboard(agents_view, NO_SCREEN)
+        self._controls = Controls()
+        self._ghost_driver = ghost
+        self._world = World(WORLD)
+        self._ghost: World | None = None
+        self._where = ""
+
+    def drive(self, track: int, where: str, save: Callable[[Episode], None]) -> Command:
+        """A whole episode, saved as soon as it is over.
+
+        Returns:
+            What comes next: GO_ON with another track, RESTART this one (which was not finished), or QUIT.
+        """
+        self._where = where
+        self._world.start(track)
+        self._controls.centre()
+        frames = frame_by_frame(self._ghost_driver, track) if self._ghost_driver else iter(())
+        self._ghost = next(
+            frames, None
+        )  # its first frame: what is slow, is so before the clock runs
+        for left in range(COUNTDOWN_SECONDS * FPS, 0, -1):
+            command = self._frame(str(-(-left // FPS)))
+            if command in (Command.RESTART, Command.QUIT):
+                return command
+        while not self._world.end_reason:
+            self._world.decide(self._controls.read(), look=False)
+            command = self._frame()
+            if command in (Command.RESTART, Command.QUIT):
+                return command
+            next(frames, None)
+        episode = finished(self._world, track)
+        save(episode)
+        while command not in (Command.GO_ON, Command.QUIT):
+            command = self._frame(_told(episode))
+        return command
+
+    def _frame(self, message: str = "") -> Command | None:
+        """Show a moment, 1/50 s long; the last command that was given in it."""
+        simulator = self._world.simulator
+        if simulator.frames % AGENT_FRAMES == 0:
+            self._picture = self._world.picture()
+        self._dashboard.show(self._world, self._where, message, self._ghost, self._picture)
+        given = None
+        for command in self._controls.commands():
+            if command == Command.VIEW:
+                self._dashboard.toggle_view()
+            else:
+                given = command
+        return given
+
+
+def _told(episode: Episode) -> str:
+    ends = {"lap": "Lap completed", "out": "Out of the playfield", "time": "Time is up"}
+    return f"{ends[episode.end_reason]}: {episode.score:.1f}. Saved."
+
+
+def main(options: Options) -> None:
+    """Drive what is left, and tell the statistics."""
+    with ExitStack() as stack:
+        try:
+            tracks = parse_tracks(options.tracks, options.episodes)
+            episodes = read_episodes(options.csv) if options.csv.exists() else []
+            check_file(options.csv)
+            ghost = _load(options.ghost) if options.ghost else None
+            if not {e.track for e in episodes}.issuperset(tracks):
+                if options.virtual_display:
+                    name = stack.enter_context(virtual_display(SCREEN))
+                    print(f"the window is on display {name}", flush=True)
+                _drive(Race(ghost, options.agents_view), tracks, episodes, options.csv)
+        except (ValueError, OSError) as e:
+            refuse(e)
+        except KeyboardInterrupt:  # as with the key: what was not finished is not recorded
+            pass
+    if episodes:
+        print(summary_line("human", episodes))
+
+
+def _load(name: str) -> Driver:
+    check_driver(name)
+    if name not in NAMED:
+        from training.tensorflow_setup import set_up_tensorflow
+
+        set_up_tensorflow(threads=1, device="cpu")  # as in an evaluation
+    return load_driver(name)
+
+
+def _drive(race: Race, tracks: list[int], episodes: list[Episode], path: Path) -> None:
+    """Drive the tracks that have no row yet; `episodes` and the file grow by what is finished."""
+
+    def save(episode: Episode) -> None:
+        episodes.append(episode)
+        write_episodes(path, episodes)
+
+    for number, track in enumerate(tracks, start=1):
+        if track in {e.track for e in episodes}:
+            continue
+        command = Command.RESTART
+        while command == Command.RESTART:
+            command = race.drive(track, f"track {track} ({number} of {len(tracks)})", save)
+        if command == Command.QUIT:
+            return
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
+    main(tyro.cli(Options))
