@@ -135,16 +135,24 @@ def _write_table() -> None:
     """Everything is made before anything is written."""
     from training.files import write_whole
     from training.plots import plot_scores, plot_speed_and_missed_tiles
-    from training.report import read_scores, scores_table, with_block
+    from training.report import (
+        long_table,
+        on_first_tracks,
+        read_scores,
+        scores_table,
+        with_block,
+    )
     from training.speed_report import speed_table
 
     readme, images = HERE / "README.md", HERE / "imgs"
     scores = read_scores(SCORES)
     page = with_block(readme.read_text(), "speed", speed_table(HERE / "results"))
     page = with_block(page, "results", scores_table(scores))
+    page = with_block(page, "long", long_table(scores))
+    driven = on_first_tracks(scores)
     plots = {
-        "scores.png": plot_scores(scores),
-        "speed_and_missed_tiles.png": plot_speed_and_missed_tiles(scores),
+        "scores.png": plot_scores(driven),
+        "speed_and_missed_tiles.png": plot_speed_and_missed_tiles(driven),
     }
     for name, png in plots.items():
         write_whole(images / name, png)

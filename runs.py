@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 def publish(
     run: tyro.conf.Positional[Path],
     /,
-    episodes: int = 50,
+    episodes: int = 100,
     models: Path = HERE / "models",
     results: Path = HERE / "results",
 ) -> None:

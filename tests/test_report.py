@@ -10,7 +10,7 @@ import pytest
 
 from training.episode import Episode, read_episodes, write_episodes
 from training.evaluation import summarise
-from training.report import read_scores, scores_table, with_block
+from training.report import long_table, read_scores, scores_table, with_block
 from training.speed_report import speed_table
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +24,7 @@ def test_readme_says_what_the_results_say() -> None:
     scores = read_scores(ROOT / "results" / "scores")
     assert scores, "there are no results"
     assert with_block(page, "results", scores_table(scores)) == page
+    assert with_block(page, "long", long_table(scores)) == page
     assert with_block(page, "speed", speed_table(ROOT / "results")) == page
 
 

@@ -11,6 +11,7 @@ from training.evaluation import Summary, summarise
 from training.files import write_whole
 
 EPISODES = 50  # a row of the table is measured on the first so many test tracks
+MORE_EPISODES = 100  # and a second table has the drivers that drove so many
 
 
 @dataclass(frozen=True)
@@ -65,29 +66,25 @@ def read_scores(folder: Path) -> dict[str, list[Episode]]:
     return scores
 
 
+def on_first_tracks(
+    scores: dict[str, list[Episode]], count: int = EPISODES
+) -> dict[str, list[Episode]]:
+    """What was driven on the first so many test tracks."""
+    return {stem: [e for e in scores[stem] if e.track in TEST[:count]] for stem in scores}
+
+
 def scores_table(scores: dict[str, list[Episode]]) -> str:
-    """The table in Markdown."""
-    head = (
-        "driver",
-        "mean",
-        "95 % interval",
-        "max",
-        "min",
-        "std",
-        "laps",
-        "frames",
-        "ancestor's mean",
-    )
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    notes = []
+    """Every driver on the first EPISODES test tracks, beside the ancestor's figures, in Markdown."""
+    lines = _head("ancestor's mean")
+    driven, notes = on_first_tracks(scores), []
     for row in ROWS:
-        driven = sum(e.track in TEST[:EPISODES] for e in scores.get(row.stem, []))
-        if driven == EPISODES:
-            cells = _measured(summarise(scores[row.stem]))
+        count = len(driven.get(row.stem, []))
+        if count == EPISODES:
+            cells = _measured(summarise(driven[row.stem]))
         elif row.published is not None:
             cells = _not_measured(row.published)
             notes.append(
-                f"{row.title}: {driven} of {EPISODES} tracks driven here yet;"
+                f"{row.title}: {count} of {EPISODES} tracks driven here yet;"
                 " the figures in brackets are the ancestor's."
             )
         else:
@@ -98,6 +95,24 @@ def scores_table(scores: dict[str, list[Episode]]) -> str:
             notes.append(f"\\* Its printed std, {row.published.std}, is {row.published.note}.")
         lines.append("| " + " | ".join([row.title, *cells]) + " |")
     return "\n".join([*lines, "", *notes])
+
+
+def long_table(scores: dict[str, list[Episode]]) -> str:
+    """The drivers that drove the first MORE_EPISODES test tracks, in Markdown."""
+    driven = on_first_tracks(scores, MORE_EPISODES)
+    return "\n".join(
+        _head()
+        + [
+            "| " + " | ".join([row.title, *_measured(summarise(driven[row.stem]))]) + " |"
+            for row in ROWS
+            if len(driven.get(row.stem, [])) == MORE_EPISODES
+        ]
+    )
+
+
+def _head(*more: str) -> list[str]:
+    names = ("driver", "mean", "95 % interval", "max", "min", "std", "laps", "frames", *more)
+    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
 
 
 def _measured(s: Summary) -> list[str]:
