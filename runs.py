@@ -2,6 +2,7 @@
 
 python runs.py publish runs/DDQN/NAME     measure its best weights on the test tracks and put them into models/
 python runs.py record runs/DDQN/*         keep the curves of finished runs in results/ and draw them
+python runs.py record                     draw what is kept again
 """
 
 from __future__ import annotations

@@ -66,13 +66,23 @@ RECIPES = {
 
 
 class Transition(NamedTuple):
-    """A decision; as a batch, every field has a leading axis B."""
+    """A decision."""
 
     picture: Picture
     action: int
     reward: float
     next_picture: Picture
     terminal: bool
+
+
+class Batch(NamedTuple):
+    """B transitions: uint8 [B, 96, 96, C], int32 [B], float32 [B], uint8 [B, 96, 96, C], float32 [B] (1 or 0)."""
+
+    picture: Picture
+    action: NDArray[np.int32]
+    reward: NDArray[np.float32]
+    next_picture: Picture
+    terminal: NDArray[np.float32]
 
 
 class Patience:
@@ -132,16 +142,15 @@ class Replay:
             return rng.integers(known, size=count)
         return (known * np.sqrt(rng.random(count))).astype(np.int64)  # P(rank) ~ 2 rank + 1
 
-    def sample(self, rng: np.random.Generator) -> Transition:
-        """A batch."""
+    def sample(self, rng: np.random.Generator) -> Batch:
+        """Transitions to learn from."""
         drawn = [self.transitions[i] for i in self.ranks(self._recipe.batch_size, rng)]
-        picture, action, reward, next_picture, terminal = map(np.array, zip(*drawn, strict=True))
-        return Transition(
-            picture,
-            action.astype(np.int32),
-            reward.astype(np.float32),
-            next_picture,
-            terminal.astype(np.float32),
+        return Batch(
+            picture=np.stack([t.picture for t in drawn]),
+            action=np.array([t.action for t in drawn], np.int32),
+            reward=np.array([t.reward for t in drawn], np.float32),
+            next_picture=np.stack([t.next_picture for t in drawn]),
+            terminal=np.array([t.terminal for t in drawn], np.float32),
         )
 
 
@@ -178,7 +187,7 @@ class Learner:
         self.target.set_weights(self.online.get_weights())
 
     @tf.function  # type: ignore[untyped-decorator]
-    def learn(self, batch: Transition) -> tf.Tensor:
+    def learn(self, batch: Batch) -> tf.Tensor:
         """One step of Adam; the loss before it."""
         rated = self.target(batch.next_picture)  # [B, 12]
         chosen_by = self.online(batch.next_picture) if self._recipe.double else rated

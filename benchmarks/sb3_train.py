@@ -80,7 +80,7 @@ class Validation(BaseCallback):  # type: ignore[misc]
         if self.minutes >= min(self.next, self.limit):
             self.next += self.every
             self.validate()
-        return self.minutes < self.limit
+        return bool(self.minutes < self.limit)
 
     def validate(self) -> None:
         """Drive, write, tell."""

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import networks  # noqa: F401  (sets TensorFlow up)
 from benchmarks.ancestor import Options, Training, main
 from benchmarks.ancestor_recipes import (
     ACTIONS,
     RECIPES,
+    Batch,
     Learner,
     Patience,
     Replay,
@@ -50,7 +52,7 @@ def test_actions() -> None:
     assert len(ACTIONS) == 12
 
 
-def decisions_until_over(name: str, reward: float, on_grass: bool, rgb: np.ndarray) -> int:  # type: ignore[type-arg]
+def decisions_until_over(name: str, reward: float, on_grass: bool, rgb: NDArray[np.uint8]) -> int:
     patience = Patience(RECIPES[name])
     return next(
         n for n in itertools.count(1) if patience.is_over(reward, n * reward, on_grass, rgb)
@@ -122,7 +124,7 @@ def test_an_update_by_hand(name: str) -> None:
     at = np.arange(size)
     goal = reward + 0.95 * (1 - terminal) * rated[at, best]
     loss = ((goal - online[at, action]) ** 2).sum() / size / 12
-    batch = Transition(seen, action, reward, next_seen, terminal)  # type: ignore[arg-type]
+    batch = Batch(seen, action, reward, next_seen, terminal)
     assert float(learner.learn(batch)) == pytest.approx(loss, rel=1e-4)
     after = [float(learner.learn(batch)) for _ in range(60)][-1]
     assert after < 0.1 * loss
@@ -149,6 +151,7 @@ def test_what_an_episode_leaves_behind(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # two thousand official pictures
 def test_from_training_to_test(tmp_path: Path) -> None:
     scores, curve = tmp_path / "scores.csv", tmp_path / "curve.csv"
     main(Options("DDQN2", 1, 0.02, 1.0, 1, 1, scores, curve))

@@ -182,8 +182,8 @@ def processor() -> str:
         return platform.processor()
     facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
     wide = [f for f in ("avx512f", "avx2") if f in facts.get("flags", "").split()]
-    names = ("model name", "cpu family", "model")
-    return ", ".join([facts[name] for name in names if name in facts] + wide[:1])
+    names = [name for name in ("model name", "cpu family", "model") if name in facts]
+    return ", ".join([*(facts[name] for name in names), *wide[:1]])
 
 
 def _commit() -> str:
