@@ -23,6 +23,7 @@ from training.run_folder import FREE_ON_RESUME
 
 FILM_SCALE = 4  # pixels of a film per pixel that the network sees
 FILM_MILLISECONDS = 60  # that each of its pictures is shown
+MILLISECONDS_TO_DISK = 5_000  # after which a point can be seen, at most
 # Everywhere else TensorBoard sorts by name, so names begin with what matters first: driving, learning, speed, training.
 # The tab Custom Scalars shows what matters on one page, in this order.
 LAYOUT = {
@@ -62,7 +63,9 @@ class EventLog:
             if self._open is None:
                 name = f"{len(self._names):04d}"
                 self._open = tf.summary.create_file_writer(
-                    str(self._folder), filename_suffix=f".{name}"
+                    str(self._folder),
+                    flush_millis=MILLISECONDS_TO_DISK,
+                    filename_suffix=f".{name}",
                 )
                 self._names.append(name)
             with self._open.as_default(step=decisions):
@@ -91,6 +94,7 @@ class EventLog:
             hparams.hparams(values, trial_id="/".join(self._folder.parts[-2:]))
             tf.summary.graph(tf.function(network).get_concrete_function(shape).graph)
             tf.summary.experimental.write_raw_pb(_layout().SerializeToString())
+            tf.summary.flush()
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
         """Write one point of each curve."""
