@@ -66,6 +66,9 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
         runs=str(tmp_path), name="slow", workers=1, slots_per_tick=190, decisions=10**6
     )
     process = begun(*slow)
+    saved = tmp_path / "DDQN" / "slow" / "checkpoints" / "000000000" / "manifest.json"
+    while not saved.exists():
+        assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signum)
     assert process.stderr
     assert process.stderr.readline() == STOPPING  # two signals at once would be one
@@ -75,7 +78,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
     assert err == ""
     while lives(process.pid):
         time.sleep(0.05)
-    assert (tmp_path / "DDQN" / "slow" / "checkpoints" / "000000000" / "manifest.json").exists()
+    assert saved.exists()
 
 
 def test_ctrl_c_before_training(tmp_path: Path) -> None:
