@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
+from types import TracebackType
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+
+def _tell(kind: type[BaseException], e: BaseException, trace: TracebackType | None) -> None:
+    if kind is not KeyboardInterrupt:  # Ctrl-C while all this loads is no error
+        sys.__excepthook__(kind, e, trace)
+
+
+sys.excepthook = _tell
 # Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.
-# Ctrl-C ends it at once, where it would be a traceback from anywhere.
-_main = threading.current_thread() is threading.main_thread()
-_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if _main else None
 sys.stderr.flush()
 _stderr = os.dup(2)
 _nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -27,7 +30,5 @@ finally:
     os.dup2(_stderr, 2)
     os.close(_stderr)
     os.close(_nowhere)
-    if _main:
-        signal.signal(signal.SIGINT, _ctrl_c)
 
 __all__ = ["keras", "tf"]

@@ -1,33 +1,41 @@
-"""What checkpoints cost: their share of the training time of a run with the defaults.
+"""What checkpoints cost: the share of a default run's time that they take.
 
 python -m benchmarks.checkpoint_cost     -> results/survival_checkpoint_cost.csv
+
+The saves are those of a default run at the default interval, timed; the driving between them is left out. What training
+takes in such an interval is in the recorded runs' validation.csv.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import tyro
 
 import DDQN
+from agents.replay import Trajectory
 from benchmarks.forked import ROOT
 from training.checkpoint import Checkpoints
 from training.journal import Journal
-from training.pool import WorkerPool
+from training.settings import RunSettings
 from training.tensorflow_setup import set_up_tensorflow
+from training.trainer import Trainer
 
 
 @dataclass(frozen=True)
 class Options:
-    """Train with the defaults, without validations, and time the saves."""
+    """Save as a default run does, and time it."""
 
-    decisions: int = 40_000
-    """Length of the run."""
+    run: Path = ROOT / "results" / "runs" / "ddqn-seed1"
+    """A recorded run: how long training takes."""
+    checkpoints: int = 10
+    """How many to time; the first, which has nothing to save, does not count."""
     folder: Path | None = None
     """Where to save; the disk counts. A temporary folder if none."""
     csv: Path = ROOT / "results" / "survival_checkpoint_cost.csv"
@@ -35,44 +43,63 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Train, write the shares."""
-    settings = DDQN.Settings(decisions=options.decisions, validate_every=10**9, validation_tracks=1)
+    """Save again and again, write the share."""
+    settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
     trainer = DDQN.build(settings)
-    saves: list[float] = []
-    save = trainer.save
-
-    def timed(*arguments: Any) -> None:
-        began = time.monotonic()
-        save(*arguments)
-        saves.append(time.monotonic() - began)
-
-    trainer.save = timed  # type: ignore[method-assign,assignment]
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         run = Path(name)
-        pool = WorkerPool(trainer.spec, settings.workers, settings.threads, print)
         with Journal(run, settings.decisions) as journal:
-            trainer.run(pool, journal, Checkpoints(run / "checkpoints"))
-        pool.close()
-        newest = max((run / "checkpoints").glob("[0-9]*"))
-        size = sum(f.stat().st_size for f in newest.iterdir()) / 2**20
-    inner = saves[1:-1]  # at regular intervals, full ones
+            checkpoints = Checkpoints(run / "checkpoints")
+            times = [
+                _save(trainer, settings, journal, checkpoints)
+                for _ in range(options.checkpoints + 1)
+            ]
+        size = sum(f.stat().st_size for f in (run / "checkpoints").rglob("*") if f.is_file())
+        content = f"{checkpoints.steps()[-1]:09d}"
+        fixed = sum(f.stat().st_size for f in (run / "checkpoints" / content).iterdir())
+    wall, cpu = map(float, np.median(times[1:], axis=0))
+    seconds = _seconds_per_decision(options.run) * settings.checkpoint_every
     row = {
-        "decisions": options.decisions,
-        "checkpoint_every": settings.checkpoint_every,
-        "checkpoints": len(saves),
-        "seconds_training": round(trainer.seconds, 2),
-        "seconds_saving": round(sum(saves), 3),
-        "longest_save": round(max(saves), 3),
-        "mean_save": round(sum(inner) / len(inner), 3),
-        "mib_per_checkpoint_without_replay": round(size, 1),
-        "share": round(sum(saves) / (trainer.seconds + sum(saves)), 4),
+        "checkpoints": options.checkpoints,
+        "decisions_between": settings.checkpoint_every,
+        "seconds_of_training_between": round(seconds, 2),
+        "median_save_seconds": round(wall, 3),
+        "median_save_cpu_seconds": round(cpu, 3),
+        "share": round(wall / (seconds + wall), 4),
+        "cpu_share": round(cpu / (seconds + cpu), 4),
+        "mib_each": round((fixed + (size - 2 * fixed) / options.checkpoints) / 2**20, 1),
+        "load": round(os.getloadavg()[0], 1),
     }
     print(row)
     with options.csv.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(row), lineterminator="\n")
         writer.writeheader()
         writer.writerow(row)
+
+
+def _save(
+    trainer: Trainer, settings: RunSettings, journal: Journal, checkpoints: Checkpoints
+) -> tuple[float, float]:
+    """One checkpoint and the experience before the next; seconds and CPU seconds of the save."""
+    began = time.monotonic(), time.process_time()
+    trainer.save(journal, checkpoints)
+    took = time.monotonic() - began[0], time.process_time() - began[1]
+    store = trainer.replay.store
+    shape = (settings.checkpoint_every // store.environments, store.environments)
+    world = trainer.spec.world
+    rng = np.random.default_rng(trainer.decisions)
+    noise = rng.integers(256, size=(*shape, world.height, world.width), dtype=np.uint8)
+    flat = [np.zeros(shape, t) for t in (np.uint8, np.float32, np.bool_, np.bool_, np.uint16)]
+    trainer.replay.extend(Trajectory(noise, *flat))
+    trainer.decisions += settings.checkpoint_every
+    return took
+
+
+def _seconds_per_decision(run: Path) -> float:
+    with (run / "validation.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    return float(last["seconds"]) / float(last["decisions"])
 
 
 if __name__ == "__main__":
