@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import runs
-from training.curves import band, minutes_to, read_peer, read_points, read_runs
+from training.curves import band, best_within, minutes_to, read_peer, read_points, read_runs
 from training.episode import Episode, write_episodes
 from training.learning_report import learning_table
 from training.report import with_block
@@ -143,6 +143,9 @@ def test_two_runs_of_one_seed_are_refused(bench: Bench) -> None:
 def test_when_a_score_was_first_reached() -> None:
     points = np.array([[1, 0, 0, 100], [2, 0, 0, 900], [3, 0, 0, 800.0]])
     assert [minutes_to(points, score) for score in (50, 850, 901)] == [1, 2, np.inf]
+    assert best_within(points, 0.5) == -np.inf
+    assert best_within(points, 2) == points[:2, 3].max()
+    assert best_within(points, 60) == points[:, 3].max()
 
 
 def test_a_band_by_hand() -> None:

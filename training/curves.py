@@ -136,6 +136,11 @@ def minutes_to(points: NDArray[np.float64], score: float) -> float:
     return float(points[reached[0], 0]) if len(reached) else np.inf
 
 
+def best_within(points: NDArray[np.float64], minutes: float) -> float:
+    """The best validation mean within so many minutes; minus infinite if there was none."""
+    return float(points[points[:, 0] <= minutes, 3].max(initial=-np.inf))
+
+
 @dataclass(frozen=True)
 class Band:
     """The mean over seeds and where it would lie with other seeds, at common places x; each float64 [n]."""

@@ -13,10 +13,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from training.curves import Curve, band, minutes_to
+from training.curves import Curve, band, best_within, minutes_to
 from training.evaluation import summarise
 
 MARKS = (300, 600, 850, 900)
+BUDGETS = (2, 5, 15, 60)  # minutes
 PEER = "Stable-Baselines3 DQN"
 PEER_NOTE = (
     "The last row is the peer in the same world, with the same pictures, actions and shaped reward, on the same clock"
@@ -27,13 +28,15 @@ AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 
 
 def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
-    """A row per run, then the minutes to every mark beside the peer's, in Markdown."""
+    """A row per run, then minutes to every mark and marks within some minutes beside the peer's, in Markdown."""
     head = ["agent", "seed", *(f"min to {m}" for m in MARKS), "minutes", "decisions", "updates"]
     rows = [_run_row(c) for c in curves]
     runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
     head = ["minutes to a validation mean of", *map(str, MARKS)]
     marks = _markdown(head, _mark_rows(curves, peer))
-    return "\n\n".join([runs, marks] if peer is None else [runs, marks, PEER_NOTE])
+    head = ["best validation mean within minutes", *map(str, BUDGETS)]
+    parts = [runs, marks, _markdown(head, _budget_rows(curves, peer))]
+    return "\n\n".join(parts if peer is None else [*parts, PEER_NOTE])
 
 
 def _run_row(c: Curve) -> list[str]:
@@ -65,6 +68,24 @@ def _mark_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[li
     if peer is not None:
         cells = [_minutes(minutes_to(peer, m)) for m in MARKS]
         rows.append([f"{PEER}, 1 seed, {peer[-1, 0]:.0f} minutes", *cells])
+    return rows
+
+
+def _budget_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
+    """The median over the seeds; in brackets where a run had ended before."""
+    named = {
+        name: [c.points for c in curves if c.name == name] for name in (c.name for c in curves)
+    }
+    if peer is not None:
+        named[PEER] = [peer]
+    rows = []
+    for name, runs in named.items():
+        cells = []
+        for budget in BUDGETS:
+            best = np.median([best_within(points, budget) for points in runs])
+            ended = all(points[-1, 0] < budget for points in runs)
+            cells.append(f"({best:.0f})" if ended else f"{best:.0f}" if np.isfinite(best) else "–")
+        rows.append([name, *cells])
     return rows
 
 
