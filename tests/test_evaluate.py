@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tyro
 
+import evaluate as evaluate_script
 from agents.learner import weights_of
 from agents.weights import pack
-from command_line import files_below, start
+from command_line import ROOT, files_below, start
 from networks import SMALL, small_network
 from racing.world import World, WorldSpec
 from training.drivers import load_driver
@@ -17,6 +21,7 @@ from training.episode import Episode, read_episodes
 from training.evaluation import drive, evaluate, summarise
 
 TRACKS = [3, 1, 2]
+HEAD = b"track,score,frames,tiles,track_tiles,laps,end_reason\n"
 
 
 @pytest.mark.slow
@@ -131,3 +136,82 @@ def test_a_csv_has_a_row_per_episode(tmp_path: Path) -> None:
     assert [e.track for e in episodes] == [7, 8]
     assert all(e.end_reason in ("time", "out") and e.score < 200 for e in episodes)
     assert f"mean {np.mean([e.score for e in episodes]):.1f}" in out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """The line that the script ends with, called as its command line does."""
+    with pytest.raises(SystemExit) as end:
+        evaluate_script.main(tyro.cli(evaluate_script.Options, args=options))
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1, err
+    return err
+
+
+def test_what_could_not_be_written_is_refused_before_anybody_drives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv = tmp_path / "scores.csv"
+    csv.write_text("earlier results")
+    cases = [
+        (["--csv", str(tmp_path)], "cannot write"),
+        (["--csv", "/proc/scores.csv"], "cannot write"),  # nor may root
+        (["--film", str(csv)], "cannot write"),
+        (["--film", "/proc/films"], "cannot write"),
+        (["--gif", "/proc/drive.gif"], "cannot write"),
+        (["--gif", str(tmp_path / "drive.mp4")], "ends in .gif"),
+        (["pid", "--csv", str(csv)], "one driver at a time"),
+        (["--all", "--csv", str(csv)], "--all takes no"),
+        (["--episodes", "0"], "episodes must be"),
+        (["--processes", "0"], "processes must be"),
+    ]
+    for options, named in cases:
+        assert named in refusal(capsys, "random", *options)
+    assert "name at least one driver" in refusal(capsys)
+    assert files_below(tmp_path) == [csv]
+    assert csv.read_text() == "earlier results"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o500)
+    assert "cannot write" in refusal(capsys, "random", "--csv", str(tmp_path / "scores.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"track,score\n0,12\n", "the columns must be"),
+        (HEAD + b"0,923.4,766,319\n", "csv:2: not an episode"),
+        (HEAD + b"0,923.4,766,319,319,1,lap\n" * 2, "twice"),
+        (HEAD, "no episodes"),
+        (b"\xff\xfe\x00", "not a CSV"),
+    ],
+    ids=["foreign", "half", "double", "none", "binary"],
+)
+def test_a_table_of_bad_scores_is_not_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: bytes,
+    named: str,
+) -> None:
+    scores = tmp_path / "results" / "scores"
+    shutil.copytree(ROOT / "results", scores.parent)
+    (tmp_path / "imgs").mkdir()
+    shutil.copy(ROOT / "README.md", tmp_path)
+    monkeypatch.setattr(evaluate_script, "HERE", tmp_path)
+    monkeypatch.setattr(evaluate_script, "SCORES", scores)
+    (scores / "human.csv").write_bytes(content)
+    before = {p: p.is_file() and p.read_bytes() for p in files_below(tmp_path)}
+    line = refusal(capsys, "--table")
+    assert named in line
+    assert "human.csv" in line
+    assert {p: p.is_file() and p.read_bytes() for p in files_below(tmp_path)} == before
+    (scores / "human.csv").unlink()
+    evaluate_script.main(evaluate_script.Options(drivers=(), table=True))
+    assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
+    assert len(files_below(tmp_path / "imgs")) == 2

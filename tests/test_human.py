@@ -28,7 +28,7 @@ from training.episode import Episode, finished, read_episodes, write_episodes
 
 SCRIPT = Path(human_control.__file__)
 PATIENCE_SECONDS = 400.0  # for anything that must happen on a busy machine
-FIRST, SECOND = 36, 37  # full gas straight ahead leaves the playfield after a few seconds
+FIRST, SECOND = 184, 185  # full gas straight ahead leaves the playfield within four seconds
 Screen = NDArray[np.uint8]  # [H, W, 3]
 GRASS = (102, 204, 102)
 NO_SCREEN = {
@@ -173,7 +173,7 @@ def test_bad_input_is_refused_in_one_line(
     csv, foreign, half = (tmp_path / f"{name}.csv" for name in ("human", "foreign", "half"))
     write_episodes(csv, [full_gas(FIRST)])
     foreign.write_text("name,points\nme,12\n")
-    half.write_text(csv.read_text() + "37,12.5,100\n")
+    half.write_text(csv.read_text() + "185,12.5,100\n")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
 
     def refusal(*options: str) -> str:

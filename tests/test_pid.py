@@ -195,7 +195,8 @@ def test_what_it_sees_is_drawn() -> None:
         (["--tracks", "moon"], "tracks must be"),
         (["--video", "film.avi"], "ends in .mp4"),
         (["--csv", "no/such/folder/pid.csv"], "cannot write"),
-        (["--show"], "--show needs a screen"),
+        (["--video", "/proc/pid.mp4"], "cannot write"),
+        (["--show"], "there is no screen"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(

@@ -10,7 +10,7 @@ import pytest
 
 from training.episode import Episode, read_episodes, write_episodes
 from training.evaluation import summarise
-from training.report import long_table, read_scores, scores_table, with_block
+from training.report import ROWS, long_table, read_scores, scores_table, with_block
 from training.speed_report import speed_table
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +26,55 @@ def test_readme_says_what_the_results_say() -> None:
     assert with_block(page, "results", scores_table(scores)) == page
     assert with_block(page, "long", long_table(scores)) == page
     assert with_block(page, "speed", speed_table(ROOT / "results")) == page
+
+
+def figures(line: str) -> dict[str, float]:
+    """The numbers of a measured driver's line in the table."""
+    cells = [c.strip().strip("*") for c in line.strip("|").split("|")]
+    low, high = cells[2].split(" – ")
+    laps, episodes = cells[6].split("/")
+    named = {"mean": cells[1], "low": low, "high": high, "max": cells[3], "min": cells[4]}
+    named |= {"std": cells[5], "laps": laps, "episodes": episodes, "frames": cells[7]}
+    return {name: float(value) for name, value in named.items()}
+
+
+def possible(f: dict[str, float]) -> bool:
+    """Whether any 50 episodes could have these figures (rounded to a tenth, frames to a whole)."""
+    inside = f["min"] <= f["low"] <= f["mean"] <= f["high"] <= f["max"]
+    best = 1000 - 0.1 * f["frames"] + 0.1
+    return inside and std_possible(f) and 0 <= f["laps"] <= f["episodes"] and f["mean"] <= best
+
+
+def std_possible(f: dict[str, float]) -> bool:
+    """The std is greatest with all episodes at the two ends (Bhatia and Davis 2000)."""
+    spread = (f["max"] - f["mean"]) * (f["mean"] - f["min"])
+    return f["std"] <= np.sqrt(max(spread, 0) * f["episodes"] / (f["episodes"] - 1)) + 0.1
+
+
+def test_no_figure_in_the_readme_is_impossible() -> None:
+    page = (ROOT / "README.md").read_text()
+    table = page.split("<!-- results table: begin -->")[1].split("<!-- results table: end -->")[0]
+    measured = [figures(x) for x in table.splitlines() if x.startswith("|") and "**" in x]
+    assert len(measured) >= 5
+    assert all(possible(f) for f in measured)
+    for name, wrong in (("std", 500.0), ("mean", 960.0), ("laps", 51.0), ("min", 999.0)):
+        assert not any(possible(f | {name: wrong}) for f in measured), name
+
+
+def test_an_impossible_published_figure_has_a_note() -> None:
+    for row in (row.published for row in ROWS if row.published and row.published.std):
+        known = {name: getattr(row, name) for name in ("mean", "max", "min", "std")}
+        assert std_possible(known | {"episodes": 50}) == (row.note == ""), row
+
+
+def test_the_ancestors_human_stands_until_fifty_tracks_are_driven() -> None:
+    fifty = [dataclasses.replace(GOOD, track=t) for t in range(50)]
+    theirs = "| Human | (770.8) | – | (824.1) | (683.3) | (45.3) | – | – | 770.8 |"
+    table = scores_table({"human": fifty[:49]})
+    assert theirs in table
+    assert "Human: 49 of 50 tracks driven here yet" in table
+    assert theirs in scores_table({"human": [*fifty[:49], dataclasses.replace(GOOD, track=99)]})
+    assert "| Human | **912.3** |" in scores_table({"human": fifty})
 
 
 def test_every_driver_was_measured_on_the_same_tracks() -> None:
@@ -55,6 +104,10 @@ def test_episodes_survive_a_round_trip(tmp_path: Path) -> None:
     ("row", "problem"),
     [
         ("3,912.3,877,301,300,1,lap", "impossible"),
+        ("3,912.3,877,300,300,1,time", "impossible"),  # a lap ends the episode
+        ("3,912.3,877,299,300,1,lap", "impossible"),  # a tile's reward too many
+        ("4,912.3,876,300,300,1,lap", "impossible"),  # a frame's cost too many
+        ("3,-87.7,877,0,0,0,time", "impossible"),
         ("3,999.0,877,300,300,1,lap", "impossible"),  # more than a perfect lap of that length
         ("3,912.3,1001,300,300,1,lap", "impossible"),
         ("3,912.3,877,300,300,2,lap", "impossible"),

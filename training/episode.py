@@ -96,8 +96,8 @@ def _parse(path: Path, line: int, row: list[str]) -> Episode:
 
 
 def possible(episode: Episode) -> bool:
-    """Whether a simulator can have made this: it pays 1000 in all for the tiles, and takes 0.1 per frame."""
-    e, out = episode, episode.end_reason == "out"  # leaving the playfield costs 100
+    """Whether the simulator pays this: 1000 for all tiles, -0.1 per frame, -100 for the frame that leads out."""
+    e, out = episode, episode.end_reason == "out"
     return (
         e.track >= 0
         and 0 <= e.tiles <= e.track_tiles
@@ -105,5 +105,6 @@ def possible(episode: Episode) -> bool:
         and 1 <= e.frames <= TIME_LIMIT_FRAMES
         and e.end_reason in END_REASONS
         and e.laps == int(e.end_reason == "lap")
-        and abs(e.score - (1000 * e.tiles / e.track_tiles - 0.1 * e.frames - 100 * out)) < 0.11
+        and abs(1000 * e.tiles / e.track_tiles - 0.1 * (e.frames - out) - 100 * out - e.score)
+        < 0.01
     )
