@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from types import TracebackType
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -11,11 +13,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _tell(kind: type[BaseException], e: BaseException, trace: TracebackType | None) -> None:
-    if kind is not KeyboardInterrupt:  # Ctrl-C while all this loads is no error
+    if kind is not KeyboardInterrupt:  # Ctrl-C before a script listens to it is no error
         sys.__excepthook__(kind, e, trace)
 
 
 sys.excepthook = _tell
+_main = threading.current_thread() is threading.main_thread()
+_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if _main else None  # TensorFlow swallows it
 # Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.
 sys.stderr.flush()
 _stderr = os.dup(2)
@@ -30,5 +34,7 @@ finally:
     os.dup2(_stderr, 2)
     os.close(_stderr)
     os.close(_nowhere)
+    if _main:
+        signal.signal(signal.SIGINT, _ctrl_c)
 
 __all__ = ["keras", "tf"]
