@@ -50,6 +50,7 @@ class Window:
     def flip(self) -> None:
         """Show what was drawn."""
         window = pygame.display.get_surface()
+        assert window is not None, "the window is open"
         if window.get_size() == self.canvas.get_size():
             window.blit(self.canvas, (0, 0))
         else:
