@@ -17,6 +17,7 @@ import tyro
 
 import DDQN
 from agents.learner import Learner
+from agents.network import build_q_network
 from benchmarks import duel, learner_ours
 from benchmarks.turns import take_turns
 from racing.actions import action_set
@@ -35,20 +36,21 @@ class Options(duel.Options):
 
 def compile_with_xla() -> None:
     """Let the train step be one XLA program."""
-    Learner._train = tf.function(Learner._train.python_function, jit_compile=True)
+    train = tf.function(Learner._train.python_function, jit_compile=True)
+    Learner._train = train  # type: ignore[method-assign]
 
 
 def compute_in_bfloat16() -> None:
     """Let layers compute in bfloat16; weights and Q values stay float32."""
     keras.config.set_dtype_policy("mixed_bfloat16")
-    build = DDQN.build_q_network
+    build = build_q_network
 
     def with_float32_head(*arguments: Any) -> keras.Model:
         network = build(*arguments)
         q = keras.layers.Activation("linear", dtype="float32")(network.output)
         return keras.Model(network.input, q, name=network.name)
 
-    DDQN.build_q_network = with_float32_head
+    vars(DDQN)["build_q_network"] = with_float32_head
 
 
 def work(way: str) -> None:
