@@ -70,7 +70,7 @@ def virtual_display(size: tuple[int, int]) -> Iterator[str]:
     from pyvirtualdisplay.display import Display
 
     try:
-        display = Display(backend="xvfb", size=size)
+        display = Display(backend="xvfb", size=size, extra_args=["-noreset"])  # many may look in
         display.start()
     except (FileNotFoundError, XStartError):
         raise ValueError("--virtual-display needs the program Xvfb (package xvfb)") from None
