@@ -151,7 +151,9 @@ def test_what_is_on_the_screen(tmp_path: Path, session: Callable[..., Session]) 
     assert share(drive.screen(), YELLOW) > 0, "the countdown"
     assert not drive.screen()[:, 1350:].any()
     drive.press("key", "v")
-    wait_for(lambda: drive.screen()[300:500, 1200:1500].any())  # the agents' view, beside the road
+    wait_for(
+        lambda: bool(drive.screen()[300:500, 1200:1500].any())
+    )  # the agents' view, beside the road
     greys = drive.screen()[300:500, 1200:1500]
     assert (greys[..., 0] == greys[..., 2]).all()
     assert len(np.unique(greys)) > 10
