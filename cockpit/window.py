@@ -32,14 +32,16 @@ class Window:
             ValueError: If there is no screen.
         """
         try:
-            if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-                raise pygame.error("no display is set")
+            if sys.platform == "linux" and not os.environ.get("WAYLAND_DISPLAY"):
+                if not os.environ.get("DISPLAY"):
+                    raise pygame.error("no display is set")
+                os.environ.setdefault("SDL_VIDEODRIVER", "x11")  # nothing else is worth a try
             pygame.display.init()
             if pygame.display.get_driver() in ("dummy", "offscreen"):
                 raise pygame.error("no window can be seen")
             desktop = pygame.display.get_desktop_sizes()[0]
             shrink = min(1.0, 0.9 * desktop[0] / size[0], 0.9 * desktop[1] / size[1])
-            pygame.display.set_mode(
+            self._window = pygame.display.set_mode(
                 (round(shrink * size[0]), round(shrink * size[1])), pygame.RESIZABLE
             )
         except pygame.error as e:
@@ -49,8 +51,7 @@ class Window:
 
     def flip(self) -> None:
         """Show what was drawn."""
-        window = pygame.display.get_surface()
-        assert window is not None, "the window is open"
+        window = self._window
         if window.get_size() == self.canvas.get_size():
             window.blit(self.canvas, (0, 0))
         else:
@@ -71,7 +72,7 @@ def virtual_display(size: tuple[int, int]) -> Iterator[str]:
     from pyvirtualdisplay.display import Display
 
     try:
-        display = Display(backend="xvfb", size=size)
+        display = Display(backend="xvfb", size=size, extra_args=["-noreset"])  # many may look in
         display.start()
     except (FileNotFoundError, XStartError):
         raise ValueError("--virtual-display needs the program Xvfb (package xvfb)") from None

@@ -34,7 +34,7 @@ GRASS = (102, 204, 102)
 NO_SCREEN = {
     k: v
     for k, v in os.environ.items()
-    if k not in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    if k not in ("DISPLAY", "WAYLAND_DISPLAY") and not k.startswith(("SDL_", "PYGAME_"))
 }
 needs_a_screen = pytest.mark.skipif(
     not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb or xdotool is missing"
