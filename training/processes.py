@@ -14,12 +14,21 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def children_deaf_to(*signals: signal.Signals) -> Iterator[None]:
-    """Processes started in here never hear these signals: Ctrl-C reaches a whole group, the parent decides."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    """Processes started in here never hear these signals: Ctrl-C reaches a whole group, the parent decides.
+
+    It decides afterwards: a process that is left half started would complain.
+    """
+    came: list[int] = []
+    handlers = {s: signal.signal(s, lambda number, _: came.append(number)) for s in signals}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # what came meanwhile comes now
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for s, handler in handlers.items():
+            signal.signal(s, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def end_with_parent() -> None:
