@@ -39,7 +39,9 @@ def outcome(run: Run) -> dict[str, Any]:
     """All that a finished run left behind, seconds aside."""
     steps = run.checkpoints.steps()
     newest = run.folder / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors"
-    events = [e for e in read_events(run.folder) if not e[1].startswith("speed/")]
+    # Graphs name a layer by how many of its kind the process had before.
+    left_out = ("speed/", "graph")
+    events = [e for e in read_events(run.folder) if not e[1].startswith(left_out)]
     validations = [line.split(",") for line in (run.folder / "validation.csv").read_text().split()]
     return {
         "arrays": {name: array.tobytes() for name, array in load_file(newest).items()},
