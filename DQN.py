@@ -10,7 +10,7 @@ import numpy as np
 from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, UniformReplay
-from agents.schedules import ladder, linear
+from agents.schedules import Schedules, ladder, linear
 from agents.td import q_learning
 from racing.actions import action_set
 from racing.world import WorldSpec
@@ -18,7 +18,7 @@ from training.driving import ActorSpec
 from training.session import run_script
 from training.settings import RunSettings, at_least, between
 from training.shaping import Shaping
-from training.trainer import Schedules, Trainer
+from training.trainer import Trainer
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,3 +30,18 @@ def ladder(base: float, exponent: float, rungs: int) -> NDArray[np.float64]:
     """
     position = np.arange(rungs) / max(rungs - 1, 1)
     return np.asarray(base ** (1.0 + exponent * position), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """What changes while a run goes on, each a function of a counter.
+
+    Attributes:
+        epsilons: Exploration rate of every car, float64 [actors * cars], by decisions.
+        learning_rate: Of Adam, by updates.
+        beta: Exponent of the importance weights, by updates; without priorities it has no effect.
+    """
+
+    epsilons: Callable[[int], NDArray[np.float64]]
+    learning_rate: Callable[[int], float]
+    beta: Callable[[int], float] = lambda updates: 1.0

@@ -17,7 +17,7 @@ import training.driving
 from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, PrioritisedReplay, Replay, UniformReplay
-from agents.schedules import linear
+from agents.schedules import Schedules, linear
 from agents.td import TdError, double_q_learning
 from racing.actions import action_set
 from racing.world import EndReason, Step, WorldSpec
@@ -27,7 +27,7 @@ from training.journal import Journal
 from training.pool import LocalPool
 from training.settings import RunSettings
 from training.shaping import Shaping
-from training.trainer import Schedules, Trainer
+from training.trainer import Trainer
 
 CELLS, LIMIT = 9, 30
 SPEC = WorldSpec(height=8, width=CELLS, stack=2, frame_skip=1, actions="stock")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,16 @@ from numpy.typing import NDArray
 from agents.learner import Learned, Learner
 from agents.replay import Replay, Trajectory
 from agents.replay.memory import available_bytes
+from agents.schedules import Schedules
 from racing.tracks import VALIDATION
 from racing.world import DrivingError
-from training.actor import ActorState, Rollout, first_state
+from training.actor import ActorState, first_state
 from training.checkpoint import CheckpointError, Checkpoints
 from training.driving import ActorSpec
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
+from training.telling import tell_driving, tell_learning, tell_validation, validation_facts
 
 
 class TrainingError(RuntimeError):
@@ -34,21 +35,6 @@ class TrainingError(RuntimeError):
 
 class _ValidationGivenUpError(Exception):
     """Somebody does not want to wait for it."""
-
-
-@dataclass(frozen=True)
-class Schedules:
-    """What changes while a run goes on, each a function of a counter.
-
-    Attributes:
-        epsilons: Exploration rate of every car, float64 [actors * cars], by decisions.
-        learning_rate: Of Adam, by updates.
-        beta: Exponent of the importance weights, by updates; without priorities it has no effect.
-    """
-
-    epsilons: Callable[[int], NDArray[np.float64]]
-    learning_rate: Callable[[int], float]
-    beta: Callable[[int], float] = lambda updates: 1.0
 
 
 class Trainer:
@@ -79,18 +65,7 @@ class Trainer:
         schedules: Schedules,
         learn_from: int,
     ) -> None:
-        if settings.slots_per_tick > replay.store.slots:
-            raise ValueError(
-                f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
-                f" ({replay.store.slots})"
-            )
-        updates, size = learner.spec.updates_per_call, learner.spec.batch_size
-        picture = spec.world.stack * spec.world.height * spec.world.width  # bytes
-        if (needed := 2 * updates * size * picture) > (available := available_bytes()):
-            raise ValueError(
-                f"updates_per_tick ({updates}) batches of batch_size ({size}) need"
-                f" {needed / 2**30:.1f} GiB, {available / 2**30:.1f} are left"
-            )
+        _refuse_what_does_not_fit(settings, spec, learner, replay)
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
         self._learn_from = learn_from
@@ -165,8 +140,22 @@ class Trainer:
         rollouts = pool.finish()
         self._actors = [r.state for r in rollouts]
         self.replay.extend(_side_by_side([r.trajectory for r in rollouts]))
-        self.decisions += sum(r.trajectory.action.size for r in rollouts)
-        self._tell(journal, rollouts, epsilons, learned, time.monotonic() - began)
+        decisions = sum(r.trajectory.action.size for r in rollouts)
+        self.decisions += decisions
+        seconds = time.monotonic() - began
+        updates = self.learner.spec.updates_per_call if learned else 0
+        tell_driving(journal, self.decisions, rollouts, epsilons)
+        if learned is not None:
+            others = {
+                "learning/learning_rate": self.schedules.learning_rate(self.learner.updates),
+                "learning/beta": self.schedules.beta(self.learner.updates),
+                "learning/epsilon": float(epsilons.mean()),
+                "learning/replay_fill": min(self.replay.store.written / self.replay.store.slots, 1),
+                "speed/decisions_per_second": decisions / seconds,
+                "speed/updates_per_second": updates / seconds,
+            }
+            tell_learning(journal, self.decisions, learned, rollouts, others)
+        journal.progress(self.decisions, decisions / seconds, updates / seconds)
 
     def _known_transitions(self) -> int:
         return self.replay.store.newest * self.replay.store.environments
@@ -183,37 +172,6 @@ class Trainer:
             )
         self.replay.update_priorities(batch.index, learned.td_error)
         return learned
-
-    def _tell(
-        self,
-        journal: Journal,
-        rollouts: list[Rollout],
-        epsilons: NDArray[np.float64],
-        learned: Learned | None,
-        seconds: float,
-    ) -> None:
-        for rollout, rates in zip(rollouts, epsilons, strict=True):
-            for episode, shaped_return, car in rollout.episodes:
-                journal.episode(self.decisions, episode, shaped_return, float(rates[car]))
-        decisions = sum(r.trajectory.action.size for r in rollouts)
-        speed = {"decisions": decisions / seconds, "updates": 0.0}
-        if learned is not None:
-            speed["updates"] = self.learner.spec.updates_per_call / seconds
-            updates, store = self.learner.updates, self.replay.store
-            scalars = {
-                "learning/loss": learned.loss,
-                "learning/td_error": float(np.abs(learned.td_error).mean()),
-                "learning/gradient_norm": learned.gradient_norm,
-                "learning/q": float(np.mean([r.mean_q for r in rollouts])),
-                "learning/learning_rate": self.schedules.learning_rate(updates),
-                "learning/beta": self.schedules.beta(updates),
-                "learning/epsilon": float(epsilons.mean()),
-                "learning/replay_fill": min(store.written / store.slots, 1.0),
-                "speed/decisions_per_second": speed["decisions"],
-                "speed/updates_per_second": speed["updates"],
-            }
-            journal.events.scalars(self.decisions, scalars)
-        journal.progress(self.decisions, speed["decisions"], speed["updates"])
 
     def validate(self, pool: ActorPool, journal: Journal) -> None:
         """Drive greedily with the averaged weights on validation tracks; keep them if they are the best."""
@@ -232,39 +190,14 @@ class Trainer:
         self._validated_at = self.decisions
         episodes = [e for drive in drives for e in drive.episodes]
         self.seconds += time.monotonic() - began
-        scores = np.array([e.score for e in episodes])
-        if not np.isfinite(scores).all():
-            raise self._error(f"a validation score is {scores.sum()}")
-        laps = sum(e.laps for e in episodes)
-        facts = {
-            "decisions": self.decisions,
-            "updates": self.learner.updates,
-            "seconds": round(self.seconds, 1),
-            "mean": round(float(scores.mean()), 2),
-            "std": round(float(scores.std()), 2),
-            "min": float(scores.min()),
-            "max": float(scores.max()),
-            "laps": laps,
-            "episodes": len(episodes),
-        }
-        journal.validations.add(*facts.values())
-        best = facts["mean"] > self.best_score
-        curves = {
-            "driving/score": facts["mean"],
-            "driving/laps": laps / len(episodes),
-            "driving/best_score": max(facts["mean"], self.best_score),
-        }
-        journal.events.scalars(self.decisions, curves)
-        journal.say(
-            f"{self.decisions:>9,} decisions  {self.learner.updates:>6,} updates  {self.seconds / 60:5.1f} min"
-            f"  validation {facts['mean']:6.1f} ± {facts['std']:5.1f}  laps {laps}/{len(episodes)}"
-            + ("  best so far" if best else "")
-        )
-        if best:
+        facts = validation_facts(self.decisions, self.learner.updates, self.seconds, episodes)
+        if not math.isfinite(facts["mean"]):
+            raise self._error(f"the mean of the validation scores is {facts['mean']}")
+        tell_validation(journal, facts, self.best_score, drives[0].film)
+        if facts["mean"] > self.best_score:
             self.best_score = facts["mean"]
             self._best = self.pack_best(self.learner, facts)
             journal.keep_best(self._best)
-        journal.events.film(self.decisions, "driving/film", drives[0].film)
 
     def save(self, journal: Journal, checkpoints: Checkpoints) -> None:
         """Write a checkpoint, if all in it is a number.
@@ -339,3 +272,20 @@ def _side_by_side(parts: list[Trajectory]) -> Trajectory:
     """Trajectories [T, N, ...] of several actors as one."""
     joined = zip(*(vars(p).values() for p in parts), strict=True)
     return Trajectory(*(np.concatenate(arrays, axis=1) for arrays in joined))
+
+
+def _refuse_what_does_not_fit(
+    settings: RunSettings, spec: ActorSpec, learner: Learner, replay: Replay
+) -> None:
+    if settings.slots_per_tick > replay.store.slots:
+        raise ValueError(
+            f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
+            f" ({replay.store.slots})"
+        )
+    updates, size = learner.spec.updates_per_call, learner.spec.batch_size
+    picture = spec.world.stack * spec.world.height * spec.world.width  # bytes
+    if (needed := 2 * updates * size * picture) > (available := available_bytes()):
+        raise ValueError(
+            f"updates_per_tick ({updates}) batches of batch_size ({size}) need"
+            f" {needed / 2**30:.1f} GiB, {available / 2**30:.1f} are left"
+        )
