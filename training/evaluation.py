@@ -82,9 +82,9 @@ def evaluate(
     except BrokenExecutor:
         raise ChildProcessError("a process died while it drove; drive again") from None
     finally:  # do not wait for what nobody wants any more
-        executor.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.kill()
+        executor.shutdown(wait=False)  # finds its processes dead and gives the other tracks up
     return episodes
 
 
