@@ -75,9 +75,9 @@ def evaluate(
     episodes = []
     try:
         with children_deaf_to(signal.SIGINT):
-            driven = executor.map(_drive, tracks)
-        for episode in driven:
-            episodes.append(episode)
+            driven = [executor.submit(_drive, track) for track in tracks]
+        for future in driven:
+            episodes.append(future.result())
             tell(len(episodes), len(tracks))
     except BrokenExecutor:
         raise ChildProcessError("a process died while it drove; drive again") from None
