@@ -22,7 +22,7 @@ from training.settings import RunSettings
 def read(folder: Path) -> list[tuple[int, str, object]]:
     """Everything in a run's event files, in order: step, tag, value; graphs and hyperparameters as bytes."""
     found: list[tuple[int, str, object]] = []
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted(folder.glob("events.out.tfevents.*"), key=lambda p: p.suffix):
         for event in EventFileLoader(str(path)).Load():
             if event.graph_def:
                 found.append((event.step, "graph", event.graph_def))

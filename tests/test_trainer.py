@@ -39,8 +39,8 @@ def outcome(run: Run) -> dict[str, Any]:
     """All that a finished run left behind, seconds aside."""
     steps = run.checkpoints.steps()
     newest = run.folder / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors"
-    # Graphs name a layer by how many of its kind the process had before.
-    left_out = ("speed/", "graph")
+    # A graph's attributes are written in any order.
+    left_out = ("speed/", "graph", "__run_graph__")
     events = [e for e in read_events(run.folder) if not e[1].startswith(left_out)]
     validations = [line.split(",") for line in (run.folder / "validation.csv").read_text().split()]
     return {
