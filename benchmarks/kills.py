@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import tyro
 from safetensors.numpy import load, load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
@@ -68,13 +69,21 @@ def outcome(run: Path) -> Outcome:
     return Outcome(
         decisions=int(newest.name),
         arrays=_hash({n: a.tobytes() for n, a in sorted(arrays.items()) if n != "best"}),
-        replay=_hash(sorted(chunks.items())),
+        replay=_hash(_replay(run, sorted(chunks))),
         state=_hash(json.dumps(state, sort_keys=True)),
         episodes=_hash((run / "episodes.csv").read_text()),
         validations=_hash([row[:2] + row[3:] for row in rows]),
         events=_hash(events(run)),
         best=_hash({name: array.tobytes() for name, array in sorted(best.items())}),
     )
+
+
+def _replay(run: Path, chunks: list[str]) -> dict[str, bytes]:
+    """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
+    config = json.loads((run / "config.json").read_text())
+    slots = config["replay_decisions"] // (config["actors"] * config["cars"])
+    parts = [load_file(run / "checkpoints" / chunk) for chunk in chunks]
+    return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
 
 
 def events(run: Path) -> list[tuple[int, str, bytes]]:
