@@ -24,6 +24,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from benchmarks.forked import ROOT, Forked
 
+SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 RUN = [
     *(
         "--seed=7",
@@ -114,6 +115,9 @@ def start(runs: Path, *options: str) -> Forked:
 def finish(process: Forked) -> str:
     """Wait for its end, which must be a good one, and give what it said."""
     code = process.finish()
+    patience = time.monotonic() + SECONDS_TO_END
+    while process.group_lives() and time.monotonic() < patience:
+        time.sleep(0.1)
     if code or process.err() or process.group_lives():
         raise RuntimeError(f"ended with {code}: {process.out()}{process.err()}")
     return process.out()

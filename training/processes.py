@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -18,6 +19,7 @@ def children_deaf_to(*signals: signal.Signals) -> Iterator[None]:
 
     It decides afterwards: a process that is left half started would complain.
     """
+    resource_tracker.ensure_running()  # or the first process starts it, which unblocks signals
     came: list[int] = []
     handlers = {s: signal.signal(s, lambda number, _: came.append(number)) for s in signals}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
