@@ -131,12 +131,13 @@ PRESETS = {
     "default": Settings(),
     "long": Settings(
         preset="long",
-        decisions=640_000,
+        decisions=500_000,
         actions="brisk",
-        speed_limit=90.0,
-        replay_decisions=700_000,
-        learning_rate_updates=49_000,
-        validate_every=80_000,
+        speed_limit=95.0,
+        replay_decisions=1_000_000,
+        learning_rate_updates=115_000,
+        average_rate=2e-4,
+        validate_every=100_000,
         validation_tracks=64,
     ),
 }

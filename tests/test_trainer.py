@@ -103,6 +103,7 @@ def test_killed_in_a_validation_and_resumed(tmp_path: Path, undisturbed: dict[st
             pytest.fail("the validation went on")
 
     with Journal(tmp_path, DECISIONS) as journal:
+        run.describe(journal)
         run.trainer.run(Impatient(run.trainer.spec), journal, run.checkpoints)
     assert run.trainer.decisions == run.checkpoints.steps()[-1] == 2016
     assert (tmp_path / "validation.csv").read_text().count("\n") == 1
