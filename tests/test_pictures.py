@@ -31,8 +31,8 @@ def pixels(png: bytes, colour: str) -> int:
 
 
 def test_a_watched_episode_is_the_same_episode() -> None:
-    world = WorldSpec(frame_skip=24)  # few decisions, so few pictures
-    driver = dataclasses.replace(load_driver("random"), world=world)
+    few_decisions = WorldSpec(frame_skip=24)  # so few pictures
+    driver = dataclasses.replace(load_driver("random"), world=few_decisions)
     frames, speeds = 0, set()
     for world in frame_by_frame(driver, 16):
         frames += 1
