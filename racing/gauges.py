@@ -21,16 +21,12 @@ FULL_SPEED, FULL_STEERING, FULL_TURN = 110.0, 0.42, 4.0
 
 # The official strip, in picture pixels: 0.02 strip heights per unit of speed, and so on.
 _SPEED_COLUMN, _STEERING_COLUMN, _TURN_COLUMN = 13, 48, 72
-_STEERING_ROW, _REACH = (
-    4,
-    12,
-)  # a row that both level bars fill, and how far to look from where they begin
+_STEERING_ROW = 4  # which both level bars fill
+_REACH = 12  # how far to look from where they begin
 _PIXELS_PER_SPEED = 0.02 * 96 / 40
 _PIXELS_PER_STEERING = 10.0 * 96 / 40
 _PIXELS_PER_TURN = 0.8 * 96 / 40
-_SPEED_EXCESS = (
-    1.5 * 96 / 800
-)  # the bar is drawn on whole screen pixels, its first and its last included
+_SPEED_EXCESS = 1.5 * 96 / 800  # it is drawn on whole screen pixels, both ends included
 
 
 class Gauges(NamedTuple):
