@@ -98,6 +98,8 @@ class Settings(RunSettings):
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
+    huber_threshold: float = 1.0
+    """TD error from which on the loss grows no faster than the error, in scaled rewards."""
     gradient_clip_norm: float = 10.0
     """Longest gradient, global norm."""
     target_update_period: int = 400
@@ -116,7 +118,7 @@ class Settings(RunSettings):
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
-        at_least(self, 0, "reward_scale", "adam_epsilon", "gradient_clip_norm")
+        at_least(self, 0, "reward_scale", "adam_epsilon", "huber_threshold", "gradient_clip_norm")
         at_least(self, -math.inf, "reward_offset")
         at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
         at_least(self, 1, "target_update_period")
@@ -175,6 +177,7 @@ def build(settings: Settings) -> Trainer:
             updates_per_call=s.updates_per_tick,
             target_update_period=s.target_update_period,
             average_rate=s.average_rate,
+            huber_threshold=s.huber_threshold,
             gradient_clip_norm=s.gradient_clip_norm,
             adam_epsilon=s.adam_epsilon,
         ),

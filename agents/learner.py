@@ -27,6 +27,7 @@ class LearnerSpec:
         target_update_period: Updates between two copies of the online to the target network.
         average_rate: Share of the online weights that every update adds to the averaged weights, once the run is
             long; before, AVERAGED_PART / updates, so that the average spans a tenth of the run.
+        huber_threshold: TD error from which on the loss grows no faster than the error.
         gradient_clip_norm: The gradient is shortened to this global norm.
         adam_epsilon: Adam's epsilon.
     """
@@ -35,6 +36,7 @@ class LearnerSpec:
     updates_per_call: int
     target_update_period: int
     average_rate: float
+    huber_threshold: float
     gradient_clip_norm: float
     adam_epsilon: float
 
@@ -125,7 +127,7 @@ class Learner:
         variables = self.online.trainable_variables
         with tf.GradientTape() as tape:
             td_error = self._td_error(self.online, self.target, batch)  # [B]
-            loss = tf.reduce_mean(batch.weight * huber(td_error))
+            loss = tf.reduce_mean(batch.weight * huber(td_error, self.spec.huber_threshold))
         gradients = tape.gradient(loss, variables)
         self._optimizer.apply(gradients, variables)
         self._updates.assign_add(1)

@@ -52,7 +52,13 @@ def _td_error(online: Network, batch: Batch, next_value: tf.Tensor) -> tf.Tensor
     return tf.stop_gradient(target) - value
 
 
-def huber(td_error: tf.Tensor) -> tf.Tensor:
-    """Huber loss with threshold 1, [B] -> [B]: the clipped error of Mnih et al. 2015."""
+def huber(td_error: tf.Tensor, threshold: float) -> tf.Tensor:
+    """Huber loss, [B] -> [B]: half the square up to the threshold, linear beyond.
+
+    Threshold 1 is the clipped error of Mnih et al. 2015. Its minimum lies at the mean of targets that are close
+    together, but nearer the median of those that are far apart: a rare crash then counts for less than it costs.
+    """
     size = tf.abs(td_error)
-    return tf.where(size <= 1.0, 0.5 * tf.square(td_error), size - 0.5)
+    return tf.where(
+        size <= threshold, 0.5 * tf.square(td_error), threshold * (size - 0.5 * threshold)
+    )

@@ -27,6 +27,7 @@ def learner_spec(
     updates_per_call: int = 1,
     target_update_period: int = 3,
     average_rate: float = 0.1,
+    huber_threshold: float = 1.0,
     gradient_clip_norm: float = 10.0,
     adam_epsilon: float = 1e-4,
 ) -> LearnerSpec:
@@ -36,6 +37,7 @@ def learner_spec(
         updates_per_call,
         target_update_period,
         average_rate,
+        huber_threshold,
         gradient_clip_norm,
         adam_epsilon,
     )

@@ -70,6 +70,7 @@ def one_line(err: str) -> str:
         ({"learning_rate": -1}, ["learning_rate", "got -1"]),
         ({"learning_rate": "inf"}, ["learning_rate", "inf"]),
         ({"adam_epsilon": -1e-3}, ["adam_epsilon"]),
+        ({"huber_threshold": -1}, ["huber_threshold"]),
         ({"gradient_clip_norm": -1}, ["gradient_clip_norm"]),
         ({"average_rate": 2}, ["average_rate", "got 2"]),
         ({"reward_scale": "nan"}, ["reward_scale"]),

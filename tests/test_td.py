@@ -60,7 +60,7 @@ def test_only_the_value_of_the_action_taken_gets_a_gradient(
     """The target is a constant: nothing flows into the next value, online or not."""
     online, target = tf.Variable(ONLINE), tf.Variable(TARGET)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(huber(td_error(network(online), network(target), BATCH)))
+        loss = tf.reduce_sum(huber(td_error(network(online), network(target), BATCH), 1.0))
     into_online, into_target = tape.gradient(loss, [online, target])
     by_hand = np.zeros_like(ONLINE)
     for row, action, error in zip([0, 1, 2], BATCH.action, expected, strict=True):
@@ -71,7 +71,8 @@ def test_only_the_value_of_the_action_taken_gets_a_gradient(
 
 def test_huber_by_hand() -> None:
     errors = tf.constant([0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -4.0])
-    np.testing.assert_allclose(huber(errors), [0, 0.125, 0.125, 0.5, 0.5, 2.5, 3.5])
+    np.testing.assert_allclose(huber(errors, 1.0), [0, 0.125, 0.125, 0.5, 0.5, 2.5, 3.5])
+    np.testing.assert_allclose(huber(errors, 3.0), [0, 0.125, 0.125, 0.5, 0.5, 4.5, 7.5])
 
 
 def test_dueling_head_is_value_plus_centred_advantage() -> None:
