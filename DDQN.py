@@ -82,7 +82,7 @@ class Settings(RunSettings):
     """How much priorities count when sampling; 0 is uniform."""
     beta_start: float = 0.6
     """How far importance weights correct for priorities at first; 1 is fully."""
-    beta_updates: int = 24_000
+    beta_updates: int = 11_500
     """Updates until beta is 1."""
 
     # How it learns
@@ -100,12 +100,12 @@ class Settings(RunSettings):
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 24_000
+    learning_rate_updates: int = 11_500
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
-    huber_threshold: float = 1.0
-    """TD error from which on the loss grows no faster than the error, in scaled rewards."""
+    huber_threshold: float = 4.0
+    """TD error from which on the loss grows no faster than the error; a rare crash beyond it is underrated."""
     gradient_clip_norm: float = 10.0
     """Longest gradient, global norm."""
     target_update_period: int = 400

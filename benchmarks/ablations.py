@@ -67,6 +67,7 @@ ABLATIONS = {
     DEFAULT: Ablation(),
     "no-double": Ablation(td_error=q_learning),
     "no-priorities": Ablation({"alpha": 0.0}),  # all alike: the importance weights are 1 too
+    "huber-threshold-1": Ablation({"huber_threshold": 1.0}),
     "n-step-1": Ablation({"n_step": 1}),
     "no-dueling": Ablation({"dueling": False}),
     "no-mirror": Ablation({"mirror": False}),
@@ -78,7 +79,7 @@ ABLATIONS = {
     "no-reward-offset": Ablation({"reward_offset": 0.0}),
     "no-averaging": Ablation({"average_rate": 1.0}),
     "constant-learning-rate": Ablation({"learning_rate_updates": 10**9}),
-    "small-replay": Ablation({"replay_decisions": 50_000}),
+    "small-replay": Ablation({"replay_decisions": 20_000}),
     "stock-actions": Ablation({"actions": "stock"}),
 }
 
@@ -91,7 +92,7 @@ class Options:
     """Seeds; the first is done for all parts before the second begins."""
     only: tuple[str, ...] = tuple(ABLATIONS)
     """Which of them."""
-    decisions: int = 240_000
+    decisions: int = 80_000
     """Length of every run; schedules that span the default's run are shortened with it."""
     tracks: int = 100
     """Validation tracks to score on; none of them was used for choosing the weights."""
