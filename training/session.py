@@ -63,10 +63,10 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             run.lock()
     except (ValueError, RunError, DeviceError, MemoryError) as e:
         refuse(e)
-    journal = Journal(run.path, settings.decisions)
     try:
+        journal = Journal(run.path, settings.decisions)
         finished = _train(agent, settings, trainer, run, journal)
-    except CheckpointError as e:
+    except (CheckpointError, RunError) as e:
         refuse(e)
     except (TrainingError, WorkerError, OSError) as e:
         refuse(e, EXIT_FAILED)
