@@ -183,7 +183,7 @@ def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path
 
     config = run / "config.json"
     whole = config.read_bytes()
-    for damaged in (b"", b"[]", b"{}", whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
+    for damaged in (b"", b"[]", b"[" * 10**5, whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
         config.write_bytes(damaged)
         assert folder in one_line(refused("DDQN", "--resume", folder))
     config.write_bytes(whole.replace(b'"gamma": 0.98', b'"gamma": "much"'))
