@@ -186,8 +186,16 @@ def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path
     for damaged in (b"", b"[]", b"[" * 10**5, whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
         config.write_bytes(damaged)
         assert folder in one_line(refused("DDQN", "--resume", folder))
-    config.write_bytes(whole.replace(b'"gamma": 0.98', b'"gamma": "much"'))
-    assert "gamma" in refused("DDQN", "--resume", folder)
+    for good, bad in (
+        (b'"gamma": 0.98', b'"gamma": "much"'),
+        (b'"mirror": true', b'"mirror": null'),
+        (b'"dense": [', b'"dense": [ true,'),
+        (b'"runs": "', b'"runs": 3, "preset": "'),
+    ):
+        assert whole.count(good) == 1
+        config.write_bytes(whole.replace(good, bad))
+        name = bad.decode().split('"')[1]
+        assert f"config.json: {name} is " in one_line(refused("DDQN", "--resume", folder))
     config.write_bytes(whole)
 
     origin = run / "origin.json"
