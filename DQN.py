@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import training.ctrl_c  # isort: skip  # noqa: F401
+
 import math
 from dataclasses import dataclass
 

@@ -8,6 +8,8 @@ python evaluate.py --table      results/scores/*.csv -> the README's table and t
 
 from __future__ import annotations
 
+import training.ctrl_c  # isort: skip  # noqa: F401
+
 import os
 import signal
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
 from training.files import check_file, check_folder
-from training.refusal import EXIT_STOPPED, refuse, say_anything
+from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
@@ -84,8 +86,10 @@ def main(options: Options) -> None:
                 _film(name, episodes, options.film, options.gif)
         if options.table:
             _write_table()
-    except (ValueError, OSError) as e:
+    except ValueError as e:
         refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None
 

@@ -8,6 +8,8 @@ Tracks come in order, and it goes on where you stopped. Every finished episode b
 
 from __future__ import annotations
 
+import training.ctrl_c  # isort: skip  # noqa: F401
+
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,7 +29,7 @@ from training.drivers import NAMED, Driver, check_driver, load_driver
 from training.episode import Episode, finished, read_episodes, write_episodes
 from training.evaluation import frame_by_frame, summary_line
 from training.files import check_file
-from training.refusal import refuse
+from training.refusal import EXIT_FAILED, refuse
 
 HERE = Path(__file__).resolve().parent
 COUNTDOWN_SECONDS = 3
@@ -128,8 +130,10 @@ def main(options: Options) -> None:
                     name = stack.enter_context(virtual_display(SCREEN))
                     print(f"the window is on display {name}", flush=True)
                 _drive(Race(ghost, options.agents_view), tracks, episodes, options.csv)
-        except (ValueError, OSError) as e:
+        except ValueError as e:
             refuse(e)
+        except OSError as e:
+            refuse(e, EXIT_FAILED)
         except KeyboardInterrupt:  # as with the key: what was not finished is not recorded
             pass
     if episodes:

@@ -7,6 +7,8 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 
 from __future__ import annotations
 
+import training.ctrl_c  # isort: skip  # noqa: F401
+
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,7 +29,7 @@ from training.drivers import Driver
 from training.episode import write_episodes
 from training.evaluation import drive, summary_line
 from training.files import check_file
-from training.refusal import EXIT_STOPPED, refuse
+from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
 from training.video import video
 
 PATH = tyro.conf.arg(metavar="PATH")
@@ -159,8 +161,10 @@ def main(options: Options) -> None:
             episodes = [drive(driver, track) for track in tracks]
         if options.csv:
             write_episodes(options.csv, episodes)
-    except (ValueError, OSError) as e:
+    except ValueError as e:
         refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
     print(summary_line(driver.name, episodes), flush=True)
 
 

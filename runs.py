@@ -7,6 +7,8 @@ python runs.py record                     draw what is kept again
 
 from __future__ import annotations
 
+import training.ctrl_c  # isort: skip  # noqa: F401
+
 import csv
 import json
 from dataclasses import asdict

@@ -6,18 +6,10 @@ import os
 import signal
 import sys
 import threading
-from types import TracebackType
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-
-def _tell(kind: type[BaseException], e: BaseException, trace: TracebackType | None) -> None:
-    if kind is not KeyboardInterrupt:  # Ctrl-C before a script listens to it is no error
-        sys.__excepthook__(kind, e, trace)
-
-
-sys.excepthook = _tell
 _main = threading.current_thread() is threading.main_thread()
 _ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if _main else None  # TensorFlow swallows it
 # Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.backend import keras
+from agents.replay.memory import refuse_what_does_not_fit
+
+LARGEST = 10**9  # of anything about a layer: beyond is a slip of the hand
+COPIES = 30  # of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 measured
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,12 @@ class NetworkSpec:
             ValueError: Naming the layer.
         """
         for layer in self.convolutions:
-            if min(layer) < 1:
+            if not 1 <= min(layer) <= max(layer) <= LARGEST:
                 raise ValueError(
-                    f"convolutions are filters, kernel size and stride of at least 1, got {layer}"
+                    f"convolutions are filters, kernel size and stride of 1 to {LARGEST:,}, got {layer}"
                 )
-        if min(self.dense, default=1) < 1:
-            raise ValueError(f"dense layers have at least 1 unit, got {self.dense}")
+        if not all(1 <= units <= LARGEST for units in self.dense):
+            raise ValueError(f"dense layers have 1 to {LARGEST:,} units, got {self.dense}")
 
 
 def weight_shapes(
@@ -46,26 +52,36 @@ def weight_shapes(
     Raises:
         ValueError: If a convolution does not fit into what is left of the picture.
     """
-    channels, *size = observation_shape
     shapes: dict[str, tuple[int, ...]] = {}
-
-    def add(name: str, *kernel: int) -> None:
+    for name, kernel, _ in _layers(spec, observation_shape, actions):
         shapes[f"{name}/kernel"], shapes[f"{name}/bias"] = kernel, kernel[-1:]
+    return shapes
 
+
+def activations(spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int) -> int:
+    """Numbers that all layers together make of one observation."""
+    return sum(outputs for *_, outputs in _layers(spec, observation_shape, actions))
+
+
+def _layers(
+    spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int
+) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Name, shape of the kernel and number of outputs of every layer with weights."""
+    channels, *size = observation_shape
     for i, (filters, kernel, stride) in enumerate(spec.convolutions):
         if min(size) < kernel:
             raise ValueError(f"a {kernel}x{kernel} kernel does not fit into {tuple(size)} pixels")
-        add(f"conv_{i}", kernel, kernel, channels, filters)
-        size, channels = [(pixels - kernel) // stride + 1 for pixels in size], filters
-    features = size[0] * size[1] * channels
+        size = [(pixels - kernel) // stride + 1 for pixels in size]
+        yield f"conv_{i}", (kernel, kernel, channels, filters), math.prod(size) * filters
+        channels = filters
+    features = math.prod(size) * channels
     for i, units in enumerate(spec.dense):
-        add(f"dense_{i}", features, units)
+        yield f"dense_{i}", (features, units), units
         features = units
     for name, units in (
         (("value", 1), ("advantage", actions)) if spec.dueling else (("q", actions),)
     ):
-        add(name, features, units)
-    return shapes
+        yield name, (features, units), units
 
 
 def build_q_network(
@@ -85,9 +101,11 @@ def build_q_network(
         A model from uint8 [B, K, H, W] to float32 [B, A].
 
     Raises:
-        ValueError: If a convolution does not fit into what is left of the picture.
+        ValueError: If a convolution does not fit into what is left of the picture, or the weights into the memory.
     """
-    weight_shapes(spec, observation_shape, actions)  # refuses a kernel that does not fit
+    numbers = sum(map(math.prod, weight_shapes(spec, observation_shape, actions).values()))
+    what = f"training a network of {numbers:,} weights"
+    refuse_what_does_not_fit(what, 4 * COPIES * numbers, "--dense or --convolutions")
     rng = np.random.default_rng(seed)
 
     def he() -> keras.initializers.Initializer:

@@ -94,6 +94,9 @@ def one_line(err: str) -> str:
         ({"convolutions": (4, 4, 0)}, ["convolutions"]),
         ({"convolutions": (0, 4, 2)}, ["convolutions"]),
         ({"dense": -3}, ["dense"]),
+        ({"dense": (10**6, 10**6)}, ["training a network of 1,000,", "GiB", "--dense"]),
+        ({"dense": 10**400}, ["dense", "1,000,000,000"]),
+        ({"convolutions": (10**6, 1, 1, 1, 1, 1)}, ["batches of 16", "GiB", "--convolutions"]),
         ({"preset": "slow"}, ["preset", "default, long", "'slow'"]),
         ({"device": "cuda"}, ["device", "'cuda'"]),
         ({"device": "gpu:99"}, ["gpu:99"]),
@@ -181,11 +184,19 @@ def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path
 
     config = run / "config.json"
     whole = config.read_bytes()
-    for damaged in (b"", b"[]", b"{}", whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
+    for damaged in (b"", b"[]", b"[" * 10**5, whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
         config.write_bytes(damaged)
         assert folder in one_line(refused("DDQN", "--resume", folder))
-    config.write_bytes(whole.replace(b'"gamma": 0.98', b'"gamma": "much"'))
-    assert "gamma" in refused("DDQN", "--resume", folder)
+    for good, bad in (
+        (b'"gamma": 0.98', b'"gamma": "much"'),
+        (b'"mirror": true', b'"mirror": null'),
+        (b'"dense": [', b'"dense": [ true,'),
+        (b'"runs": "', b'"runs": 3, "preset": "'),
+    ):
+        assert whole.count(good) == 1
+        config.write_bytes(whole.replace(good, bad))
+        name = bad.decode().split('"')[1]
+        assert f"config.json: {name} is " in one_line(refused("DDQN", "--resume", folder))
     config.write_bytes(whole)
 
     origin = run / "origin.json"

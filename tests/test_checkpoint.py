@@ -230,10 +230,12 @@ def test_what_rots_while_training_goes_on_is_written_anew(
 
 def test_what_was_damaged_is_set_aside_and_made_anew(tmp_path: Path) -> None:
     checkpoints, store = save_until(tmp_path, [8, 16, 24])
-    flip(tmp_path / "000000048" / "state.json")
-    again = empty_store()
-    checkpoints.load(32, again)
-    checkpoints.forget_after(32)
+    flip(damaged := tmp_path / "000000048" / "state.json")
+    again, said = empty_store(), list[str]()
+    checkpoints.load_newest(again, said.append)
+    assert said == [
+        f"{damaged}: damaged, its SHA-256 is not the one that was saved; trying the checkpoint before"
+    ]
     assert checkpoints.steps() == [32]
     assert (tmp_path / "damaged-000000048" / "state.json").exists()
     again.extend(part(EXPERIENCE, 16, 24))

@@ -77,6 +77,18 @@ def test_a_log_has_whole_rows(disk: tuple[Path, Resize]) -> None:
     assert len(rows) > 100
 
 
+def test_a_log_that_had_no_room_to_begin_begins_later(disk: tuple[Path, Resize]) -> None:
+    folder, _ = disk
+    fill(folder, leave=0)
+    path = folder / "episodes.csv"
+    with pytest.raises(OSError, match=r"No space left on device: .*episodes\.csv"):
+        Table(path, ("decisions", "score"))
+    (folder / "filler").unlink()
+    for _ in range(2):
+        Table(path, ("decisions", "score"))
+    assert path.read_text() == "decisions,score\n"
+
+
 def test_events_that_do_not_fit_are_one_error(disk: tuple[Path, Resize]) -> None:
     folder, _ = disk
     journal = Journal(folder, 1000)
@@ -161,13 +173,15 @@ def test_a_training_stops_and_goes_on_when_there_is_room(
 
 @pytest.mark.slow
 def test_the_script_says_it_in_one_line(disk: tuple[Path, Resize]) -> None:
+    """There is no room for a row; or some, for a while."""
     folder, resize = disk
-    resize(150)
-    process = start("DDQN", *arguments(runs=str(folder / "runs"), name="full", workers=1))
-    out, err = process.communicate(timeout=900)
-    assert process.returncode == 1, out + err
-    assert err.startswith("error: /") and err.count("\n") == 1, err
-    assert err.endswith(": No space left on device\n")
-    assert not [n for n in names(folder) if ".part" in n]
+    for kilobytes, name in ((8, "nothing"), (150, "full")):
+        resize(kilobytes)
+        process = start("DDQN", *arguments(runs=str(folder / "runs"), name=name, workers=1))
+        out, err = process.communicate(timeout=900)
+        assert process.returncode == 1, out + err
+        assert err.startswith("error: /") and err.count("\n") == 1, err
+        assert err.endswith(": No space left on device\n")
+        assert not [n for n in names(folder) if ".part" in n]
     resize(4000)
     finish(start("DDQN", "--resume", str(folder / "runs" / "DDQN" / "full"), "--workers", "0"))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import imageio_ffmpeg
 import matplotlib.colors
 import numpy as np
 import pytest
 from PIL import Image
 
+from command_line import ROOT
 from driving import LAP_TRACK, pursue
 from racing.simulator import Simulator
 from racing.world import WorldSpec
@@ -88,3 +93,36 @@ def test_every_episode_is_a_dot() -> None:
     assert white[1] < white[0]
     pictures = [plot_speed_and_missed_tiles(s) for s in (few, few | lost, more)]
     assert pictures[0] == pictures[1] != pictures[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        None,
+        "exit 1",
+        "echo what is this; exit 0",
+        'head -c 9000000 | "$REAL" "$@"; kill -9 $$',
+    ],
+)
+def test_a_film_whose_encoder_is_missing_or_dies(tmp_path: Path, encoder: str | None) -> None:
+    """One line, and no film."""
+    broken = tmp_path / "ffmpeg"
+    if encoder:
+        broken.write_text(f"#!/bin/sh\n{encoder}\n")
+        broken.chmod(0o755)
+    film = tmp_path / "pid.mp4"
+    done = subprocess.run(
+        [sys.executable, "pid_control.py", "--tracks", "3:4", "--video", str(film)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "IMAGEIO_FFMPEG_EXE": str(broken),
+            "REAL": imageio_ffmpeg.get_ffmpeg_exe(),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr.count("\n") == 1 and f"error: {film}: the encoder failed" in done.stderr
+    assert set(tmp_path.iterdir()) <= {broken}

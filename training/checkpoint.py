@@ -11,7 +11,9 @@ changed, shared by the checkpoints.
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,8 @@ class Checkpoints:
         """Decisions at which there is a checkpoint, oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(p.name) for p in self.folder.iterdir() if p.name.isdecimal())
+        folders = (p.name for p in self.folder.iterdir() if p.is_dir())
+        return sorted(int(name) for name in folders if re.fullmatch("[0-9]{9,}", name))
 
     def save(
         self,
@@ -88,6 +91,33 @@ class Checkpoints:
             shutil.rmtree(self.folder / f"{old:09d}")
         self._drop_chunks()
 
+    def load_newest(
+        self, store: FrameStore, say: Callable[[str], None]
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Read the last checkpoint that is whole, set aside what came after it, and fill the store.
+
+        Args:
+            store: To fill.
+            say: Told of every checkpoint that is not whole.
+
+        Returns:
+            State and arrays as they were saved.
+
+        Raises:
+            CheckpointError: Naming every file that is missing or damaged, if none is whole; all is then left as it was.
+        """
+        problems = []
+        for step in reversed(self.steps()):
+            try:
+                state, arrays = self.load(step, store)
+            except CheckpointError as e:
+                say(f"{e}; trying the checkpoint before")
+                problems.append(str(e))
+                continue
+            self._forget_after(step)
+            return state, arrays
+        raise CheckpointError("; ".join(problems) or f"no checkpoint in {self.folder}")
+
     def load(
         self, decisions: int, store: FrameStore
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -129,7 +159,7 @@ class Checkpoints:
                 raise ValueError("entries")
         except CheckpointError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
             raise CheckpointError(f"{folder / 'manifest.json'}: missing or damaged ({e})") from None
         return manifest
 
@@ -187,7 +217,7 @@ class Checkpoints:
             if f"replay/{chunk.name}" not in needed:
                 chunk.unlink()
 
-    def forget_after(self, decisions: int) -> None:
+    def _forget_after(self, decisions: int) -> None:
         """Set aside what a resumed run will make anew: later checkpoints, which could not be read.
 
         What was half written when the run was killed is removed.

@@ -37,7 +37,7 @@ class Table:
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self.path = path
-        if not path.exists():
+        if not path.exists() or not path.stat().st_size:
             self.add(*columns)
 
     def add(self, *row: Any) -> None:

@@ -63,9 +63,13 @@ class RunFolder:
             run.lock()
             write_whole(path / "origin.json", _as_json(_origin(agent)))
             write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
-        except OSError as e:
+        except BaseException as e:  # a signal, too
             shutil.rmtree(path)
-            raise RunError(f"cannot write to {path}: {e.strerror}; choose another --runs") from None
+            if isinstance(e, OSError):
+                raise RunError(
+                    f"cannot write to {path}: {e.strerror}; choose another --runs"
+                ) from None
+            raise
         return run
 
     @classmethod
@@ -105,12 +109,19 @@ class RunFolder:
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
     def other_versions(self) -> list[str]:
-        """What was different when the run was started, and may change the last bits of its result."""
-        then, now = _read(self.path / "origin.json"), _origin("")
-        then, now = (
-            {"commit": o.get("commit"), "python": o.get("python"), **o.get("versions", {})}
-            for o in (then, now)
-        )
+        """What was different when the run was started, and may change the last bits of its result.
+
+        Raises:
+            RunError: If the run does not say.
+        """
+        path = self.path / "origin.json"
+        try:
+            then, now = (
+                {k: o.get(k) for k in ("commit", "python", "processor")} | o.get("versions", {})
+                for o in (_read(path), _origin(""))
+            )
+        except TypeError:
+            raise RunError(f"{path}: not what a run writes") from None
         return [f"{k} was {then[k]}, now {now.get(k)}" for k in then if then[k] != now.get(k)]
 
     def refuse_other_settings(self, settings: Any) -> None:
@@ -135,22 +146,26 @@ class RunFolder:
         Raises:
             RunError: If another one is at work.
         """
+        lock_file = self.path / ".lock"
         try:
-            lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+            lock = os.open(lock_file, os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as e:
             raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(lock)
             raise RunError(f"{self.path} is being trained by another process") from None
+        except OSError as e:
+            os.close(lock)
+            raise RunError(f"cannot lock {lock_file}: {e.strerror}") from None
         self._lock = lock
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise RunError(f"{path}: missing or damaged ({e})") from None
     if not isinstance(data, dict):
         raise RunError(f"{path}: not what a run writes")

@@ -63,10 +63,10 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             run.lock()
     except (ValueError, RunError, DeviceError, MemoryError) as e:
         refuse(e)
-    journal = Journal(run.path, settings.decisions)
     try:
+        journal = Journal(run.path, settings.decisions)
         finished = _train(agent, settings, trainer, run, journal)
-    except CheckpointError as e:
+    except (CheckpointError, RunError) as e:
         refuse(e)
     except (TrainingError, WorkerError, OSError) as e:
         refuse(e, EXIT_FAILED)
@@ -156,17 +156,29 @@ def make_card(
 def _with(kind: type[S], run: RunFolder, resume: str) -> S:
     """Settings from a run's config.json."""
     config = run.config()
-
-    def restored(value: Any, default: Any) -> Any:
-        if isinstance(default, Path):
-            return Path(value)
-        if isinstance(value, list):
-            return tuple(restored(v, None) for v in value)
-        return value
-
-    names = {f.name: f.default for f in dataclasses.fields(kind)}
-    unknown = sorted(set(config) ^ set(names))
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+    unknown = sorted(set(config) ^ set(defaults))
     if unknown:
         raise RunError(f"{run.path} was made by another version: {', '.join(unknown)} differ")
-    values = {name: restored(config[name], default) for name, default in names.items()}
+    values = {}
+    for name, default in defaults.items():
+        try:
+            values[name] = _restored(config[name], default)
+        except TypeError:
+            raise RunError(f"{run.path}/config.json: {name} is {config[name]!r}") from None
     return kind(**{**values, "resume": resume})
+
+
+def _restored(value: Any, default: Any) -> Any:
+    """A setting from JSON.
+
+    Raises:
+        TypeError: If it is of another type than its default.
+    """
+    if isinstance(default, Path) and isinstance(value, str):
+        return Path(value)
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(_restored(v, default[0]) for v in value)
+    if type(value) not in ((int, float) if isinstance(default, float) else (type(default),)):
+        raise TypeError
+    return value

@@ -15,18 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learner import Learned, Learner
+from agents.network import activations
 from agents.replay import Replay, Trajectory
-from agents.replay.memory import available_bytes
+from agents.replay.memory import refuse_what_does_not_fit
 from agents.schedules import Schedules
+from racing.actions import action_set
 from racing.tracks import VALIDATION
 from racing.world import DrivingError
 from training.actor import ActorState, first_state
-from training.checkpoint import CheckpointError, Checkpoints
+from training.checkpoint import Checkpoints
 from training.driving import ActorSpec
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
 from training.telling import tell_driving, tell_learning, tell_validation, validation_facts
+
+ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
 
 
 class TrainingError(RuntimeError):
@@ -235,22 +239,8 @@ class Trainer:
         Raises:
             CheckpointError: If none is.
         """
-        problems = []
-        for step in reversed(checkpoints.steps()):
-            try:
-                state, arrays = checkpoints.load(step, self.replay.store)
-            except CheckpointError as e:
-                journal.say(f"{e}; trying the checkpoint before")
-                problems.append(str(e))
-                continue
-            checkpoints.forget_after(step)
-            self._set_state(state, arrays, journal)
-            return
-        raise CheckpointError("; ".join(problems) or f"no checkpoint in {checkpoints.folder}")
+        state, arrays = checkpoints.load_newest(self.replay.store, journal.say)
 
-    def _set_state(
-        self, state: dict[str, Any], arrays: dict[str, NDArray[Any]], journal: Journal
-    ) -> None:
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
@@ -282,10 +272,12 @@ def _refuse_what_does_not_fit(
             f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
             f" ({replay.store.slots})"
         )
+    world = spec.world
     updates, size = learner.spec.updates_per_call, learner.spec.batch_size
-    picture = spec.world.stack * spec.world.height * spec.world.width  # bytes
-    if (needed := 2 * updates * size * picture) > (available := available_bytes()):
-        raise ValueError(
-            f"updates_per_tick ({updates}) batches of batch_size ({size}) need"
-            f" {needed / 2**30:.1f} GiB, {available / 2**30:.1f} are left"
-        )
+    observation = (world.stack, world.height, world.width)
+    numbers = activations(spec.network, observation, len(action_set(world.actions)))
+    refuse_what_does_not_fit(
+        f"learning from {updates} batches of {size} through this network",
+        2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
+        "--batch-size, --updates-per-tick, --convolutions or --dense",
+    )

@@ -36,7 +36,12 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
     with written_aside(path) as aside:
         aside.touch()  # the encoder would not say why it cannot
         writer = imageio_ffmpeg.write_frames(
-            str(aside), size, fps=fps, macro_block_size=2, ffmpeg_log_level="quiet"
+            str(aside),
+            size,
+            fps=fps,
+            codec="libx264",  # or it asks the encoder, and a broken one answers with an IndexError
+            macro_block_size=2,
+            ffmpeg_log_level="quiet",
         )
         try:
             next(writer)  # starts the encoder

@@ -9,6 +9,24 @@ import os
 from pathlib import Path
 
 
+def refuse_what_does_not_fit(what: str, needed: int, remedy: str) -> None:
+    """Refuse to begin what would need more memory than is left.
+
+    Args:
+        what: Needs it.
+        needed: Bytes.
+        remedy: Options to make smaller.
+
+    Raises:
+        ValueError: With the figures.
+    """
+    if needed > (left := available_bytes()):
+        raise ValueError(
+            f"{what} needs {needed / 2**30:.1f} GiB, {left / 2**30:.1f} are left;"
+            f" choose a smaller {remedy}"
+        )
+
+
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """What is left of the memory, and no more than the control groups of this process (a container's) may use.
 

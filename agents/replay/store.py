@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.replay.memory import available_bytes
+from agents.replay.memory import refuse_what_does_not_fit
 
 ITEM_BYTES = (
     41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32
@@ -91,7 +91,9 @@ class FrameStore:
                 f"replay of {slots * environments} decisions is too small: {environments} environments"
                 f" need more than {(self.stack + n_step) * environments}"
             )
-        _refuse_what_does_not_fit(slots * environments, height * width)
+        decisions = slots * environments
+        needed = decisions * (height * width + ITEM_BYTES)
+        refuse_what_does_not_fit(f"a replay of {decisions} decisions", needed, "--replay-decisions")
         self.slots, self.environments, self.n_step, self.gamma = slots, environments, n_step, gamma
         shape = (slots, environments)
         self._items = Trajectory(
@@ -177,12 +179,3 @@ class FrameStore:
             (slot[:, None] - back) % self.slots, environment[:, None]
         ]  # [B, K, H, W]
         return stacks
-
-
-def _refuse_what_does_not_fit(decisions: int, frame_bytes: int) -> None:
-    needed, available = decisions * (frame_bytes + ITEM_BYTES), available_bytes()
-    if needed > available:
-        raise ValueError(
-            f"a replay of {decisions} decisions needs {needed / 2**30:.1f} GiB,"
-            f" {available / 2**30:.1f} are left; choose a smaller --replay-decisions"
-        )
