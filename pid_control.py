@@ -7,6 +7,7 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ def window() -> Callable[[Screen], None]:
 
 def main(options: Options) -> None:
     """Drive and print."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     watchers: list[Callable[[Screen], None]] = []
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
@@ -161,6 +163,8 @@ def main(options: Options) -> None:
             write_episodes(options.csv, episodes)
     except (ValueError, OSError) as e:
         refuse(e)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_STOPPED) from None
     print(summary_line(driver.name, episodes), flush=True)
 
 
