@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import training.ctrl_c  # isort: skip  # noqa: F401
 
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -143,6 +144,7 @@ def window() -> Callable[[Screen], None]:
 
 def main(options: Options) -> None:
     """Drive and print."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     watchers: list[Callable[[Screen], None]] = []
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
@@ -165,6 +167,8 @@ def main(options: Options) -> None:
         refuse(e)
     except OSError as e:
         refuse(e, EXIT_FAILED)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_STOPPED) from None
     print(summary_line(driver.name, episodes), flush=True)
 
 

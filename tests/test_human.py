@@ -36,12 +36,8 @@ NO_SCREEN = {
     for k, v in os.environ.items()
     if k not in ("DISPLAY", "WAYLAND_DISPLAY") and not k.startswith(("SDL_", "PYGAME_"))
 }
-# Keys that are sent to a loaded machine get lost now and then: these run where somebody asks for them.
 needs_a_screen = pytest.mark.skipif(
-    not (
-        os.environ.get("CARRACING_TEST_WINDOW") and shutil.which("Xvfb") and shutil.which("xdotool")
-    ),
-    reason="needs Xvfb, xdotool and CARRACING_TEST_WINDOW=1",
+    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
 )
 
 
@@ -76,15 +72,15 @@ class Session:
         """What is on the screen, uint8 [H, W, 3]."""
         return np.asarray(ImageGrab.grab(xdisplay=self._display).convert("RGB"))
 
-    def press(self, action: str, key: str) -> None:
+    def press(self, action: str, key: str, check: bool = True) -> None:
         """One xdotool command: key, keydown or keyup."""
-        subprocess.run(
-            ["xdotool", action, key], env={**NO_SCREEN, "DISPLAY": self._display}, check=True
-        )
+        command, env = ["xdotool", action, key], {**NO_SCREEN, "DISPLAY": self._display}
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert not check or done.returncode == 0, done.stderr
 
     def end(self) -> str:
         """The person quits; what the script says."""
-        self.press("key", "q")
+        self.press("key", "q", check=False)  # the display may be gone before the key is let go
         out, err = self._process.communicate(timeout=PATIENCE_SECONDS)
         assert self._process.returncode == 0, err
         return out
@@ -124,24 +120,19 @@ def test_a_drive_by_keys_is_recorded_and_gone_on_with(
     tmp_path: Path, session: Callable[..., Session]
 ) -> None:
     csv = tmp_path / "human.csv"
-    options = ("--tracks", f"{FIRST}:{SECOND + 1}", "--csv", str(csv))
-    first = session(*options, "--ghost", "pid")
-    first.press("keydown", "Up")  # during the countdown: held from the first frame on
-    wait_for(csv.exists)
-    assert read_episodes(csv) == [full_gas(FIRST)]
-    first.press("keyup", "Up")
-    first.press("key", "Return")  # on with the second track, which is not finished
-    time.sleep(1)
-    first.press("key", "r")
-    time.sleep(1)
-    assert first.end().startswith("human: 1 episodes, mean")
-    assert len(read_episodes(csv)) == 1
-    second = session(*options)  # another day
-    second.press("keydown", "w")
+    write_episodes(csv, [full_gas(FIRST)])  # of another day
+    options = ("--tracks", f"{FIRST}:{SECOND + 2}", "--csv", str(csv))
+    drive = session(*options, "--ghost", "pid")
+    drive.press("keydown", "Up")  # during the countdown: held from the first frame on
     wait_for(lambda: len(read_episodes(csv)) == 2)
+    drive.press("keyup", "Up")
+    drive.press("key", "Return")  # on with the third track, which is not finished
+    time.sleep(1)
+    drive.press("key", "r")
+    time.sleep(1)
+    assert drive.end().startswith("human: 2 episodes, mean")
     assert read_episodes(csv) == [full_gas(FIRST), full_gas(SECOND)]
-    assert "human: 2 episodes, mean" in second.end()
-    done = run(*options)
+    done = run("--tracks", f"{FIRST}:{SECOND + 1}", "--csv", str(csv))
     assert (done.returncode, done.stdout.count("\n")) == (0, 1), (
         "all is driven: no screen is needed"
     )

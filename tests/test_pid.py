@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from racing.tracks import VALIDATION
 from racing.world import World, WorldSpec
 from training.drivers import load_driver
 from training.evaluation import drive
+from training.refusal import EXIT_STOPPED
 
 GRASS, ROAD, HULL = 165, 102, 61
 ZOOMED_IN = round(1.2 / DT)  # decisions after which the camera stands
@@ -227,6 +230,25 @@ def test_a_film_appears_only_when_it_is_finished(tmp_path: Path) -> None:
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert frames == 5
     assert seconds == pytest.approx(5 / pid_control.PICTURES_PER_SECOND, abs=0.01)
+
+
+def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Ctrl-C reaches the encoder too."""
+    options = ["--video", str(tmp_path / "pid.mp4"), "--csv", str(tmp_path / "pid.csv")]
+    process = subprocess.Popen(
+        [sys.executable, pid_control.__file__, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(tmp_path.iterdir()):  # the film has begun
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=100) == ("", "")
+    assert process.returncode == EXIT_STOPPED
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

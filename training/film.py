@@ -20,6 +20,7 @@ from training.video import video
 
 GIF_DECISIONS = (15, 90)  # from the first to the last
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
+LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
 
@@ -39,28 +40,30 @@ def pictures(driver: Driver, track: int, told: bool = True) -> Iterator[Picture]
         observation = world.observation[None]  # [1, K, H, W]
         action = policy.act(observation)[0]
         step = world.decide(action)
-        lines = [
-            f"track {track}  score {world.score:6.1f}  speed {step.speed:4.0f}",
-            _told(driver, action),
+        table = [
+            [f"track {track}", f"score {world.score:.1f}", f"speed {step.speed:.0f}"],
+            _controls(driver, action),
         ]
         if hasattr(policy, "values"):
-            lines[1] += f"  value {policy.values(observation).max():5.1f}"
+            table[0].append(f"value {policy.values(observation).max():.1f}")
         picture = world.simulator.draw_large()
-        yield _with_text(picture, lines) if told else picture
+        yield _with_text(picture, table) if told else picture
 
 
-def _told(driver: Driver, action: NDArray[np.float64] | np.int64) -> str:
+def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[str]:
     controls = action_set(driver.world.actions).table[action] if driver.world.actions else action
     steer, gas, brake = np.asarray(controls)
-    return f"steer {steer:+.2f}  gas {gas:.2f}  brake {brake:.2f}"
+    return [f"steer {steer:+.2f}", f"gas {gas:.2f}", f"brake {brake:.2f}"]
 
 
-def _with_text(picture: Picture, lines: list[str]) -> Picture:
+def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
+    """Write cells in columns, so that nothing moves but the figures."""
     drawn = np.ascontiguousarray(picture)
-    for i, line in enumerate(lines):
-        at = (10, 22 + 20 * i)
-        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(drawn, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+    drawn[: len(table) * LINE_HEIGHT + 6] //= 3  # a shade behind white text
+    for row, cells in enumerate(table, start=1):
+        for column, cell in enumerate(cells):
+            at = (10 + column * COLUMN_WIDTH, row * LINE_HEIGHT - 2)
+            cv2.putText(drawn, cell, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA)
     return drawn
 
 

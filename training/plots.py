@@ -12,9 +12,7 @@ from training.episode import Episode
 from training.report import ROWS
 
 LAP, NO_LAP = "#1b7f5c", "#c2502d"
-GETS_ROUND = (
-    400  # mean score of who belongs into a picture of how laps are lost; random is far below
-)
+GETS_ROUND = 400  # mean score; random is far below
 COLOURS = {
     "pid": "#c2502d",
     "human": "#8e44ad",
@@ -52,17 +50,14 @@ def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
     figure = Figure(figsize=(10, 4), layout="constrained")
     by_speed, by_missed = figure.subplots(1, 2, sharey=True)
     rng = np.random.default_rng(0)
-    for row in ROWS:
-        episodes = scores.get(row.stem, [])
-        score = np.array([e.score for e in episodes])
-        if len(score) == 0 or score.mean() < GETS_ROUND:
-            continue
+    rows = [row for row in ROWS if row.stem in scores and gets_round(scores[row.stem])]
+    aside = np.linspace(-0.22, 0.22, max(len(rows), 2))  # many miss none: drivers beside each other
+    for row, shift in zip(rows, aside, strict=False):
+        episodes = scores[row.stem]
+        score = [e.score for e in episodes]
         speed = [mean_speed(e) for e in episodes]
         missed = np.array([e.track_tiles - e.tiles for e in episodes])
-        aside = (
-            0.3 * list(COLOURS).index(row.stem) - 0.45
-        )  # many have none: drivers beside each other
-        missed = missed + aside + rng.uniform(-0.1, 0.1, len(missed))
+        missed = missed + shift + rng.uniform(-0.08, 0.08, len(missed))
         for axes, x in ((by_speed, speed), (by_missed, missed)):
             axes.scatter(x, score, s=14, alpha=0.7, lw=0, color=COLOURS[row.stem])
         by_speed.scatter([], [], s=14, color=COLOURS[row.stem], label=row.title)
@@ -78,6 +73,11 @@ def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
+
+
+def gets_round(episodes: list[Episode]) -> bool:
+    """Whether a driver belongs into a picture of how laps are lost."""
+    return bool(np.mean([e.score for e in episodes]) > GETS_ROUND)
 
 
 def mean_speed(episode: Episode) -> float:
