@@ -156,7 +156,7 @@ class Run:
             Learner(
                 lambda: build_q_network(network, shape, len(actions), self.seed),
                 self.td_error,
-                LearnerSpec(32, 8, 80, 0.02, 10.0, 1e-4),
+                LearnerSpec(32, 8, 80, 0.02, 1.0, 10.0, 1e-4),
                 actions.mirror,
             ),
             replay,
