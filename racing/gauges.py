@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 GAUGE_ROWS = 12  # of an official picture's 96
 _WIDTH = 96
+_HALF = _WIDTH // 2
 _ROWS_PER_BAR = GAUGE_ROWS // 3
 
 # A bar that reaches the picture's rim. A car turns the front wheels by 0.4 at most; a spin is 2 and more.
@@ -69,16 +70,20 @@ def _leftward(row: NDArray[np.float64], zero: int) -> float:
 
 def draw(gauges: Gauges) -> NDArray[np.uint8]:
     """Speed (to both sides of the middle), steering and rate of turn as white bars, uint8 [12, 96]."""
-    speed = _bar(gauges.speed / FULL_SPEED)
-    steering, turn = _bar(-gauges.steering / FULL_STEERING), _bar(-gauges.turn / FULL_TURN)
-    bars = np.stack([speed + speed[::-1], steering, turn])  # [3, 96]
-    return (np.repeat(bars, _ROWS_PER_BAR, axis=0) * 255).astype(np.uint8)  # [12, 96]
+    bars = np.zeros((3, _WIDTH), np.uint8)
+    _fill(bars[0, _HALF:], gauges.speed / FULL_SPEED)
+    bars[0, :_HALF] = bars[0, : _HALF - 1 : -1]  # so that a mirror does not change it
+    for bar, to_right in (
+        (bars[1], -gauges.steering / FULL_STEERING),
+        (bars[2], -gauges.turn / FULL_TURN),
+    ):
+        _fill(bar[_HALF:] if to_right > 0 else bar[_HALF - 1 :: -1], abs(to_right))
+    return np.repeat(bars, _ROWS_PER_BAR, axis=0)
 
 
-def _bar(share: float) -> NDArray[np.float64]:
-    """A row with a bar from the middle to the right, or to the left if negative; float64 [96]."""
-    half = _WIDTH // 2
-    length = min(abs(share), 1.0) * half
-    covered = np.clip(length - np.arange(half), 0.0, 1.0)  # the last pixel is covered in part
-    empty = np.zeros(half)
-    return np.concatenate([empty, covered] if share > 0 else [covered[::-1], empty])
+def _fill(pixels: NDArray[np.uint8], share: float) -> None:
+    """Whiten the first pixels, uint8 [48], the last of them in part."""
+    length = min(share, 1.0) * _HALF
+    whole = int(length)
+    pixels[:whole] = 255
+    pixels[whole : whole + 1] = int((length - whole) * 255)
