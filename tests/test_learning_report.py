@@ -74,6 +74,12 @@ def test_seeds_are_kept_and_told(bench: Bench) -> None:
         {1: 100, 5: 851, 8: 840},
     ]
     folders = [write_run(bench.folder / str(i), i, c) for i, c in enumerate(curves, start=1)]
+    noted = {
+        "agent": "DDQN",
+        "started": "2026-03-29T23:59:30+0000",
+        "finished": "2026-03-30T00:09:36+0000",
+    }
+    (folders[0] / "origin.json").write_text(json.dumps(noted))
     bench.results.mkdir()
     (bench.results / "peer_sb3.csv").write_text(
         f"{COLUMNS.replace('seconds', 'minutes')}\n7,7,2.5,299.9,1,2,3,4,5\n8,8,6,650,1,2,3,4,5\n"
@@ -81,8 +87,8 @@ def test_seeds_are_kept_and_told(bench: Bench) -> None:
     lines = bench.record(*folders).splitlines()
     assert bench.kept == {"ddqn-seed1", "ddqn-seed2", "ddqn-seed3"}
     test = "**912.3** | 912.3 – 912.3 | 3/3 |"
-    assert f"| DDQN | 1 | 1.0 | 3.0 | 9.0 | 9.0 | 9.0 | 90,000 | 9,000 | {test}" in lines
-    assert f"| DDQN | 3 | 5.0 | 5.0 | 5.0 | – | 8.0 | 80,000 | 8,000 | {test}" in lines
+    assert f"| DDQN | 1 | 1.0 | 3.0 | 9.0 | 9.0 | 9.0 | 10.1 | 90,000 | 9,000 | {test}" in lines
+    assert f"| DDQN | 3 | 5.0 | 5.0 | 5.0 | – | 8.0 | – | 80,000 | 8,000 | {test}" in lines
     # The seeds take 1, 4, 5; 3, 4, 5; 9, 10, 5; 9, never, never minutes.
     ours = "4.0 (3/3) | 4.0 (3/3) | 9.0 (3/3) | – (1/3) |"
     assert f"| DDQN, median of 3 seeds (reached by) | {ours}" in lines

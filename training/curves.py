@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Curve:
         points: Greedy validation on the way: minutes, decisions, updates, mean score, float64 [n, 4].
         test: Its best weights on the test tracks.
         config: Its settings.
+        minutes: From its start to the end of its test drive; infinite if nobody noted it.
     """
 
     agent: str
@@ -40,6 +42,7 @@ class Curve:
     points: NDArray[np.float64]
     test: list[Episode]
     config: dict[str, Any]
+    minutes: float
 
     @property
     def name(self) -> str:
@@ -84,7 +87,15 @@ def _read_run(name: str, folder: Path) -> Curve:
         points=read_points(folder / "validation.csv"),
         test=read_episodes(folder / "test.csv"),
         config=json.loads((folder / "config.json").read_text()),
+        minutes=_minutes(json.loads((folder / "origin.json").read_text())),
     )
+
+
+def _minutes(origin: dict[str, Any]) -> float:
+    if "finished" not in origin:
+        return np.inf
+    started, finished = (datetime.fromisoformat(origin[k]) for k in ("started", "finished"))
+    return (finished - started).total_seconds() / 60
 
 
 def _refuse_other_settings(first: Curve, curve: Curve) -> None:

@@ -29,7 +29,15 @@ AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 
 def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
     """A row per run, then minutes to every mark and marks within some minutes beside the peer's, in Markdown."""
-    head = ["agent", "seed", *(f"min to {m}" for m in MARKS), "minutes", "decisions", "updates"]
+    head = [
+        "agent",
+        "seed",
+        *(f"min to {m}" for m in MARKS),
+        "training",
+        "all",
+        "decisions",
+        "updates",
+    ]
     rows = [_run_row(c) for c in curves]
     runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
     head = ["minutes to a validation mean of", *map(str, MARKS)]
@@ -46,6 +54,7 @@ def _run_row(c: Curve) -> list[str]:
         str(c.seed),
         *(_minutes(minutes_to(c.points, m)) for m in MARKS),
         f"{minutes:.1f}",
+        _minutes(c.minutes),
         f"{decisions:,.0f}",
         f"{updates:,.0f}",
         f"**{s.mean:.1f}**",

@@ -140,6 +140,11 @@ class RunFolder:
         if different:
             raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
 
+    def finish(self) -> None:
+        """Note when the last thing of the run was done."""
+        origin = _read(self.path / "origin.json")
+        write_whole(self.path / "origin.json", _as_json(origin | {"finished": _now()}))
+
     def lock(self) -> None:
         """Keep other trainers out until this process ends, however it ends.
 
@@ -179,7 +184,7 @@ def _as_json(value: Any) -> bytes:
 def _origin(agent: str) -> dict[str, Any]:
     return {
         "agent": agent,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": _now(),
         "commit": _commit(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -187,6 +192,10 @@ def _origin(agent: str) -> dict[str, Any]:
         "versions": {name: version(name) for name in _LIBRARIES},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def processor() -> str:

@@ -75,6 +75,7 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
     if settings.test_episodes:
         try:
             _test(run.path / BEST, list(TEST[: settings.test_episodes]), trainer, journal)
+            run.finish()
         except (ValueError, OSError) as e:
             refuse(e, EXIT_FAILED)
 
