@@ -124,11 +124,17 @@ def finish(process: Forked) -> str:
 
 
 def undisturbed(runs: Path, decisions: int) -> tuple[Outcome, float]:
-    """A whole run, and how many seconds it trained."""
+    """A whole run, and how many seconds of processor time it trained."""
     process = start(runs, "--decisions", str(decisions), "--workers", "0")
-    began = time.monotonic()
+    began = children_seconds() + process.cpu_seconds()
     finish(process)
-    return outcome(runs / "DDQN" / "run"), time.monotonic() - began
+    return outcome(runs / "DDQN" / "run"), children_seconds() - began
+
+
+def children_seconds() -> float:
+    """Processor time of all processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def kill_and_resume(
@@ -140,7 +146,7 @@ def kill_and_resume(
         runs: Where.
         decisions: Of the run.
         kills: How many; every third as soon as a save begins, the others at a random moment.
-        seconds: Longest life, from the first tick to the kill.
+        seconds: Longest life, from the first tick to the kill; processor time, which other load does not change.
         rng: Chooses the moments and the number of workers.
 
     Returns:
@@ -153,7 +159,7 @@ def kill_and_resume(
             runs, "--decisions", str(decisions), "--workers", str(int(number % 10 == 9))
         )
         if number % 3:
-            time.sleep(rng.uniform(0, seconds))
+            process.work(rng.uniform(0, seconds))
         else:
             process.wait_until(lambda: any(checkpoints.glob(".*.part")))
             time.sleep(rng.choice((0.0, 0.002, 0.01)))
