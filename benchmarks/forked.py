@@ -59,6 +59,16 @@ class Forked:
                 raise RuntimeError(f"ended with {self.returncode}: {self.out()}{self.err()}")
             time.sleep(0.0005)
 
+    def cpu_seconds(self) -> float:
+        """Processor time that it took so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def work(self, seconds: float) -> None:
+        """Let it take so much more processor time."""
+        end = self.cpu_seconds() + seconds
+        self.wait_until(lambda: self.cpu_seconds() >= end)
+
     def finish(self) -> int:
         """Wait for its end and give the exit code."""
         while (code := self.poll()) is None:

@@ -25,6 +25,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from benchmarks.forked import ROOT, Forked
 
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
+CHECKPOINT_EVERY = 128  # decisions
+SECONDS_BETWEEN_CHECKPOINTS = 0.7  # about, of processor time
 RUN = [
     *(
         "--seed=7",
@@ -37,7 +39,8 @@ RUN = [
     ),
     *("--convolutions", "4", "4", "2", "--dense", "16", "--batch-size=16", "--updates-per-tick=3"),
     *("--target-update-period=20", "--learn-from=256", "--replay-decisions=1600"),
-    *("--epsilon-decisions=2000", "--checkpoint-every=128", "--validate-every=3000"),
+    *("--epsilon-decisions=2000", "--validate-every=3000"),
+    f"--checkpoint-every={CHECKPOINT_EVERY}",
     *("--validation-tracks=1", "--test-episodes=0", "--device=cpu"),
 ]
 
@@ -123,24 +126,21 @@ def finish(process: Forked) -> str:
     return process.out()
 
 
-def undisturbed(runs: Path, decisions: int) -> tuple[Outcome, float]:
-    """A whole run, and how many seconds it trained."""
-    process = start(runs, "--decisions", str(decisions), "--workers", "0")
-    began = time.monotonic()
-    finish(process)
-    return outcome(runs / "DDQN" / "run"), time.monotonic() - began
+def undisturbed(runs: Path, decisions: int) -> Outcome:
+    """A whole run."""
+    finish(start(runs, "--decisions", str(decisions), "--workers", "0"))
+    return outcome(runs / "DDQN" / "run")
 
 
 def kill_and_resume(
-    runs: Path, decisions: int, kills: int, seconds: float, rng: random.Random
+    runs: Path, decisions: int, kills: int, rng: random.Random
 ) -> tuple[Outcome, int]:
     """Kill the whole process group `kills` times, resume it each time, let it finish.
 
     Args:
         runs: Where.
         decisions: Of the run.
-        kills: How many; every third as soon as a save begins, the others at a random moment.
-        seconds: Longest life, from the first tick to the kill.
+        kills: How many, all along the run; every third as soon as a save begins, the others at a random moment.
         rng: Chooses the moments and the number of workers.
 
     Returns:
@@ -148,12 +148,18 @@ def kill_and_resume(
     """
     cut_saves = 0
     checkpoints = runs / "DDQN" / "run" / "checkpoints"
+
+    def newest() -> int:
+        return max((int(p.name) for p in checkpoints.glob("[0-9]*")), default=0)
+
     for number in range(kills):
         process = start(
             runs, "--decisions", str(decisions), "--workers", str(int(number % 10 == 9))
         )
+        due = decisions * number // kills - CHECKPOINT_EVERY
+        process.wait_until(lambda due=due: newest() > due)  # type: ignore[misc]
         if number % 3:
-            time.sleep(rng.uniform(0, seconds))
+            process.work(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         else:
             process.wait_until(lambda: any(checkpoints.glob(".*.part")))
             time.sleep(rng.choice((0.0, 0.002, 0.01)))
@@ -165,9 +171,7 @@ def kill_and_resume(
     return outcome(runs / "DDQN" / "run"), cut_saves
 
 
-def kill_workers(
-    runs: Path, decisions: int, kills: int, seconds: float, rng: random.Random
-) -> tuple[Outcome, int]:
+def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> tuple[Outcome, int]:
     """Kill a worker process of a run `kills` times at random moments.
 
     Returns:
@@ -179,7 +183,7 @@ def kill_workers(
         seen = log.stat().st_size
         if number % 4:  # it goes on; else the new process is perhaps still starting
             process.wait_until(lambda seen=seen: log.stat().st_size > seen)  # type: ignore[misc]
-        time.sleep(rng.uniform(0, seconds / 4))
+        time.sleep(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
         os.kill(rng.choice(workers_of(process.pid)), signal.SIGKILL)
@@ -215,15 +219,14 @@ def main(options: Options) -> None:
     rng, rows = random.Random(options.seed), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        expected, seconds = undisturbed(folder / "undisturbed", options.decisions)
+        expected = undisturbed(folder / "undisturbed", options.decisions)
         for what, kills, carry_out in (
             ("process group", options.kills, kill_and_resume),
             ("worker", options.worker_kills, kill_workers),
         ):
             if not kills:
                 continue
-            longest = seconds / kills
-            found, seen = carry_out(folder / what, options.decisions, kills, longest, rng)
+            found, seen = carry_out(folder / what, options.decisions, kills, rng)
             different = [
                 f.name for f in fields(Outcome) if vars(found)[f.name] != vars(expected)[f.name]
             ]

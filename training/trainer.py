@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agents.learner import Learned, Learner
 from agents.network import activations
-from agents.replay import Replay, Trajectory
+from agents.replay import Replay, side_by_side
 from agents.replay.memory import refuse_what_does_not_fit
 from agents.schedules import Schedules
 from racing.actions import action_set
@@ -143,7 +143,7 @@ class Trainer:
         learned = self._learn() if self._known_transitions() >= self._learn_from else None
         rollouts = pool.finish()
         self._actors = [r.state for r in rollouts]
-        self.replay.extend(_side_by_side([r.trajectory for r in rollouts]))
+        self.replay.extend(side_by_side([r.trajectory for r in rollouts]))
         decisions = sum(r.trajectory.action.size for r in rollouts)
         self.decisions += decisions
         seconds = time.monotonic() - began
@@ -256,12 +256,6 @@ class Trainer:
         self._mirror_rng.bit_generator.state = state["mirror_rng"]
         self._actors = [ActorState.from_json(a) for a in state["actors"]]
         journal.set_state(state["journal"])
-
-
-def _side_by_side(parts: list[Trajectory]) -> Trajectory:
-    """Trajectories [T, N, ...] of several actors as one."""
-    joined = zip(*(vars(p).values() for p in parts), strict=True)
-    return Trajectory(*(np.concatenate(arrays, axis=1) for arrays in joined))
 
 
 def _refuse_what_does_not_fit(

@@ -41,6 +41,12 @@ class Trajectory:
     age: NDArray[np.uint16]
 
 
+def side_by_side(parts: list[Trajectory]) -> Trajectory:
+    """Trajectories [T, N, ...] of several actors as one."""
+    joined = zip(*(vars(p).values() for p in parts), strict=True)
+    return Trajectory(*(np.concatenate(arrays, axis=1) for arrays in joined))
+
+
 class Batch(NamedTuple):
     """Transitions to learn from.
 
