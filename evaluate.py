@@ -149,17 +149,20 @@ def _write_table() -> None:
     from training.speed_report import speed_table
 
     readme, images = HERE / "README.md", HERE / "imgs"
+    plots = {
+        images / "scores.png": plot_scores,
+        images / "speed_and_missed_tiles.png": plot_speed_and_missed_tiles,
+    }
+    for path in (readme, *plots):
+        check_file(path)
     scores = read_scores(SCORES)
     page = with_block(readme.read_text(), "speed", speed_table(HERE / "results"))
     page = with_block(page, "results", scores_table(scores))
     page = with_block(page, "long", long_table(scores))
     driven = on_first_tracks(scores)
-    plots = {
-        "scores.png": plot_scores(driven),
-        "speed_and_missed_tiles.png": plot_speed_and_missed_tiles(driven),
-    }
-    for name, png in plots.items():
-        write_whole(images / name, png)
+    drawn = {path: plot(driven) for path, plot in plots.items()}
+    for path, png in drawn.items():
+        write_whole(path, png)
     write_whole(readme, page.encode())
 
 

@@ -153,9 +153,9 @@ def main(options: Options) -> None:
         for path in (options.csv, options.video):
             if path:
                 check_file(path)
+        policy = WatchedPolicy(options.gains, watchers)
         if options.show:
             watchers.append(window())
-        policy = WatchedPolicy(options.gains, watchers)
         driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
         with ExitStack() as stack:
             if options.video:
@@ -173,8 +173,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        chosen = tyro.cli(Options)
-    except ValueError as e:  # gains that cannot drive
-        refuse(e)
-    main(chosen)
+    main(tyro.cli(Options))

@@ -80,7 +80,7 @@ class PidGains:
     slide: float = 200.0
     """Sideways acceleration (speed times turn rate) at which no gas is left, units/s^2."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse gains that cannot drive.
 
         Raises:
@@ -189,10 +189,15 @@ class PidDriver:
 
 
 class PidPolicy:
-    """A `PidDriver` for every car of a batch."""
+    """A `PidDriver` for every car of a batch.
+
+    Raises:
+        ValueError: If a gain is one that cannot drive, naming it.
+    """
 
     def __init__(self, gains: PidGains | None = None) -> None:
         self.gains = gains or PidGains()
+        self.gains.check()
         self.drivers: list[PidDriver] = []
 
     def reset(self) -> None:

@@ -16,7 +16,7 @@ from racing.world import World
 PANEL = 400  # width of the agents' view beside the road
 MARGIN = 8
 WHITE, YELLOW, GHOST = (255, 255, 255), (255, 225, 80), (40, 70, 255, 150)
-SHADE = (0, 0, 0, 150)  # behind text
+SHADE, FRAME = (0, 0, 0, 150), (90, 90, 90)  # behind text, around the agents' view
 KEYS_HELP = (
     "arrows or WASD: drive    R: restart    V: agents' view    Enter: go on    Q or Esc: quit"
 )
@@ -93,8 +93,11 @@ class Dashboard:
         factor = (PANEL - 2 * MARGIN) / picture.shape[1]
         size = (PANEL - 2 * MARGIN, round(factor * picture.shape[0]))
         large = pygame.transform.scale(pygame.surfarray.make_surface(rgb), size)
-        self._canvas.blit(large, (WINDOW_W + MARGIN, 50))
-        self._text(self._small, "what the agents see", (WINDOW_W + PANEL // 2, 25), WHITE)
+        place = self._canvas.blit(large, (WINDOW_W + MARGIN, 50))
+        pygame.draw.rect(self._canvas, FRAME, place.inflate(2, 2), 1)
+        self._text(self._small, "what the agents see", (place.centerx, 25), WHITE)
+        below = (place.centerx, place.bottom + 25)
+        self._text(self._small, "bars: speed, steering, rate of turn", below, WHITE)
 
     def _text(
         self, font: pygame.font.Font, text: str, centre: tuple[int, int], colour: tuple[int, ...]
@@ -121,8 +124,10 @@ def _draw_ghost(window: pygame.Surface, simulator: Simulator, ghost: Simulator) 
     points = np.concatenate(shapes)
     low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
     place = pygame.Rect(*low, *(high - low + 1))
-    if place.colliderect((0, 0, WINDOW_W, WINDOW_H)):
+    road = pygame.Rect(0, 0, WINDOW_W, WINDOW_H * 7 // 8)  # Gymnasium's indicators are below
+    if place.colliderect(road):
         patch = pygame.Surface(place.size, pygame.SRCALPHA)
         for shape in shapes:
             pygame.draw.polygon(patch, GHOST, [(x - low[0], y - low[1]) for x, y in shape])
-        window.blit(patch, place)
+        shown = place.clip(road)
+        window.blit(patch, shown, shown.move(-place.x, -place.y))

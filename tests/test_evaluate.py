@@ -212,6 +212,9 @@ def test_a_table_of_bad_scores_is_not_written(
     assert "human.csv" in line
     assert {p: p.is_file() and p.read_bytes() for p in files_below(tmp_path)} == before
     (scores / "human.csv").unlink()
+    (tmp_path / "imgs").rename(tmp_path / "away")
+    assert "cannot write" in refusal(capsys, "--table")
+    (tmp_path / "away").rename(tmp_path / "imgs")
     evaluate_script.main(evaluate_script.Options(drivers=(), table=True))
     assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
     assert len(files_below(tmp_path / "imgs")) == 2

@@ -160,7 +160,7 @@ def test_cars_of_a_batch_do_not_know_of_each_other() -> None:
 )
 def test_gains_that_cannot_drive_are_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
-        PidGains(**{name: value})
+        PidPolicy(PidGains(**{name: value}))
 
 
 def test_the_line_keeps_its_margin_and_bends_less_than_the_road() -> None:
@@ -200,6 +200,7 @@ def test_what_it_sees_is_drawn() -> None:
         (["--csv", "no/such/folder/pid.csv"], "cannot write"),
         (["--video", "/proc/pid.mp4"], "cannot write"),
         (["--show"], "there is no screen"),
+        (["--gains.kp", "nan"], "kp must be a number of at least 0, got nan"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(

@@ -161,11 +161,11 @@ class Journal:
         self._progress.update(self._task, completed=decisions, description=text)
         now = time.monotonic()
         if self._began is None:
-            self._began = (now, decisions)
+            self._began, self._last_line = (now, decisions), now
         if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
             per_decision = (now - self._began[0]) / max(decisions - self._began[1], 1)
-            left = (self._total - decisions) * per_decision
+            left = max(self._total - decisions, 0) * per_decision
             self.say(
                 f"{decisions:>9,} of {self._total:,} decisions  {text}  {left / 60:.1f} min left"
             )
