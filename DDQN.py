@@ -84,7 +84,7 @@ class Settings(RunSettings):
     """How much priorities count when sampling; 0 is uniform."""
     beta_start: float = 0.6
     """How far importance weights correct for priorities at first; 1 is fully."""
-    beta_updates: int = 11_500
+    beta_updates: int = 24_000
     """Updates until beta is 1."""
 
     # How it learns
@@ -102,7 +102,7 @@ class Settings(RunSettings):
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 11_500
+    learning_rate_updates: int = 24_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""

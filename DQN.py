@@ -96,7 +96,7 @@ class Settings(RunSettings):
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
     """Adam's step size in the end."""
-    learning_rate_updates: int = 11_500
+    learning_rate_updates: int = 24_000
     """Updates from the first step size to the last."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
