@@ -186,6 +186,7 @@ def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> 
         time.sleep(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
+        process.wait_until(lambda: bool(workers_of(process.pid)))  # not both dead
         os.kill(rng.choice(workers_of(process.pid)), signal.SIGKILL)
     told = finish(process).count("another one makes its rollouts again")
     return outcome(runs / "DDQN" / "run"), told
@@ -206,7 +207,7 @@ class Options:
     """Of the whole process group, each followed by a resume."""
     worker_kills: int = 20
     """Of a worker process."""
-    decisions: int = 8_000
+    decisions: int = 3_072
     """Length of the run."""
     seed: int = 1
     """Of the moments."""

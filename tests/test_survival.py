@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -46,9 +45,9 @@ def begun(*options: str) -> subprocess.Popen[str]:
 
 
 def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
-    """Six kills of everything, two of them in a save; three of a worker."""
+    """Six kills of everything, two of them as a save begins; three of a worker."""
     found = tmp_path / "kills.csv"
-    benchmark("kills", "--kills=6", "--worker-kills=3", "--decisions=4096", f"--csv={found}")
+    benchmark("kills", "--kills=6", "--worker-kills=3", "--decisions=3072", f"--csv={found}")
     with found.open(newline="") as file:
         group, worker = csv.DictReader(file)
     assert (group["kills"], group["different"]) == ("6", "nothing")
@@ -164,9 +163,6 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     run = tmp_path / "DDQN" / "rotten"
     newest, before = (run / "checkpoints" / name for name in ("000001088", "000001024"))
     (newest / "arrays.safetensors").unlink()
-    origin = json.loads((run / "origin.json").read_text())
-    origin["versions"]["keras"] = "2.15.0"
-    (run / "origin.json").write_text(json.dumps(origin))
     again = start("DDQN", "--resume", str(run))
     out, err = again.communicate(timeout=900)
     assert (again.returncode, err) == (0, ""), err
@@ -174,8 +170,6 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
         f"{newest}/arrays.safetensors: No such file or directory; trying the checkpoint before"
         in out
     )
-    assert "the result may differ: keras was 2.15.0, now 3" in out
-    assert out.count("the result may differ") == 1
     config = run / "config.json"
     config.write_bytes(config.read_bytes().replace(b'"gamma": 0.98', b'"gamma": 0.97'))
     files = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
