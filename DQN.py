@@ -135,13 +135,13 @@ PRESETS = {
     "default": Settings(),
     "long": Settings(
         preset="long",
-        decisions=1_000_000,
+        decisions=400_000,
         actions="brisk",
         speed_limit=95.0,
         replay_decisions=1_000_000,
-        learning_rate_updates=77_000,
+        learning_rate_updates=30_000,
         average_rate=2e-4,
-        validate_every=100_000,
+        validate_every=50_000,
         validation_tracks=64,
     ),
 }
