@@ -52,8 +52,31 @@ GENTLE = ActionSet(
     ),
 )
 
-# For lap times: full gas for the start and the straights, and corrections that do not cost speed.
-BRISK = ActionSet("brisk", (*GENTLE.controls, (0.0, 1.0, 0.0), (-0.1, 0.4, 0.0), (0.1, 0.4, 0.0)))
+# For lap times: steering as fine as fast bends need, full gas with it, and a brake that still steers.
+BRISK = ActionSet(
+    "brisk",
+    (
+        (0.0, 0.0, 0.0),
+        (0.0, 0.5, 0.0),
+        (0.0, 1.0, 0.0),
+        (0.0, 0.0, 0.3),
+        (0.0, 0.0, 0.7),
+        (-0.06, 0.8, 0.0),
+        (0.06, 0.8, 0.0),
+        (-0.12, 0.4, 0.0),
+        (0.12, 0.4, 0.0),
+        (-0.12, 0.0, 0.2),
+        (0.12, 0.0, 0.2),
+        (-0.25, 0.15, 0.0),
+        (0.25, 0.15, 0.0),
+        (-0.25, 0.0, 0.3),
+        (0.25, 0.0, 0.3),
+        (-0.45, 0.1, 0.0),
+        (0.45, 0.1, 0.0),
+        (-0.6, 0.0, 0.0),
+        (0.6, 0.0, 0.0),
+    ),
+)
 
 # Gymnasium's own five, in its order: nothing, right, left, gas, brake.
 STOCK = ActionSet(
