@@ -30,6 +30,8 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
 
     def show(picture: NDArray[np.uint8]) -> None:
         nonlocal shown
+        if not shown:
+            next(writer)  # starts the encoder: one that was stopped before a picture came would say so
         writer.send(np.ascontiguousarray(picture))
         shown += 1
 
@@ -44,7 +46,6 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
             ffmpeg_log_level="quiet",
         )
         try:
-            next(writer)  # starts the encoder
             yield show
             writer.close()
             written, _ = imageio_ffmpeg.count_frames_and_secs(str(aside))  # it does not tell itself
