@@ -33,11 +33,13 @@ class Settings(RunSettings):
     width: int = 48
     """Width of a picture, pixels."""
     stack: int = 4
-    """Pictures in an observation, one per decision."""
+    """Pictures in an observation, frame_skip frames apart."""
     frame_skip: int = 4
     """Frames (1/50 s) that a decision lasts."""
-    actions: str = "gentle"
-    """Action set: gentle, brisk or stock."""
+    greedy_frame_skip: int = 2
+    """The same for the greedy driver, which does better when it may change its mind sooner."""
+    actions: str = "brisk"
+    """Action set: brisk or stock."""
 
     # What it practises, and what training pays
     retry_share: float = 0.5
@@ -52,10 +54,14 @@ class Settings(RunSettings):
     """Points lost then."""
     crawl_penalty: float = 2.0
     """Points lost per decision that ends at less than 10 units per second."""
-    speed_limit: float = 75.0
+    speed_limit: float = 95.0
     """Speed from which on haste costs, world units per second; 0 for no limit."""
     speed_penalty: float = 0.3
     """Points lost per decision and unit per second above the limit."""
+    slip_limit: float = 4.0
+    """Sideways speed from which on slipping costs, world units per second."""
+    slip_penalty: float = 0.5
+    """Points lost per decision and unit per second above that."""
     reward_offset: float = 3.5
     """Points taken off every decision: centres the values of good driving near 0."""
     reward_scale: float = 0.1
@@ -125,6 +131,7 @@ class Settings(RunSettings):
         between(self, 0.0, 1.0, "alpha", "beta_start")
         at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
         at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
+        at_least(self, 0, "slip_limit", "slip_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
         at_least(self, 0, "reward_scale", "adam_epsilon", "huber_threshold", "gradient_clip_norm")
@@ -142,15 +149,14 @@ PRESETS = {
     "default": Settings(),
     "long": Settings(
         preset="long",
-        decisions=400_000,
-        actions="brisk",
-        speed_limit=95.0,
+        decisions=600_000,
+        greedy_frame_skip=1,
         replay_decisions=1_000_000,
-        beta_updates=30_000,
-        learning_rate_updates=30_000,
+        beta_updates=46_000,
+        learning_rate_updates=46_000,
         average_rate=2e-4,
-        validate_every=50_000,
-        validation_tracks=64,
+        validate_every=100_000,
+        validation_tracks=128,
     ),
 }
 
@@ -168,6 +174,8 @@ def build(settings: Settings) -> Trainer:
         crawl_penalty=s.crawl_penalty,
         speed_limit=s.speed_limit,
         speed_penalty=s.speed_penalty,
+        slip_limit=s.slip_limit,
+        slip_penalty=s.slip_penalty,
         reward_offset=s.reward_offset,
         reward_scale=s.reward_scale,
     )
@@ -205,7 +213,14 @@ def build(settings: Settings) -> Trainer:
     )
     return Trainer(
         s,
-        ActorSpec(world, network, shaping, s.cars, s.retry_share),
+        ActorSpec(
+            world,
+            world.deciding_every(s.greedy_frame_skip),
+            network,
+            shaping,
+            s.cars,
+            s.retry_share,
+        ),
         learner,
         replay,
         schedules,

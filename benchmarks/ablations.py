@@ -76,11 +76,13 @@ ABLATIONS = {
     "no-missed-tile-penalty": Ablation({"missed_tile_penalty": 0.0}),
     "no-crawl-penalty": Ablation({"crawl_penalty": 0.0}),
     "no-speed-limit": Ablation({"speed_limit": 0.0}),
+    "no-slip-penalty": Ablation({"slip_penalty": 0.0}),
     "no-reward-offset": Ablation({"reward_offset": 0.0}),
     "no-averaging": Ablation({"average_rate": 1.0}),
     "constant-learning-rate": Ablation({"learning_rate_updates": 10**9}),
     "small-replay": Ablation({"replay_decisions": 20_000}),
     "stock-actions": Ablation({"actions": "stock"}),
+    "greedy-as-training": Ablation({"greedy_frame_skip": 4}),
 }
 
 

@@ -85,15 +85,19 @@ def _save(
     began = time.monotonic(), time.process_time()
     trainer.save(journal, checkpoints)
     took = time.monotonic() - began[0], time.process_time() - began[1]
-    store = trainer.replay.store
-    shape = (settings.checkpoint_every // store.environments, store.environments)
-    world = trainer.spec.world
+    remember_noise(trainer, settings.checkpoint_every)
+    return took
+
+
+def remember_noise(trainer: Trainer, decisions: int) -> None:
+    """As if it had driven: what is remembered takes its room, and means nothing."""
+    store, world = trainer.replay.store, trainer.spec.world
+    shape = (decisions // store.environments, store.environments)
     rng = np.random.default_rng(trainer.decisions)
     noise = rng.integers(256, size=(*shape, world.height, world.width), dtype=np.uint8)
     flat = [np.zeros(shape, t) for t in (np.uint8, np.float32, np.bool_, np.bool_, np.uint16)]
     trainer.replay.extend(Trajectory(noise, *flat))
-    trainer.decisions += settings.checkpoint_every
-    return took
+    trainer.decisions += decisions
 
 
 def _seconds_per_decision(run: Path) -> float:

@@ -82,7 +82,7 @@ CHEAP = {
     "dense": ["0", "-3", "9", "8 8", "many", "1.5"],
     "convolutions": ["4 4", "4 4 0", "0 4 2", "4 9 1", "-4 4 2", "4 4 2 4 2 1", "a b c", "4 4 99"],
     "device": ["gpu", "gpu:7", "gpu:", "cpu:0", "tpu", "", "CPU"],
-    "actions": ["gentle", "stock", "", "Gentle", "fast"],
+    "actions": ["brisk", "stock", "", "Brisk", "fast"],
     "threads": ["0", "-1", "2", "100000"],
 }
 

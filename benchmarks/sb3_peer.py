@@ -107,6 +107,7 @@ def main(options: Options) -> None:
         "threads": o.threads,
         "decisions": o.decisions,
         "world": vars(ours.world),
+        "greedy_world": vars(ours.greedy_world),
         "shaping": vars(ours.shaping),
         "network": vars(ours.network),
         "dqn": {

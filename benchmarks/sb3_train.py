@@ -63,7 +63,7 @@ class Validation(BaseCallback):  # type: ignore[misc]
 
     def __init__(self, setup: dict[str, Any]) -> None:
         super().__init__()
-        self.worlds = [World(WorldSpec(**setup["world"])) for _ in range(setup["tracks"])]
+        self.worlds = [World(WorldSpec(**setup["greedy_world"])) for _ in range(setup["tracks"])]
         self.every, self.limit, self.path = setup["every"], setup["minutes"], Path(setup["csv"])
         self.next = self.every
         self.rows: list[list[Any]] = [COLUMNS]

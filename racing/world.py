@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,16 +29,18 @@ class WorldSpec:
     Attributes:
         height: Height of a picture, pixels.
         width: Width of a picture, pixels.
-        stack: Pictures in an observation, one per decision.
+        stack: Pictures in an observation.
         frame_skip: Frames (1/50 s) that a decision lasts.
         actions: Name of the action set; empty for a driver with continuous controls.
+        stack_spacing: Decisions between two pictures of an observation.
     """
 
     height: int = 48
     width: int = 48
     stack: int = 4
     frame_skip: int = 4
-    actions: str = "gentle"
+    actions: str = "brisk"
+    stack_spacing: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -55,8 +57,31 @@ class WorldSpec:
             raise ValueError(f"stack must be 1 to 16 pictures, got {self.stack}")
         if not 1 <= self.frame_skip <= 50:
             raise ValueError(f"frame_skip must be 1 to 50 frames, got {self.frame_skip}")
+        if not 1 <= self.stack_spacing <= 50:
+            raise ValueError(f"stack_spacing must be 1 to 50 decisions, got {self.stack_spacing}")
         if self.actions:
             action_set(self.actions)
+
+    @property
+    def pictures(self) -> int:
+        """How many of the last pictures an observation is taken from."""
+        return (self.stack - 1) * self.stack_spacing + 1
+
+    def deciding_every(self, frames: int) -> WorldSpec:
+        """The same view of the world for a driver that changes its mind sooner.
+
+        Args:
+            frames: That a decision lasts then; pictures of an observation stay as far apart as they are.
+
+        Raises:
+            ValueError: If that does not divide `frame_skip`.
+        """
+        if frames < 1 or self.frame_skip % frames:
+            raise ValueError(
+                f"greedy_frame_skip must divide frame_skip ({self.frame_skip}), got {frames}"
+            )
+        spacing = self.stack_spacing * self.frame_skip // frames
+        return replace(self, frame_skip=frames, stack_spacing=spacing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,7 @@ class Step:
         missed_tiles: Tiles found to be left behind untouched.
         idle_frames: Frames since the last new tile.
         speed: Of the car at the end, world units per second.
+        sideways: Its speed to either side then, world units per second; a car that grips has less than 4.
         lap_done: Whether the lap ended.
     """
 
@@ -83,6 +109,7 @@ class Step:
     missed_tiles: int
     idle_frames: int
     speed: float
+    sideways: float
     lap_done: bool = False
 
 
@@ -95,11 +122,11 @@ class World:
         kind = FastCamera if camera == "fast" else OfficialCamera
         self.camera: Camera = kind(spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
-        self._stack: NDArray[np.uint8] = np.zeros((spec.stack, spec.height, spec.width), np.uint8)
+        self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)
         self.score = 0.0
 
     def start(self, track_seed: int, look: bool = True) -> None:
-        """Put the car at the start of a track; `look` False leaves the picture for `restack`."""
+        """Put the car at the start of a track; `look` False leaves the first picture out."""
         self.simulator.start(track_seed)
         self._track = track_seed
         self.score = 0.0
@@ -107,7 +134,7 @@ class World:
         self._visited = self.simulator.tile_visited_count
         self._out = False
         if look:
-            self._stack = np.repeat(self.picture()[None], self.spec.stack, axis=0)  # [K, H, W]
+            self._pictures = np.repeat(self.picture()[None], self.spec.pictures, axis=0)
 
     def picture(self) -> NDArray[np.uint8]:
         """The present view, uint8 [H, W]."""
@@ -116,7 +143,7 @@ class World:
     @property
     def observation(self) -> NDArray[np.uint8]:
         """The last K pictures, oldest first; at the start the first picture fills it. uint8 [K, H, W]."""
-        return self._stack
+        return self._pictures[:: self.spec.stack_spacing]
 
     def decide(self, action: int | NDArray[np.float64], look: bool = True) -> Step:
         """Hold one action for `frame_skip` frames, or until the episode ends.
@@ -136,7 +163,8 @@ class World:
             frames += 1
             grass += self.simulator.on_grass
             self._note_progress()
-        speed = float(self.simulator.car.hull.linearVelocity.length)
+        hull = self.simulator.car.hull
+        speed = float(hull.linearVelocity.length)
         if not math.isfinite(speed):
             raise DrivingError(
                 f"on track {self._track}, frame {self.simulator.frames}, the car's speed is {speed}"
@@ -144,7 +172,7 @@ class World:
         self.score += reward
         self._out = terminated and not self.simulator.lap_done
         if look:
-            self._stack = np.concatenate([self._stack[1:], self.picture()[None]])  # [K, H, W]
+            self._pictures = np.concatenate([self._pictures[1:], self.picture()[None]])
         return Step(
             reward=reward,
             terminated=terminated,
@@ -155,6 +183,7 @@ class World:
             missed_tiles=self.simulator.missed - missed,
             idle_frames=self._idle,
             speed=speed,
+            sideways=abs(float(hull.GetLocalVector(hull.linearVelocity)[0])),
         )
 
     def _note_progress(self) -> None:

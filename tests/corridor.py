@@ -152,7 +152,7 @@ class Run:
         replay: Replay = PrioritisedReplay(store, 0.5) if self.prioritised else UniformReplay(store)
         self.trainer = Trainer(
             settings,
-            ActorSpec(SPEC, network, shaping, cars=6, retry_share=0.5),
+            ActorSpec(SPEC, SPEC, network, shaping, cars=6, retry_share=0.5),
             Learner(
                 lambda: build_q_network(network, shape, len(actions), self.seed),
                 self.td_error,

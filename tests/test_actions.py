@@ -34,7 +34,7 @@ def test_controls_are_within_the_simulators_range(actions: ActionSet) -> None:
 
 
 def test_by_hand() -> None:
-    np.testing.assert_array_equal(action_set("gentle").mirror, [0, 2, 1, 3, 4, 6, 5, 8, 7, 9])
+    np.testing.assert_array_equal(action_set("brisk").mirror[:9], [0, 2, 1, 3, 4, 6, 5, 8, 7])
     np.testing.assert_array_equal(action_set("stock").mirror, [0, 2, 1, 3, 4])
 
 
@@ -45,7 +45,7 @@ def test_a_set_without_its_mirror_image_is_refused() -> None:
 
 
 def test_an_unknown_set_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"gentle, brisk, stock.*'hasty'"):
+    with pytest.raises(ValueError, match=r"brisk, stock.*'hasty'"):
         action_set("hasty")
 
 

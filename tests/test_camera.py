@@ -17,9 +17,7 @@ from racing.world import World, WorldSpec
 
 Script = Callable[[Simulator], NDArray[np.float64]]
 ZOOM_FRAMES = 50  # the official camera zooms in during the first second
-CONTROLS = np.array(
-    [[0, 0, 0], [-0.6, 0, 0], [0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.6]]
-)  # the first of the gentle set
+CONTROLS = np.array([[0, 0, 0], [-0.6, 0, 0], [0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.6]])
 LIMIT = 1.0  # grey levels of 255
 
 

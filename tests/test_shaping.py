@@ -17,6 +17,8 @@ SHAPING = Shaping(
     crawl_penalty=2.0,
     speed_limit=80.0,
     speed_penalty=0.5,
+    slip_limit=6.0,
+    slip_penalty=0.5,
     reward_offset=0.0,
     reward_scale=0.1,
 )
@@ -30,6 +32,7 @@ STEP = Step(
     missed_tiles=0,
     idle_frames=0,
     speed=50.0,
+    sideways=4.0,
 )
 
 
@@ -43,6 +46,7 @@ STEP = Step(
         ({"missed_tiles": 2}, -37.0),
         ({"speed": 84.0}, 1.0),
         ({"speed": 9.9}, 1.0),
+        ({"sideways": 8.0}, 2.0),
         ({"idle_frames": 200}, -57.0),
     ],
 )

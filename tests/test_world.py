@@ -38,6 +38,28 @@ def test_stacks_hold_the_last_pictures_oldest_first() -> None:
         np.testing.assert_array_equal(world.observation, np.stack(pictures[-3:]))
 
 
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_who_decides_more_often_sees_the_same(frames: int) -> None:
+    seldom = World(WorldSpec(height=20, width=24))
+    often = World(seldom.spec.deciding_every(frames))
+    for world in (seldom, often):
+        world.start(3)
+    rng = np.random.default_rng(0)
+    for action in rng.integers(7, size=40):
+        seldom.decide(int(action))
+        for _ in range(4 // frames):
+            step = often.decide(int(action))
+            assert step.frames == frames
+        np.testing.assert_array_equal(seldom.observation, often.observation)
+    assert often.score == pytest.approx(seldom.score)
+
+
+@pytest.mark.parametrize("frames", [0, 3, 8])
+def test_pictures_cannot_be_taken_between_decisions(frames: int) -> None:
+    with pytest.raises(ValueError, match=rf"divide frame_skip \(4\), got {frames}"):
+        WorldSpec().deciding_every(frames)
+
+
 def test_an_observation_that_was_given_away_does_not_change() -> None:
     world = World(WorldSpec())
     world.start(1)
@@ -56,7 +78,7 @@ def test_a_decision_is_so_many_frames_of_one_action(skip: int) -> None:
     score = 0.0
     for action in (3, 3, 5, 0, 4, 6, 3):
         step = world.decide(action)
-        rewards = [by_hand.drive(action_set("gentle").table[action])[0] for _ in range(skip)]
+        rewards = [by_hand.drive(action_set("brisk").table[action])[0] for _ in range(skip)]
         score += sum(rewards)
         assert step.reward == sum(rewards)
         assert step.frames == skip
@@ -159,6 +181,7 @@ def test_a_new_start_is_a_new_episode() -> None:
         {"stack": 17},
         {"frame_skip": 0},
         {"frame_skip": 51},
+        {"stack_spacing": 0},
         {"height": 7},
         {"width": PICTURE_WIDTH + 1},
         {"height": PICTURE_HEIGHT + 1},

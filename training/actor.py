@@ -208,7 +208,7 @@ def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator)
 
 def drive_again(world: World, car: CarState) -> None:
     """Bring a world to where a car was: physics repeats itself bit for bit, pictures only as far as they show."""
-    unseen = len(car.actions) - world.spec.stack
+    unseen = len(car.actions) - world.spec.pictures
     world.start(car.track, look=unseen < 0)
     for i, action in enumerate(car.actions):
         world.decide(action, look=i >= unseen)

@@ -16,7 +16,7 @@ from training.episode import Episode, finished
 from training.shaping import Shaping
 
 DEVICE = "CPU"  # of driving, also where a GPU learns: every process then finds the same values
-FILM_EVERY = 2  # decisions between two pictures of a film
+FILM_EVERY = 4  # decisions between two pictures of a film
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class ActorSpec:
     """What every actor of a run has in common.
 
     Attributes:
-        world: How the cars meet the world.
+        world: How the cars meet the world that train.
+        greedy_world: How the greedy driver meets it.
         network: What drives them.
         shaping: What training pays.
         cars: Of an actor.
@@ -32,6 +33,7 @@ class ActorSpec:
     """
 
     world: WorldSpec
+    greedy_world: WorldSpec
     network: NetworkSpec
     shaping: Shaping
     cars: int
@@ -88,7 +90,7 @@ def drive_greedily(
 ) -> Drive:
     """Whole episodes without exploration, on at most N tracks, under the fast camera."""
     network.load(weights)
-    worlds = [World(spec.world) for _ in tracks]
+    worlds = [World(spec.greedy_world) for _ in tracks]
     for world, track in zip(worlds, tracks, strict=True):
         world.start(track)
     observations = np.zeros(

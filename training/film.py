@@ -18,7 +18,7 @@ from training.episode import Episode
 from training.files import written_aside
 from training.video import video
 
-GIF_DECISIONS = (15, 90)  # from the first to the last
+GIF_FRAMES = (60, 360, 4)  # from the first to the last, and from picture to picture
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
@@ -84,12 +84,14 @@ def write_gif(driver: Driver, track: int, path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    taken = list(islice(pictures(driver, track, told=False), *GIF_DECISIONS))
+    skip = driver.world.frame_skip
+    begin, end, every = (max(frames // skip, 1) for frames in GIF_FRAMES)
+    taken = list(islice(pictures(driver, track, told=False), begin, end, every))
     small = [
         Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
         for p in taken
     ]
     palette = [s.quantize(48, dither=Image.Dither.NONE) for s in small]
-    duration = round(1000 * driver.world.frame_skip / 50)
+    duration = round(1000 * skip * every / 50)
     with written_aside(path) as aside:
         palette[0].save(aside, save_all=True, append_images=palette[1:], duration=duration, loop=0)

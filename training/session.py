@@ -142,7 +142,7 @@ def make_card(
     agent: str, spec: ActorSpec, settings: RunSettings, facts: dict[str, Any]
 ) -> dict[str, Any]:
     """What a weight file says of itself."""
-    world = spec.world
+    world = spec.greedy_world
     return {
         "agent": agent,
         "network": dataclasses.asdict(spec.network),

@@ -20,7 +20,7 @@ class RunSettings:
     """Settings to start from: default (fast) or long (highest score)."""
     seed: int = 1
     """Of everything that is random."""
-    decisions: int = 160_000
+    decisions: int = 120_000
     """Length of the run, decisions of all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""

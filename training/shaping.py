@@ -23,6 +23,9 @@ class Shaping:
         speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
             of road ahead, so a car at 100 cannot brake for what comes into view.
         speed_penalty: Points lost per decision and unit per second above the limit.
+        slip_limit: Sideways speed from which on slipping costs, world units per second: a spin is seen as soon as it
+            begins, when it can still be caught.
+        slip_penalty: Points lost per decision and unit per second above that.
         reward_offset: Points taken off every decision, so that the value of driving well lies near 0 and the network
             spends itself on differences (reward centring, Naik et al. 2024).
         reward_scale: Factor from points to what the network sees.
@@ -35,6 +38,8 @@ class Shaping:
     crawl_penalty: float
     speed_limit: float
     speed_penalty: float
+    slip_limit: float
+    slip_penalty: float
     reward_offset: float
     reward_scale: float
 
@@ -58,6 +63,7 @@ class Shaping:
             points -= self.crawl_penalty
         if self.speed_limit > 0:
             points -= self.speed_penalty * max(step.speed - self.speed_limit, 0.0)
+        points -= self.slip_penalty * max(step.sideways - self.slip_limit, 0.0)
         if self.stuck(step):
             points -= self.stuck_penalty
         return points * self.reward_scale
