@@ -11,7 +11,7 @@
 # the image holds no file that .dockerignore does not name; as a user that the image does not know, with a
 # mounted runs/, training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends it with
 # exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
-# exit code 0; Jupyter serves the notebook and ends; a mounted folder of somebody else is refused in one line
+# exit code 0; the published weights drive; Jupyter serves the notebook and ends; a mounted folder of somebody else is refused in one line
 # with exit code 2.
 #
 # With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
@@ -131,6 +131,11 @@ in_image "$runs" DDQN.py --resume latest --decisions $((decisions + 200)) >"$fol
 states=("$runs"/DDQN/a/checkpoints/*/state.json)
 [ "${#states[@]}" = 2 ] || fail "no checkpoint after the resumed run"
 echo "exit code 0 with a second checkpoint"
+
+echo "== evaluate"
+in_image "$runs" evaluate models/ddqn.safetensors --tracks 100:102 --camera fast >"$folder/evaluate.log" 2>&1 \
+    || fail "evaluate; see $folder/evaluate.log"
+grep '2 episodes' "$folder/evaluate.log" || fail "no score; see $folder/evaluate.log"
 
 echo "== notebooks"
 in_image "$runs" notebook --IdentityProvider.token=check >"$folder/notebook.log" 2>&1 &

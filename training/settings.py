@@ -20,7 +20,7 @@ class RunSettings:
     """Settings to start from: default (fast) or long (highest score)."""
     seed: int = 1
     """Of everything that is random."""
-    decisions: int = 120_000
+    decisions: int = 100_000
     """Length of the run, decisions of all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""
@@ -40,7 +40,7 @@ class RunSettings:
     """What learns: auto, cpu, gpu or gpu:INDEX."""
     slots_per_tick: int = 16
     """Decisions per car between two hand-overs of weights and experience."""
-    validate_every: int = 40_000
+    validate_every: int = 50_000
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
     validation_tracks: int = 32
     """Tracks of such a drive."""
