@@ -144,6 +144,7 @@ PRESETS = {
         preset="long",
         decisions=600_000,
         greedy_frame_skip=1,
+        slip_penalty=0.0,
         replay_decisions=1_000_000,
         learning_rate_updates=46_000,
         average_rate=2e-4,
