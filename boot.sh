@@ -19,15 +19,18 @@ python=$here/.venv/bin/python3
 [ -x "$python" ] || python=python3
 port_file=${TMPDIR:-/tmp}/tensorboard.port # only in a container, for its health check
 # TensorBoard with the stand-in for TensorFlow that it brings along: shows the same, starts in a fifth of the
-# time, takes 80 MB instead of 630, and no memory of a GPU. Launched, it keeps its greeting to itself.
-tensorboard='import signal
+# time, takes 80 MB instead of 630, and no memory of a GPU. It is to keep its greetings to itself.
+tensorboard='import contextlib
+import io
+import signal
 import sys
 sys.modules["tensorboard.compat.notf"] = sys
 from tensorboard.program import TensorBoard, TensorBoardServerException
 server = TensorBoard()
 server.configure(sys.argv)
 try:
-    server.launch()
+    with contextlib.redirect_stderr(io.StringIO()):
+        server.launch()
 except TensorBoardServerException as e:
     sys.exit(f"error: TensorBoard: {e.msg}")
 signal.pause()'
@@ -100,7 +103,10 @@ check_writable() {
 # Every child has a session of its own: Ctrl-C reaches this script alone, which passes it on once.
 stop() {
     stopped=1
-    [ -z "$main" ] || kill -TERM "$main" 2>/dev/null
+    [ -n "$main" ] || return
+    # Before it has a session of its own it is a copy of this script, which would lose the signal.
+    until kill -0 -- "-$main" 2>/dev/null || ! kill -0 "$main" 2>/dev/null; do sleep 0.02; done
+    kill -TERM "$main" 2>/dev/null
 }
 
 end_session() {

@@ -50,12 +50,6 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return found
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_in_worker_processes(tmp_path: Path, in_process: Outcome, workers: int) -> None:
-    finish(start("DDQN", *arguments(runs=str(tmp_path), name="there", workers=workers)))
-    assert outcome(tmp_path / "DDQN" / "there") == in_process
-
-
 def test_a_killed_worker_is_replaced(tmp_path: Path, in_process: Outcome) -> None:
     """Twice: early in the run, and the other one later."""
     run = tmp_path / "DDQN" / "robbed"
