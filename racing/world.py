@@ -122,7 +122,7 @@ class World:
         kind = FastCamera if camera == "fast" else OfficialCamera
         self.camera: Camera = kind(spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
-        self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)
+        self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)  # [P, H, W]
         self.score = 0.0
 
     def start(self, track_seed: int, look: bool = True) -> None:

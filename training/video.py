@@ -30,10 +30,8 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
 
     def show(picture: NDArray[np.uint8]) -> None:
         nonlocal shown
-        if not shown:
-            next(
-                writer
-            )  # starts the encoder: one that was stopped before a picture came would say so
+        if not shown:  # begin no sooner: an encoder that gets no picture complains
+            next(writer)
         writer.send(np.ascontiguousarray(picture))
         shown += 1
 
