@@ -11,8 +11,8 @@
 # the image holds no file that .dockerignore does not name; as a user that the image does not know, with a
 # mounted runs/, training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends it with
 # exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
-# exit code 0; the published weights drive; Jupyter serves the notebook and ends; a mounted folder of somebody else is refused in one line
-# with exit code 2.
+# exit code 0; the published weights drive; Jupyter serves the notebook and ends; a mounted folder of somebody
+# else is refused in one line with exit code 2.
 #
 # With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
 # 127.0.0.1 and nowhere else, the health check, and a stop with exit code 3. RUN_FLAGS are further flags of
