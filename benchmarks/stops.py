@@ -133,9 +133,8 @@ def stop_at(
     # A run whose decisions are made begins with its last validation.
     decisions = 1 if moment != "driving" else 10**7
     training = Training(runs, through, "--resume", "latest", "--decisions", str(decisions))
-    training.wait_until(lambda: "DDQN, seed" in training.said())
-    if moment == "test":
-        training.wait_until(lambda: "  validation " in training.said())
+    sign = {"driving": " min left", "validation": "DDQN, seed", "test": "  validation "}[moment]
+    training.wait_until(lambda: sign in training.said())
     time.sleep(wait)
     seconds, code = training.stop(signum, twice)
     manifest = max((runs / "DDQN").glob("*/checkpoints/*/manifest.json"))

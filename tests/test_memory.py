@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import DDQN
 from agents.replay import FrameStore
 from agents.replay.memory import available_bytes
 
@@ -96,3 +97,8 @@ def test_a_real_control_group(small_group: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "a replay of 200000 decisions needs 0.4 GiB, 0.3 are left" in done.stderr
+
+
+def test_workers_that_cannot_fit_are_refused_with_the_figure() -> None:
+    with pytest.raises(ValueError, match=r"in 1000000 processes needs \d+.* smaller --workers"):
+        DDQN.build(DDQN.Settings(workers=10**6, replay_decisions=10_000))

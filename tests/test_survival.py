@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -123,6 +127,42 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
     assert (again.returncode, err) == (0, ""), err
     assert "1 episodes" in out
     assert (run / "test.csv").read_text().count("\n") == 2
+
+
+def test_the_terminal_is_closed(tmp_path: Path) -> None:
+    """As when an ssh connection breaks: a checkpoint is made, though nobody can be told any more."""
+    ours, theirs = pty.openpty()
+    line = arguments(
+        runs=str(tmp_path), name="left", decisions=10**6, checkpoint_every=10**6, workers=1
+    )
+    process = subprocess.Popen(
+        [sys.executable, "DDQN.py", *line],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: take_terminal(0),
+    )
+    os.close(theirs)
+    checkpoints = tmp_path / "DDQN" / "left" / "checkpoints"
+    log = tmp_path / "DDQN" / "left" / "episodes.csv"
+    while not log.exists() or log.read_text().count("\n") < 3:
+        assert process.poll() is None, os.read(ours, 2**16)
+        if select.select([ours], [], [], 0.01)[0]:
+            os.read(ours, 2**16)
+    os.close(ours)
+    assert process.wait(timeout=900) in (EXIT_FAILED, EXIT_STOPPED)  # the last line had no reader
+    while lives(process.pid):
+        time.sleep(0.05)
+    first, last = sorted(path.parent.name for path in checkpoints.glob("*/manifest.json"))
+    assert int(first) == 0 < int(last)
+
+
+def take_terminal(number: int) -> None:
+    """Make a file the terminal of this session, which hears when it is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(number, termios.TIOCSCTTY, 0)
 
 
 def test_two_trainers_on_one_folder(tmp_path: Path) -> None:

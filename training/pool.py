@@ -20,10 +20,11 @@ from training.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 from training.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
 
 MOST_RESTARTS_PER_REQUEST = 5
+SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two: then it hangs
 
 
 class WorkerError(RuntimeError):
-    """A worker process died again and again on the same request."""
+    """A worker process died, or hung, again and again on the same request."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class LocalPool:
 
 
 class WorkerPool:
-    """Actors in worker processes, which are started again when they die: a rollout depends on its request alone.
+    """Actors in worker processes, started again when they die or hang: a rollout depends on its request alone.
 
     Args:
         spec: Of the actors.
@@ -155,7 +156,9 @@ class WorkerPool:
                 answer = worker.answer()
             except (EOFError, OSError):
                 died = worker.restart()
-                self._say(f"worker process {died} died; another one makes its rollouts again")
+                self._say(
+                    f"worker process {died} died or hung; another one makes its rollouts again"
+                )
                 continue
             if isinstance(answer, DrivingError):
                 raise answer
@@ -190,6 +193,8 @@ class _Worker:
             self._pipe.send(request)
 
     def answer(self) -> Any:
+        if not self._pipe.poll(SECONDS_TO_ANSWER):
+            raise EOFError
         return self._pipe.recv()
 
     def restart(self) -> int | None:

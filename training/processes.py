@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal is gone
 
 
 @contextmanager
@@ -46,13 +47,18 @@ def end_with_parent() -> None:
 
 
 def on_first_stop_signal(act: Callable[[], None]) -> None:
-    """Call `act` at the first SIGTERM or SIGINT; the second ends this process at once."""
+    """Call `act` at the first of the stop signals; the second ends this process at once.
+
+    SIGHUP stays ignored where it was: who says nohup means it.
+    """
+    signals = [s for s in STOP_SIGNALS if signal.getsignal(s) != signal.SIG_IGN]
 
     def heard(signum: int, frame: object) -> None:
-        for s in STOP_SIGNALS:
+        for s in signals:
             signal.signal(s, signal.SIG_DFL)
-        os.write(2, b"stopping; a second signal ends at once\n")  # print() is not for signals
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(2, b"stopping; a second signal ends at once\n")  # print() is not for signals
         act()
 
-    for s in STOP_SIGNALS:
+    for s in signals:
         signal.signal(s, heard)

@@ -15,22 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.learner import Learned, Learner
-from agents.network import activations
 from agents.replay import Replay, side_by_side
-from agents.replay.memory import refuse_what_does_not_fit
 from agents.schedules import Schedules
-from racing.actions import action_set
 from racing.tracks import VALIDATION
 from racing.world import DrivingError
 from training.actor import ActorState, first_state
 from training.checkpoint import Checkpoints
 from training.driving import ActorSpec
+from training.fitting import refuse_what_does_not_fit
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
 from training.telling import tell_driving, tell_learning, tell_validation, validation_facts
-
-ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
 
 
 class TrainingError(RuntimeError):
@@ -69,7 +65,7 @@ class Trainer:
         schedules: Schedules,
         learn_from: int,
     ) -> None:
-        _refuse_what_does_not_fit(settings, spec, learner, replay)
+        refuse_what_does_not_fit(settings, spec, learner.spec, replay.store)
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
         self._learn_from = learn_from
@@ -256,22 +252,3 @@ class Trainer:
         self._mirror_rng.bit_generator.state = state["mirror_rng"]
         self._actors = [ActorState.from_json(a) for a in state["actors"]]
         journal.set_state(state["journal"])
-
-
-def _refuse_what_does_not_fit(
-    settings: RunSettings, spec: ActorSpec, learner: Learner, replay: Replay
-) -> None:
-    if settings.slots_per_tick > replay.store.slots:
-        raise ValueError(
-            f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
-            f" ({replay.store.slots})"
-        )
-    world = spec.world
-    updates, size = learner.spec.updates_per_call, learner.spec.batch_size
-    observation = (world.stack, world.height, world.width)
-    numbers = activations(spec.network, observation, len(action_set(world.actions)))
-    refuse_what_does_not_fit(
-        f"learning from {updates} batches of {size} through this network",
-        2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
-        "--batch-size, --updates-per-tick, --convolutions or --dense",
-    )

@@ -1,0 +1,51 @@
+"""Worker processes that hang: real ones, stopped by the system."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import DDQN
+import training.pool
+from benchmarks.kills import workers_of
+from training.actor import first_state
+from training.pool import ActorPool, LocalPool, Request, WorkerPool
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one makes the same rollout."""
+    settings = DDQN.Settings(
+        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(8,), replay_decisions=10_000
+    )
+    trainer = DDQN.build(settings)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        monkeypatch.setattr(training.pool, "SECONDS_TO_ANSWER", 900)  # time to start
+
+    def scores(pool: ActorPool) -> bytes:
+        rollout = pool.finish()[0]
+        return rollout.trajectory.frame.tobytes() + rollout.trajectory.reward.tobytes()
+
+    weights = trainer.learner.driving_weights()
+    state = first_state(trainer.spec, np.random.SeedSequence(1))
+    request = ([Request(0, state, np.full(2, 0.5))], weights, 8)
+    here, pool = LocalPool(trainer.spec), WorkerPool(trainer.spec, 1, 1, say)
+    try:
+        (worker,) = workers_of(os.getpid())
+        pool.start(*request)
+        os.kill(worker, signal.SIGSTOP)
+        monkeypatch.setattr(training.pool, "SECONDS_TO_ANSWER", 1)
+        found = scores(pool)
+    finally:
+        pool.close()
+    here.start(*request)
+    assert found == scores(here)
+    assert said == [f"worker process {worker} died or hung; another one makes its rollouts again"]
+    assert not workers_of(os.getpid())

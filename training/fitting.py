@@ -1,0 +1,42 @@
+"""What a trainer needs besides its replay and its networks, which see to themselves; before it is asked for."""
+
+from __future__ import annotations
+
+import math
+
+from agents.learner import LearnerSpec
+from agents.network import activations
+from agents.replay import FrameStore, memory
+from racing.actions import action_set
+from training.driving import ActorSpec
+from training.settings import RunSettings
+
+ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
+WORKER_BYTES = 330 * 2**20  # measured: mostly TensorFlow, which every process loads for itself
+
+
+def refuse_what_does_not_fit(
+    settings: RunSettings, spec: ActorSpec, learner: LearnerSpec, store: FrameStore
+) -> None:
+    """Refuse a trainer whose ticks, batches or processes are too large.
+
+    Raises:
+        ValueError: With the figures.
+    """
+    if settings.slots_per_tick > store.slots:
+        raise ValueError(
+            f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
+            f" ({store.slots})"
+        )
+    memory.refuse_what_does_not_fit(
+        f"driving in {settings.workers} processes", settings.workers * WORKER_BYTES, "--workers"
+    )
+    world = spec.world
+    updates, size = learner.updates_per_call, learner.batch_size
+    observation = (world.stack, world.height, world.width)
+    numbers = activations(spec.network, observation, len(action_set(world.actions)))
+    memory.refuse_what_does_not_fit(
+        f"learning from {updates} batches of {size} through this network",
+        2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
+        "--batch-size, --updates-per-tick, --convolutions or --dense",
+    )
