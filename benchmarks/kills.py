@@ -132,6 +132,12 @@ def undisturbed(runs: Path, decisions: int) -> Outcome:
     return outcome(runs / "DDQN" / "run")
 
 
+def newest(runs: Path) -> int:
+    """Decisions of the last checkpoint."""
+    checkpoints = runs / "DDQN" / "run" / "checkpoints"
+    return max((int(p.name) for p in checkpoints.glob("[0-9]*")), default=0)
+
+
 def kill_and_resume(
     runs: Path, decisions: int, kills: int, rng: random.Random
 ) -> tuple[Outcome, int]:
@@ -148,16 +154,12 @@ def kill_and_resume(
     """
     cut_saves = 0
     checkpoints = runs / "DDQN" / "run" / "checkpoints"
-
-    def newest() -> int:
-        return max((int(p.name) for p in checkpoints.glob("[0-9]*")), default=0)
-
     for number in range(kills):
         process = start(
             runs, "--decisions", str(decisions), "--workers", str(int(number % 10 == 9))
         )
         due = decisions * number // kills - CHECKPOINT_EVERY
-        process.wait_until(lambda due=due: newest() > due)  # type: ignore[misc]
+        process.wait_until(lambda due=due: newest(runs) > due)  # type: ignore[misc]
         if number % 3:
             process.work(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         else:
@@ -178,11 +180,10 @@ def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> 
         How it ended, and how many deaths its log told.
     """
     process = start(runs, "--decisions", str(decisions), "--workers", "2")
-    log = runs / "DDQN" / "run" / "episodes.csv"
     for number in range(kills):
-        seen = log.stat().st_size
         if number % 4:  # it goes on; else the new process is perhaps still starting
-            process.wait_until(lambda seen=seen: log.stat().st_size > seen)  # type: ignore[misc]
+            due = decisions * number // kills - CHECKPOINT_EVERY
+            process.wait_until(lambda due=due: newest(runs) > due)  # type: ignore[misc]
         time.sleep(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
