@@ -38,8 +38,6 @@ class Settings(RunSettings):
     """Frames (1/50 s) that a decision lasts."""
     greedy_frame_skip: int = 2
     """The same for the greedy driver, which does better when it may change its mind sooner."""
-    greedy_mirror: bool = False
-    """Let the greedy driver look at the pictures in a mirror too, and take the mean of both values."""
     actions: str = "brisk"
     """Action set: brisk or stock."""
 
@@ -153,7 +151,6 @@ PRESETS = {
         preset="long",
         decisions=600_000,
         greedy_frame_skip=1,
-        greedy_mirror=True,
         slip_penalty=0.0,
         replay_decisions=1_000_000,
         beta_updates=46_000,
@@ -224,7 +221,6 @@ def build(settings: Settings) -> Trainer:
             shaping,
             s.cars,
             s.retry_share,
-            s.greedy_mirror,
         ),
         learner,
         replay,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.backend import keras
 from agents.replay.memory import refuse_what_does_not_fit
@@ -131,22 +130,3 @@ def build_q_network(
     else:
         q = keras.layers.Dense(actions, kernel_initializer=he(), name="q")(x)  # [B, A]
     return keras.Model(pixels, q, name="q_network")
-
-
-def mirror_averaged(network: keras.Model, mirror: NDArray[np.int32]) -> keras.Model:
-    """The same network looking twice: at the pictures and at their mirror images, whose actions are mirrored back.
-
-    The world is symmetric, and a learned network nearly so: the mean of both has less noise than either.
-
-    Args:
-        network: From uint8 [B, K, H, W] to float32 [B, A].
-        mirror: Action indices as seen in a mirror, int [A].
-
-    Returns:
-        A network of the same shapes with the same variables.
-    """
-    pixels = network.input  # [B, K, H, W]
-    seen_in_mirror = network(keras.ops.flip(pixels, axis=-1))  # [B, A]
-    return keras.Model(
-        pixels, (network(pixels) + keras.ops.take(seen_in_mirror, mirror, axis=1)) / 2
-    )

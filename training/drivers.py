@@ -68,20 +68,16 @@ def load_driver(name: str) -> Driver:
 
 
 def _learned(path: Path) -> Driver:
-    from agents.network import mirror_averaged
     from agents.q_policy import QPolicy
     from agents.weights import WeightsError, unpack
 
     network, card = unpack(path)
     try:
         world = WorldSpec(**card["world"])
-        actions = action_set(world.actions)
-        fits = len(actions) == network.output_shape[1]
+        fits = len(action_set(world.actions)) == network.output_shape[1]
     except (KeyError, TypeError, ValueError) as e:
         raise WeightsError(f"{path}: its card describes no world ({e})") from None
     if not fits or network.input_shape[1:] != (world.stack, world.height, world.width):
         raise WeightsError(f"{path}: its network does not fit its world")
-    if card.get("greedy_mirror") is True:
-        network = mirror_averaged(network, actions.mirror)
     policy = QPolicy(network)
     return Driver(str(path), world, lambda track: policy)

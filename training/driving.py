@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.backend import keras, tf
 from agents.learner import Weights
-from agents.network import NetworkSpec, build_q_network, mirror_averaged
+from agents.network import NetworkSpec, build_q_network
 from racing.actions import action_set
 from racing.world import DrivingError, World, WorldSpec
 from training.episode import Episode, finished
@@ -30,7 +30,6 @@ class ActorSpec:
         shaping: What training pays.
         cars: Of an actor.
         retry_share: Share of episodes on a track that a car failed on before, while there are any.
-        greedy_mirror: Whether the greedy driver looks into a mirror too.
     """
 
     world: WorldSpec
@@ -39,7 +38,6 @@ class ActorSpec:
     shaping: Shaping
     cars: int
     retry_share: float
-    greedy_mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,26 +59,19 @@ class DrivingNetwork:
     def __init__(self, spec: ActorSpec) -> None:
         world = spec.world
         shape = (world.stack, world.height, world.width)
-        actions = action_set(world.actions)
+        actions = len(action_set(world.actions))
         with tf.device(DEVICE):
-            network: keras.Model = build_q_network(spec.network, shape, len(actions), seed=0)
-        greedy = mirror_averaged(network, actions.mirror) if spec.greedy_mirror else network
-        signature = [tf.TensorSpec((spec.cars, *shape), tf.uint8)]
-        self._variables = network.variables
-        self._values = tf.function(network, input_signature=signature)
-        self._greedy_values = tf.function(greedy, input_signature=signature)
+            self._network: keras.Model = build_q_network(spec.network, shape, actions, seed=0)
+        signature = tf.TensorSpec((spec.cars, *shape), tf.uint8)
+        self._values = tf.function(self._network, input_signature=[signature])
 
     def load(self, weights: Weights) -> None:
         """Take weights over."""
-        for variable in self._variables:
+        for variable in self._network.variables:
             variable.assign(weights[variable.path])
 
-    def values(self, observations: NDArray[np.uint8], greedy: bool = False) -> NDArray[np.float32]:
+    def values(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Action values, uint8 [N, K, H, W] -> float32 [N, A].
-
-        Args:
-            observations: Of all cars.
-            greedy: Whether they are for the greedy driver.
 
         Raises:
             DrivingError: If one is not finite, or the observations are not pictures.
@@ -88,8 +79,7 @@ class DrivingNetwork:
         if observations.dtype != np.uint8:
             raise DrivingError(f"an observation is {observations.dtype}, not uint8 pictures")
         with tf.device(DEVICE):
-            look = self._greedy_values if greedy else self._values
-            values: NDArray[np.float32] = look(tf.constant(observations)).numpy()
+            values: NDArray[np.float32] = self._values(tf.constant(observations)).numpy()
         if not np.isfinite(values).all():
             raise DrivingError("the network's action values are not finite")
         return values
@@ -113,7 +103,7 @@ def drive_greedily(
         decisions += 1
         for i in running:
             observations[i] = worlds[i].observation
-        actions = network.values(observations, greedy=True).argmax(axis=1)  # [N]
+        actions = network.values(observations).argmax(axis=1)  # [N]
         steps = {i: worlds[i].decide(int(actions[i])) for i in running}
         running = [i for i in running if not (steps[i].terminated or steps[i].truncated)]
     episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]

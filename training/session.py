@@ -149,7 +149,6 @@ def make_card(
         "observation": [world.stack, world.height, world.width],
         "actions": len(action_set(world.actions)),
         "world": dataclasses.asdict(world),
-        "greedy_mirror": spec.greedy_mirror,
         "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
         "validation": facts,
     }
