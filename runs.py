@@ -30,6 +30,7 @@ from training.report import write_block
 from training.run_folder import processor
 
 HERE = Path(__file__).resolve().parent
+KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")
 
 
 def publish(
@@ -99,7 +100,7 @@ def record(
         curves = read_runs(before | added)
         for name, run in added.items():
             (kept / name).mkdir(parents=True, exist_ok=True)
-            for file in ("config.json", "origin.json", "validation.csv", "test.csv"):
+            for file in KEPT:
                 write_whole(kept / name / file, (run / file).read_bytes())
         peer = read_peer(results)
         write_block(page, "learning", learning_table(curves, peer))

@@ -11,7 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 import runs
-from training.curves import band, best_within, minutes_to, read_peer, read_points, read_runs
+from training.curves import (
+    band,
+    best_within,
+    minutes_to,
+    read_peer,
+    read_points,
+    read_runs,
+    read_training,
+)
 from training.episode import Episode, write_episodes
 from training.learning_report import learning_table
 from training.report import with_block
@@ -34,10 +42,12 @@ def write_run(folder: Path, seed: int, curve: dict[float, float], **settings: ob
     """A run's folder with validation means by minute."""
     folder.mkdir(parents=True)
     config = {"seed": seed, "name": folder.name, "decisions": 1000, "gamma": 0.98} | settings
+    config["learn_from"] = 100
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "origin.json").write_text('{"agent": "DDQN"}')
     rows = [f"{int(1e4 * m)},{int(1e3 * m)},{60 * m},{v},1,2,3,4,5" for m, v in curve.items()]
     (folder / "validation.csv").write_text("\n".join([COLUMNS, *rows, ""]))
+    (folder / "episodes.csv").write_text("decisions,track,score\n300,7,12.5\n9000,8,50\n")
     write_episodes(folder / "test.csv", [Episode(t, 912.3, 877, 9, 9, 1, "lap") for t in range(3)])
     return folder
 
@@ -154,6 +164,18 @@ def test_when_a_score_was_first_reached() -> None:
     assert best_within(points, 60) == points[:, 3].max()
 
 
+def test_training_episodes_by_hand(tmp_path: Path) -> None:
+    """Parts of 100 decisions; the second half of the run is twice as slow, and learning begins at 1000."""
+    path = tmp_path / "episodes.csv"
+    path.write_text("decisions,track,score\n100,1,10\n1901,2,30\n2000,3,50\n4000,4,900\n")
+    points = np.array([[1.0, 2000, 100, 0], [3.0, 4000, 300, 0]])
+    minutes, decisions, updates, means = read_training(path, points, learn_from=1000).T
+    np.testing.assert_allclose(decisions, [50, 1950, 3950])
+    np.testing.assert_allclose(minutes, [0.025, 0.975, 2.95])
+    np.testing.assert_allclose(updates, [0, 95, 295])
+    np.testing.assert_allclose(means, [10, 40, 900])
+
+
 def test_a_band_by_hand() -> None:
     """Two seeds: half of the draws have both, a quarter each has one of them twice."""
     b = band(
@@ -171,5 +193,5 @@ def test_a_band_by_hand() -> None:
 def test_what_is_no_curve_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "validation.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"validation.csv: (no validations|not a learning curve)"):
+    with pytest.raises(ValueError, match=r"validation.csv: (no rows|not a learning curve)"):
         read_points(path)

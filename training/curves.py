@@ -18,6 +18,7 @@ from training.evaluation import BOOTSTRAP_DRAWS
 from training.run_folder import FREE_ON_RESUME
 
 GRID = 200  # points of a band
+BINS = 40  # of a run, over which training episodes are averaged
 _FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # what the seeds of one curve may differ in
 _FOLDER = re.compile(r"(?P<agent>[a-z0-9]+)(?:-(?P<label>[a-z0-9]+))?-seed(?P<seed>[0-9]+)")
 
@@ -31,6 +32,8 @@ class Curve:
         label: Empty for the defaults; else what the run is called, and it counts apart.
         seed: Its seed.
         points: Greedy validation on the way: minutes, decisions, updates, mean score, float64 [n, 4].
+        training: Mean score of the training episodes that ended in a part of the run, exploration included; the same
+            columns, float64 [at most BINS, 4].
         test: Its best weights on the test tracks.
         config: Its settings.
         minutes: From its start to the end of its test drive; infinite if nobody noted it.
@@ -40,6 +43,7 @@ class Curve:
     label: str
     seed: int
     points: NDArray[np.float64]
+    training: NDArray[np.float64]
     test: list[Episode]
     config: dict[str, Any]
     minutes: float
@@ -80,13 +84,16 @@ def _read_run(name: str, folder: Path) -> Curve:
     named = _FOLDER.fullmatch(name)
     if named is None:
         raise ValueError(f"{folder}: not a name that runs.py record gives")
+    config = json.loads((folder / "config.json").read_text())
+    points = read_points(folder / "validation.csv")
     return Curve(
         agent=named["agent"],
         label=named["label"] or "",
         seed=int(named["seed"]),
-        points=read_points(folder / "validation.csv"),
+        points=points,
+        training=read_training(folder / "episodes.csv", points, config["learn_from"]),
         test=read_episodes(folder / "test.csv"),
-        config=json.loads((folder / "config.json").read_text()),
+        config=config,
         minutes=_minutes(json.loads((folder / "origin.json").read_text())),
     )
 
@@ -120,19 +127,45 @@ def read_points(path: Path) -> NDArray[np.float64]:
     """
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
+    clock, per_minute = ("minutes", 1) if rows and "minutes" in rows[0] else ("seconds", 60)
+    points = _columns(path, rows, clock, "decisions", "updates", "mean")
+    points[:, 0] /= per_minute
+    return points
+
+
+def read_training(path: Path, points: NDArray[np.float64], learn_from: int) -> NDArray[np.float64]:
+    """Minutes, decisions, updates and mean score of the training episodes of every part of a run, float64 [n, 4].
+
+    Minutes and updates are known at validations; between two of them they go with the decisions.
+
+    Args:
+        path: A run's episodes.csv.
+        points: Its validations.
+        learn_from: Decisions at its first update.
+
+    Raises:
+        ValueError: If a column is missing, a cell is no number, or there is no row.
+    """
+    with path.open(newline="") as file:
+        episodes = _columns(path, list(csv.DictReader(file)), "decisions", "score")
+    edges = np.linspace(0, points[-1, 1], BINS + 1)
+    parts = np.digitize(episodes[:, 0], edges, right=True)  # [n]
+    seen = np.unique(parts[(parts > 0) & (parts <= BINS)])
+    decisions = (edges[seen - 1] + edges[seen]) / 2
+    minutes = np.interp(decisions, [0, *points[:, 1]], [0, *points[:, 0]])
+    updates = np.interp(decisions, [0, learn_from, *points[:, 1]], [0, 0, *points[:, 2]])
+    means = [episodes[parts == part, 1].mean() for part in seen]
+    return np.stack([minutes, decisions, updates, means], axis=1)
+
+
+def _columns(path: Path, rows: list[dict[str, str]], *names: str) -> NDArray[np.float64]:
     try:
-        points = [
-            (
-                float(r["minutes"]) if "minutes" in r else float(r["seconds"]) / 60,
-                *(float(r[name]) for name in ("decisions", "updates", "mean")),
-            )
-            for r in rows
-        ]
+        table = [[float(row[name]) for name in names] for row in rows]
     except (KeyError, TypeError, ValueError) as e:
         raise ValueError(f"{path}: not a learning curve ({e})") from None
-    if not points:
-        raise ValueError(f"{path}: no validations")
-    return np.array(points)
+    if not table:
+        raise ValueError(f"{path}: no rows")
+    return np.array(table)
 
 
 def read_peer(results: Path) -> NDArray[np.float64] | None:

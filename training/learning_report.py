@@ -112,25 +112,28 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 
 def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None, path: Path) -> None:
-    """Greedy validation score against minutes, decisions and updates.
+    """Scores against minutes, decisions and updates.
 
-    Thin lines are seeds, thick ones their mean in its bootstrap band; runs with a label are left out.
+    Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
+    greedy drives on validation tracks. Runs with a label are left out.
     """
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
     curves = [c for c in curves if not c.label]
     for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
         for agent in dict.fromkeys(c.agent for c in curves):
-            runs = [c.points for c in curves if c.agent == agent]
+            runs = [c for c in curves if c.agent == agent]
             unit = 1 if column == 0 else 1000
-            _draw(axis, [(p[:, column] / unit, p[:, 3]) for p in runs], agent)
+            _draw(axis, [(c.training[:, column] / unit, c.training[:, 3]) for c in runs], agent)
+            for c in runs:
+                axis.plot(c.points[:, column] / unit, c.points[:, 3], ".", color=COLOURS[agent])
         axis.axhline(900, color="black", lw=0.8, ls=":")
         axis.set_xlabel(title)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     if peer is not None:
-        axes[0].plot(peer[:, 0], peer[:, 3], color=COLOURS[PEER], lw=1.5, label=PEER)
+        axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=COLOURS[PEER], lw=1.5, label=PEER)
     axes[0].legend(frameon=False)
-    axes[0].set_ylabel("greedy score, validation tracks")
+    axes[0].set_ylabel("score")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
