@@ -1,8 +1,10 @@
-"""Same seed, same settings: the same weights, bit for bit, however the run was carried out."""
+"""Same seed, same settings: the same weights, bit for bit, however the run was carried out.
+
+Runs and workers that are killed are in test_survival.py.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from benchmarks.kills import Outcome, outcome, workers_of
+from benchmarks.kills import Outcome, outcome
 from command_line import arguments, start
 from training.refusal import EXIT_STOPPED
 
@@ -50,18 +52,6 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return found
 
 
-def test_a_killed_worker_is_replaced(tmp_path: Path, in_process: Outcome) -> None:
-    """Twice: early in the run, and the other one later."""
-    run = tmp_path / "DDQN" / "robbed"
-    process = start("DDQN", *arguments(runs=str(tmp_path), name="robbed", workers=2))
-    for number, checkpoint in enumerate(("000001024", "000002048")):
-        wait_for(process, run / "checkpoints" / checkpoint / "manifest.json")
-        os.kill(workers_of(process.pid)[number], signal.SIGKILL)
-    out = finish(process)
-    assert out.count("another one makes its rollouts again") == 2
-    assert outcome(run) == in_process
-
-
 def test_stopped_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
     """Stopped by a signal somewhere in the middle; resumed with other workers."""
     run = tmp_path / "DDQN" / "stopped"
@@ -72,19 +62,6 @@ def test_stopped_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
     stopped = max(int(p.name) for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
     assert 1024 <= stopped < 3072
     finish(start("DDQN", "--resume", str(run), "--workers", "0"))
-    assert outcome(run) == in_process
-
-
-def test_killed_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
-    """As a power cut would: what came after the last checkpoint is made again, and counted once."""
-    run = tmp_path / "DDQN" / "killed"
-    process = start("DDQN", *arguments(runs=str(tmp_path), name="killed", workers=1))
-    wait_for(process, run / "checkpoints" / "000002048" / "manifest.json")
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    out = finish(start("DDQN", "--runs", str(tmp_path), "--resume", "latest", "--workers", "2"))
-    assert str(run) in out
     assert outcome(run) == in_process
 
 
