@@ -138,6 +138,11 @@ def newest(runs: Path) -> int:
     return max((int(p.name) for p in checkpoints.glob("[0-9]*")), default=0)
 
 
+def decisions_before(number: int, kills: int, decisions: int) -> int:
+    """Decisions to wait for before a kill: spread so that the last has some saves left to meet."""
+    return 4 * decisions * number // (5 * kills) - CHECKPOINT_EVERY
+
+
 def kill_and_resume(
     runs: Path, decisions: int, kills: int, rng: random.Random
 ) -> tuple[Outcome, int]:
@@ -158,7 +163,7 @@ def kill_and_resume(
         process = start(
             runs, "--decisions", str(decisions), "--workers", str(int(number % 10 == 9))
         )
-        due = decisions * number // kills - CHECKPOINT_EVERY
+        due = decisions_before(number, kills, decisions)
         process.wait_until(lambda due=due: newest(runs) > due)  # type: ignore[misc]
         if number % 3:
             process.work(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
@@ -182,7 +187,7 @@ def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> 
     process = start(runs, "--decisions", str(decisions), "--workers", "2")
     for number in range(kills):
         if number % 4:  # it goes on; else the new process is perhaps still starting
-            due = decisions * number // kills - CHECKPOINT_EVERY
+            due = decisions_before(number, kills, decisions)
             process.wait_until(lambda due=due: newest(runs) > due)  # type: ignore[misc]
         time.sleep(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
         if process.poll() is not None:
