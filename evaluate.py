@@ -11,7 +11,6 @@ from __future__ import annotations
 import training.ctrl_c  # isort: skip  # noqa: F401
 
 import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +25,7 @@ from training.drivers import NAMED, check_driver, load_driver
 from training.episode import Episode, write_episodes
 from training.evaluation import evaluate, summary_line
 from training.files import check_file, check_folder
+from training.processes import interrupt_for_sure
 from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
 
 HERE = Path(__file__).resolve().parent
@@ -60,7 +60,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Measure, print, write."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_for_sure()
     say_anything()
     try:
         tracks = parse_tracks(options.tracks, options.episodes)

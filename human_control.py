@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import training.ctrl_c  # isort: skip  # noqa: F401
 
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from training.drivers import NAMED, Driver, check_driver, load_driver
 from training.episode import Episode, finished, read_episodes, write_episodes
 from training.evaluation import frame_by_frame, summary_line
 from training.files import check_file
+from training.processes import interrupt_for_sure
 from training.refusal import EXIT_FAILED, refuse
 
 HERE = Path(__file__).resolve().parent
@@ -167,5 +167,5 @@ def _drive(race: Race, tracks: list[int], episodes: list[Episode], path: Path) -
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
+    interrupt_for_sure()
     main(tyro.cli(Options))

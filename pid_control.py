@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import training.ctrl_c  # isort: skip  # noqa: F401
 
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from training.drivers import Driver
 from training.episode import write_episodes
 from training.evaluation import drive, summary_line
 from training.files import check_file
+from training.processes import interrupt_for_sure
 from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
 from training.video import video
 
@@ -144,7 +144,7 @@ def window() -> Callable[[Screen], None]:
 
 def main(options: Options) -> None:
     """Drive and print."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_for_sure()
     watchers: list[Callable[[Screen], None]] = []
     try:
         tracks = parse_tracks(options.tracks, options.episodes)

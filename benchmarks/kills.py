@@ -151,7 +151,7 @@ def kill_and_resume(
     Args:
         runs: Where.
         decisions: Of the run.
-        kills: How many, all along the run; every third as soon as a save begins, the others at a random moment.
+        kills: How many, along the run; every third as soon as a save begins, the others at a random moment.
         rng: Chooses the moments and the number of workers.
 
     Returns:

@@ -6,11 +6,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
+SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal is gone
 
 
@@ -62,3 +64,20 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
 
     for s in signals:
         signal.signal(s, heard)
+
+
+def interrupt_for_sure() -> None:
+    """SIGTERM raises KeyboardInterrupt as SIGINT does, and one that is lost is raised again.
+
+    Objects of the physics library have a `__del__`; an exception in there goes to `sys.unraisablehook` and no farther.
+    """
+
+    def hook(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_GET_OUT)
+        else:
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = hook
+    for s in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(s, signal.default_int_handler)
