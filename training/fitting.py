@@ -12,7 +12,7 @@ from training.driving import ActorSpec
 from training.settings import RunSettings
 
 ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
-WORKER_BYTES = 330 * 2**20  # measured: mostly TensorFlow, which every process loads for itself
+WORKER_BYTES = 330 * 2**20  # at least; with shared libraries 600 to 900 MiB were seen
 
 
 def refuse_what_does_not_fit(
