@@ -25,9 +25,9 @@ class NetworkSpec:
         dueling: Whether the head is split into state value and action advantages.
     """
 
-    convolutions: tuple[tuple[int, int, int], ...] = ((16, 6, 3), (32, 4, 2))
-    dense: tuple[int, ...] = (384,)
-    dueling: bool = True
+    convolutions: tuple[tuple[int, int, int], ...]
+    dense: tuple[int, ...]
+    dueling: bool
 
     def __post_init__(self) -> None:
         """Refuse layers that cannot be.

@@ -113,7 +113,7 @@ def test_pixels_reach_the_network_as_shares_of_white() -> None:
 
 
 def test_a_kernel_that_does_not_fit_is_refused() -> None:
-    spec = NetworkSpec(convolutions=((4, 6, 3), (4, 4, 2)), dense=(8,))
+    spec = NetworkSpec(convolutions=((4, 6, 3), (4, 4, 2)), dense=(8,), dueling=True)
     with pytest.raises(ValueError, match=r"4x4 kernel does not fit into \(1, 1\)"):
         build_q_network(spec, OBSERVATION, ACTIONS, seed=0)
 

@@ -23,8 +23,8 @@ class Shaping:
         speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
             of road ahead, so a car at 100 cannot brake for what comes into view.
         speed_penalty: Points lost per decision and unit per second above the limit.
-        slip_limit: Sideways speed from which on slipping costs, world units per second: a spin is seen as soon as it
-            begins, when it can still be caught.
+        slip_limit: Sideways speed from which on slipping costs, world units per second. Well above what a bend takes
+            (4), it prices a spin where it begins, and not the second afterwards in which its consequences show.
         slip_penalty: Points lost per decision and unit per second above that.
         reward_offset: Points taken off every decision, so that the value of driving well lies near 0 and the network
             spends itself on differences (reward centring, Naik et al. 2024).
