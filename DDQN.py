@@ -1,4 +1,7 @@
-"""Train a prioritised Double DQN to race. Read it beside DQN.py: the difference is the lesson."""
+"""Train a prioritised Double DQN with a dueling head to race. Read it beside DQN.py: the difference is the lesson.
+
+Priorities: Schaul et al. 2016. Double Q-learning: van Hasselt et al. 2016. Dueling head: Wang et al. 2016.
+"""
 
 from __future__ import annotations
 

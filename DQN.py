@@ -1,4 +1,8 @@
-"""Train a Deep Q-Network to race: experience replay, a fixed target network. `diff DQN.py DDQN.py` is the lesson."""
+"""Train a Deep Q-Network to race: experience replay, a fixed target network. `diff DQN.py DDQN.py` is the lesson.
+
+The algorithm is that of Mnih et al. 2015. Like DDQN.py it also takes n-step returns, cars that explore at different
+rates (Horgan et al. 2018) and averaged weights that drive; benchmarks/learning.md tells what parts are worth.
+"""
 
 from __future__ import annotations
 

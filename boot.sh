@@ -7,7 +7,8 @@
 #   boot.sh health                         exit code 0 unless TensorBoard should answer and does not
 #
 # OPTIONS are those of the script. Its exit code is that of boot.sh: 0 finished, 2 bad input,
-# 3 stopped by SIGTERM, SIGINT or SIGHUP after a checkpoint, anything else failed. TensorBoard ends with it.
+# 3 stopped by SIGTERM, SIGINT or SIGHUP, with a checkpoint if training had begun, anything else failed. TensorBoard
+# ends with it.
 # Ports: TENSORBOARD_PORT (6006) and NOTEBOOK_PORT (8888).
 # Listens on 127.0.0.1, and on all addresses only in a container that has a network of its own.
 # The Python is that of .venv, if there is one, else the first in PATH.

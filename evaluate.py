@@ -99,7 +99,9 @@ def _jobs(options: Options) -> list[tuple[str, Path | None]]:
     if options.all:
         if options.drivers or options.csv or options.film or options.gif:
             raise ValueError("--all takes no drivers, and no --csv, --film or --gif")
-        learned = sorted(str(p.relative_to(HERE)) for p in HERE.glob("models/*.safetensors"))
+        if options.camera != "official":
+            raise ValueError("--all measures under the official camera")
+        learned = sorted(str(p) for p in HERE.glob("models/*.safetensors"))
         return [(name, SCORES / f"{Path(name).stem}.csv") for name in (*NAMED, *learned)]
     if not options.drivers and not options.table:
         raise ValueError("name at least one driver, or --all, or --table")
@@ -112,6 +114,10 @@ def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | N
     from training.film import best_median_worst, write_gif, write_mp4
     from training.track_map import write_map
 
+    if name.endswith(".safetensors"):  # the same last bits as where it was measured
+        from training.tensorflow_setup import set_up_tensorflow
+
+        set_up_tensorflow(threads=1, device="cpu")
     driver, tracks = load_driver(name), best_median_worst(episodes)
     if gif:
         write_gif(driver, tracks["median"], gif)
@@ -156,7 +162,7 @@ def _write_table() -> None:
     for path in (readme, *plots):
         check_file(path)
     scores = read_scores(SCORES)
-    page = with_block(readme.read_text(), "speed", speed_table(HERE / "results"))
+    page = with_block(readme.read_text(encoding="utf-8"), "speed", speed_table(HERE / "results"))
     page = with_block(page, "results", scores_table(scores))
     page = with_block(page, "long", long_table(scores))
     driven = on_first_tracks(scores)

@@ -22,10 +22,10 @@ from racing.tracks import TEST
 from training.curves import folder_name, read_peer, read_runs
 from training.episode import write_episodes
 from training.evaluation import evaluate, summarise, summary_line
-from training.files import write_whole
+from training.files import check_folder, write_whole
 from training.journal import BEST
 from training.learning_report import learning_table, plot_learning
-from training.refusal import refuse
+from training.refusal import EXIT_FAILED, refuse
 from training.report import write_block
 from training.run_folder import processor
 
@@ -59,17 +59,26 @@ def publish(
         origin = json.loads((run / "origin.json").read_text())
         with (run / "validation.csv").open(newline="") as file:
             curve = list(csv.DictReader(file))
-        tested = evaluate(str(weights), list(TEST[:episodes]))
-    except (WeightsError, OSError, ValueError, KeyError) as e:
+        scores = results / "scores"
+        for folder in (models, scores):
+            check_folder(folder)
+    except (WeightsError, OSError, ValueError) as e:
         refuse(e)
-    test = asdict(summarise(tested)) | {"processor": processor()}
-    card |= {"origin": origin, "curve": curve, "test": test}
-    scores = results / "scores"
-    for folder in (models, scores):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_whole(models / f"{stem}.safetensors", repack(weights, card))
-    write_whole(models / f"{stem}.json", _readable(card))
-    write_episodes(scores / f"{stem}.csv", tested)
+    except KeyError as e:
+        refuse(f"{weights}: its card has no {e}")
+    try:
+        tested = evaluate(str(weights), list(TEST[:episodes]))
+        test = asdict(summarise(tested)) | {"processor": processor()}
+        card |= {"origin": origin, "curve": curve, "test": test}
+        for folder in (models, scores):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_whole(models / f"{stem}.safetensors", repack(weights, card))
+        write_whole(models / f"{stem}.json", _readable(card))
+        write_episodes(scores / f"{stem}.csv", tested)
+    except ValueError as e:
+        refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
     print(summary_line(f"{models / stem}.safetensors", tested))
 
 
@@ -97,16 +106,23 @@ def record(
         if len(added) < len(runs):
             raise ValueError("two of these runs are of the same agent and seed")
         before = {folder.name: folder for folder in kept.glob("*/") if folder.is_dir()}
-        curves = read_runs(before | added)
-        for name, run in added.items():
-            (kept / name).mkdir(parents=True, exist_ok=True)
-            for file in KEPT:
-                write_whole(kept / name / file, (run / file).read_bytes())
-        peer = read_peer(results)
-        write_block(page, "learning", learning_table(curves, peer))
-        plot_learning(curves, peer, picture)
-    except (OSError, ValueError, KeyError) as e:
+        curves, peer = read_runs(before | added), read_peer(results)
+        content = {kept / n / f: (run / f).read_bytes() for n, run in added.items() for f in KEPT}
+        png = plot_learning(curves, peer)
+    except KeyError as e:
+        refuse(f"not a finished run: there is no {e}")
+    except (OSError, ValueError) as e:
         refuse(e)
+    try:
+        for path, data in content.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+        write_block(page, "learning", learning_table(curves, peer))
+        write_whole(picture, png)
+    except ValueError as e:
+        refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
 
 
 def _kept_as(run: Path, label: str) -> str:

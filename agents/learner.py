@@ -13,7 +13,9 @@ from agents.backend import keras, tf
 from agents.replay.store import Batch
 from agents.td import TdError, huber
 
-AVERAGED_PART = 10.0  # one part in so many of the updates made so far
+AVERAGED_PART = (
+    10.0  # the average spans a tenth of the updates made so far, until average_rate spans fewer
+)
 Weights = dict[str, NDArray[np.float32]]
 
 
@@ -46,7 +48,7 @@ class Learned:
     """What a call of `learn` did: means over its updates, and the TD error of every transition.
 
     Attributes:
-        td_error: float32 [U * B], in the order of the batch.
+        td_error: float32 [U * B] (updates, batch size), in the order of the batch.
         loss: Mean weighted Huber loss.
         gradient_norm: Mean global norm of the gradient before clipping.
     """
@@ -59,8 +61,12 @@ class Learned:
 class Learner:
     """Minimises the Huber loss of the TD error with Adam.
 
+    The target network is a copy of the online one from up to `target_update_period` updates ago (Mnih et al. 2015).
+    What drives is an average of the online weights w, m <- m + rate (w - m), which has less noise than the last of them
+    (Polyak & Juditsky 1992).
+
     Args:
-        make_network: Builds a Q-network; called three times, so that online, target and average start equal.
+        make_network: Builds a Q-network; called three times; target and average start with the online weights.
         td_error: Q-learning or Double Q-learning.
         spec: How it learns.
         mirror: Action indices as seen in a mirror, int [A], to learn from every second transition
@@ -97,7 +103,7 @@ class Learner:
         """Make `updates_per_call` updates.
 
         Args:
-            batch: U * B transitions.
+            batch: U * B transitions: updates_per_call batches of batch_size.
             learning_rate: Adam's.
             rng: Decides which transitions are mirrored.
 
@@ -121,7 +127,7 @@ class Learner:
             td_error, loss, norm = self._update(Batch._make(x[u] for x in batches))
             td_errors = td_errors.write(u, td_error)
             loss_sum, norm_sum = loss_sum + loss, norm_sum + norm
-        return td_errors.stack(), loss_sum / updates, norm_sum / updates
+        return td_errors.stack(), loss_sum / updates, norm_sum / updates  # [U, B], [], []
 
     def _update(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         variables = self.online.trainable_variables

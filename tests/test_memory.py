@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import DDQN
+from agents.ram import available_bytes
 from agents.replay import FrameStore
-from agents.replay.memory import available_bytes
 
 ROOT = Path(__file__).parent.parent
 MIB, GIB = 2**20, 2**30

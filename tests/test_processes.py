@@ -28,6 +28,35 @@ except KeyboardInterrupt:
     print("heard")
 """
 
+AGAIN = """
+import time
+from training.processes import act_again_if_lost
+
+class GivenUp(Exception):
+    pass
+
+def give_up():
+    raise GivenUp
+
+class Body:
+    def __del__(self):
+        give_up()
+
+act_again_if_lost(GivenUp, give_up)
+try:
+    body = Body()
+    del body
+    time.sleep(60)
+    print("lost")
+except GivenUp:
+    print("heard")
+"""
+
+
+def test_what_is_lost_is_done_again() -> None:
+    done = subprocess.run([sys.executable, "-c", AGAIN], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+
 
 def test_it_is_raised_again() -> None:
     for signum in ("SIGINT", "SIGTERM"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +42,15 @@ def test_a_second_lock_is_refused(tmp_path: Path) -> None:
     run = begun_with(tmp_path)
     with pytest.raises(RunError, match="is being trained by another process"):
         RunFolder(run.path).lock()
+
+
+def test_what_it_was_told_anew_holds_the_next_time(tmp_path: Path) -> None:
+    """A run that goes farther than it was to is the same run, and goes as far when it is stopped and resumed again."""
+    run = begun_with(tmp_path)
+    identity, wanted = run.identity(), replace(RunSettings(), decisions=900_000, resume="latest")
+    run.go_on_with(wanted)
+    assert run.config() == json.loads(json.dumps(vars(RunSettings(decisions=900_000)), default=str))
+    assert run.identity() == identity
+    other = run.config() | {"seed": 7}
+    (run.path / "config.json").write_text(json.dumps(other, indent=1) + "\n")
+    assert run.identity() != identity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import json
 import os
 import pty
 import select
@@ -152,7 +153,10 @@ def test_the_terminal_is_closed(tmp_path: Path) -> None:
         if select.select([ours], [], [], 0.01)[0]:
             os.read(ours, 2**16)
     os.close(ours)
-    assert process.wait(timeout=900) in (EXIT_FAILED, EXIT_STOPPED)  # the last line had no reader
+    assert process.wait(timeout=900) in (
+        EXIT_FAILED,
+        EXIT_STOPPED,
+    )  # a line on the way had no reader
     while lives(process.pid):
         time.sleep(0.05)
     first, last = sorted(path.parent.name for path in checkpoints.glob("*/manifest.json"))
@@ -182,6 +186,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
     allowed = start("DDQN", *second)
     _, err = allowed.communicate(timeout=900)
     assert (allowed.returncode, err) == (0, "")
+    assert json.loads((Path(folder) / "config.json").read_text())["decisions"] == 64
     while lives(first.pid):
         time.sleep(0.05)
 

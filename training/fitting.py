@@ -6,18 +6,20 @@ import math
 
 from agents.learner import LearnerSpec
 from agents.network import activations
-from agents.replay import FrameStore, memory
+from agents.ram import refuse_what_does_not_fit
+from agents.replay import FrameStore
 from racing.actions import action_set
 from training.driving import ActorSpec
 from training.settings import RunSettings
 
 ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
 WORKER_BYTES = (
-    380 * 2**20
-)  # its own, after minutes of driving 16 cars; shared libraries come on top
+    300 * 2**20
+)  # its own, measured while it drove, less its cars; shared libraries come on top
+CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
 
 
-def refuse_what_does_not_fit(
+def refuse_trainer_that_does_not_fit(
     settings: RunSettings, spec: ActorSpec, learner: LearnerSpec, store: FrameStore
 ) -> None:
     """Refuse a trainer whose ticks, batches or processes are too large.
@@ -30,14 +32,16 @@ def refuse_what_does_not_fit(
             f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
             f" ({store.slots})"
         )
-    memory.refuse_what_does_not_fit(
-        f"driving in {settings.workers} processes", settings.workers * WORKER_BYTES, "--workers"
+    refuse_what_does_not_fit(
+        f"driving {settings.actors} x {settings.cars} cars in {settings.workers} processes",
+        settings.workers * WORKER_BYTES + settings.actors * settings.cars * CAR_BYTES,
+        "--workers, --actors or --cars",
     )
     world = spec.world
     updates, size = learner.updates_per_call, learner.batch_size
     observation = (world.stack, world.height, world.width)
     numbers = activations(spec.network, observation, len(action_set(world.actions)))
-    memory.refuse_what_does_not_fit(
+    refuse_what_does_not_fit(
         f"learning from {updates} batches of {size} through this network",
         2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
         "--batch-size, --updates-per-tick, --convolutions or --dense",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display is needed
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.curves import Curve, band, best_within, minutes_to
@@ -111,13 +107,14 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
-def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None, path: Path) -> None:
-    """Scores against minutes, decisions and updates.
+def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> bytes:
+    """Scores against minutes, decisions and updates. A PNG.
 
     Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
     greedy drives on validation tracks. Runs with a label are left out.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), sharey=True, layout="constrained")
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
     curves = [c for c in curves if not c.label]
     for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
         for agent in dict.fromkeys(c.agent for c in curves):
@@ -134,8 +131,9 @@ def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None, path: P
         axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=COLOURS[PEER], lw=1.5, label=PEER)
     axes[0].legend(frameon=False)
     axes[0].set_ylabel("score")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=130)
+    return png.getvalue()
 
 
 def _draw(

@@ -18,6 +18,9 @@ COLOURS = {
     "human": "#8e44ad",
     "dqn": "#33659c",
     "ddqn": "#1b7f5c",
+    "ancestor-dqn": "#9db7d3",
+    "ancestor-ddqn1": "#b9d8a8",
+    "ancestor-ddqn2": "#7fb08a",
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Protocol
 
 import numpy as np
@@ -188,9 +190,10 @@ class _Worker:
         theirs.close()
 
     def ask(self, request: Any) -> None:
+        """Returns at once, also where the process does not read."""
         self._request = request
-        with contextlib.suppress(OSError):  # a dead one: answer() will notice
-            self._pipe.send(request)
+        sent = ForkingPickler.dumps(request)  # now: the weights go on changing
+        threading.Thread(target=_send, args=(self._pipe, sent), daemon=True).start()
 
     def answer(self) -> Any:
         if not self._pipe.poll(SECONDS_TO_ANSWER):
@@ -205,9 +208,14 @@ class _Worker:
         return died
 
     def end(self) -> None:
-        self._pipe.close()
         self._process.kill()
-        self._process.join()
+        self._process.join()  # whoever still sends hears of it
+        self._pipe.close()
+
+
+def _send(pipe: Connection, request: Any) -> None:
+    with contextlib.suppress(OSError):  # a dead one: answer() will notice
+        pipe.send_bytes(request)
 
 
 def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:

@@ -67,17 +67,26 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
 
 
 def interrupt_for_sure() -> None:
-    """SIGTERM raises KeyboardInterrupt as SIGINT does, and one that is lost is raised again.
+    """SIGTERM raises KeyboardInterrupt as SIGINT does, and one that is lost is raised again."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    act_again_if_lost(KeyboardInterrupt, lambda: signal.raise_signal(signal.SIGINT))
+
+
+def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> None:
+    """What a signal's handler raised is not lost in a bad moment: `act`, which raises it, is called again.
 
     Objects of the physics library have a `__del__`; an exception in there goes to `sys.unraisablehook` and no farther.
+
+    Args:
+        kind: What is raised.
+        act: Called a moment later.
     """
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
-        if issubclass(lost.exc_type, KeyboardInterrupt):
+        if issubclass(lost.exc_type, kind):
             signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_GET_OUT)
         else:
             sys.__unraisablehook__(lost)
 
     sys.unraisablehook = hook
-    for s in (signal.SIGTERM, signal.SIGALRM):
-        signal.signal(s, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda *_: act())

@@ -70,7 +70,8 @@ def on_first_tracks(
     scores: dict[str, list[Episode]], count: int = EPISODES
 ) -> dict[str, list[Episode]]:
     """What was driven on the first so many test tracks."""
-    return {stem: [e for e in scores[stem] if e.track in TEST[:count]] for stem in scores}
+    driven = {stem: [e for e in scores[stem] if e.track in TEST[:count]] for stem in scores}
+    return {stem: episodes for stem, episodes in driven.items() if episodes}
 
 
 def scores_table(scores: dict[str, list[Episode]]) -> str:
@@ -136,7 +137,7 @@ def write_block(page: Path, name: str, text: str) -> None:
     Raises:
         ValueError: If the markers are not there.
     """
-    write_whole(page, with_block(page.read_text(), name, text).encode())
+    write_whole(page, with_block(page.read_text(encoding="utf-8"), name, text).encode())
 
 
 def with_block(page: str, name: str, text: str) -> str:

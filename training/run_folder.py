@@ -22,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
 # What a resumed run may be told anew: where and how far it runs, not what it learns.
 FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
+_KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
 
 class RunError(ValueError):
@@ -96,12 +97,13 @@ class RunFolder:
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The settings that the run was started with."""
+        """The settings of the run; what is free, as it was told last."""
         return _read(self.path / "config.json")
 
     def identity(self) -> str:
-        """What tells its checkpoints from another run's: runs with the same settings are the same run."""
-        return sha256((self.path / "config.json").read_bytes())
+        """What tells its checkpoints from another run's: runs that learn the same are the same run."""
+        config = {k: v for k, v in self.config().items() if k not in FREE_ON_RESUME}
+        return sha256(_as_json(config))
 
     def has_begun(self) -> bool:
         """Whether it drove at all; one that was killed before begins anew."""
@@ -139,6 +141,20 @@ class RunFolder:
         ]
         if different:
             raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
+
+    def go_on_with(self, settings: Any) -> None:
+        """Note what a resumed run was told anew, so that it holds the next time too.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        then = self.config()
+        now = then | {key: getattr(settings, key) for key in _KEPT_ON_RESUME}
+        try:
+            if now != then:
+                write_whole(self.path / "config.json", _as_json(now))
+        except OSError as e:
+            raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
 
     def finish(self) -> None:
         """Note when the last thing of the run was done."""

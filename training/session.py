@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -23,12 +24,12 @@ from training.episode import write_episodes
 from training.evaluation import evaluate, summary_line
 from training.journal import BEST, Journal
 from training.pool import LocalPool, WorkerError, WorkerPool
-from training.processes import on_first_stop_signal
+from training.processes import act_again_if_lost, on_first_stop_signal
 from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
 from training.run_folder import RunError, RunFolder
 from training.settings import RunSettings
 from training.tensorflow_setup import DeviceError, set_up_tensorflow
-from training.trainer import Trainer, TrainingError
+from training.trainer import Trainer, TrainingError, ValidationGivenUpError
 
 S = TypeVar("S", bound=RunSettings)
 Build = Callable[[S], Trainer]
@@ -61,7 +62,8 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
             run = RunFolder.create(settings.runs, agent, settings.name, settings)
         else:
             run.lock()
-    except (ValueError, RunError, DeviceError, MemoryError) as e:
+            run.go_on_with(settings)
+    except (ValueError, RunError, DeviceError, MemoryError, OSError) as e:
         refuse(e)
     try:
         journal = Journal(run.path, settings.decisions)
@@ -110,6 +112,7 @@ def _train(
         return pack(learner.driving_weights(), make_card(agent, trainer.spec, settings, facts))
 
     on_first_stop_signal(trainer.stop)
+    act_again_if_lost(ValidationGivenUpError, trainer.stop)
     checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
     if settings.resume:
         for difference in run.other_versions():
@@ -132,7 +135,8 @@ def _train(
             trainer.run(pool, journal, checkpoints)
             if trainer.stop_asked:
                 again = shlex.quote(str(run.path))
-                journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
+                with contextlib.suppress(OSError):  # the terminal may be gone
+                    journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
     finally:
         pool.close()
     return not trainer.stop_asked

@@ -33,7 +33,8 @@ class RunSettings:
     cars: int = 16
     """Cars of an actor, which share one batch of the network."""
     workers: int = 1
-    """Processes that drive beside the one that learns; 0 drives in the same. Changes the speed, not the result."""
+    """Processes that drive beside the one that learns, of use up to the number of actors; 0 drives in the same.
+    Changes the speed, not the result."""
     threads: int = 1
     """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
     device: str = "auto"

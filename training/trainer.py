@@ -22,7 +22,7 @@ from racing.world import DrivingError
 from training.actor import ActorState, first_state
 from training.checkpoint import Checkpoints
 from training.driving import ActorSpec
-from training.fitting import refuse_what_does_not_fit
+from training.fitting import refuse_trainer_that_does_not_fit
 from training.journal import Journal
 from training.pool import ActorPool, Request
 from training.settings import RunSettings
@@ -33,7 +33,7 @@ class TrainingError(RuntimeError):
     """Training cannot go on, and why."""
 
 
-class _ValidationGivenUpError(Exception):
+class ValidationGivenUpError(Exception):
     """Somebody does not want to wait for it."""
 
 
@@ -65,7 +65,7 @@ class Trainer:
         schedules: Schedules,
         learn_from: int,
     ) -> None:
-        refuse_what_does_not_fit(settings, spec, learner.spec, replay.store)
+        refuse_trainer_that_does_not_fit(settings, spec, learner.spec, replay.store)
         self.settings, self.spec, self.schedules = settings, spec, schedules
         self.learner, self.replay = learner, replay
         self._learn_from = learn_from
@@ -111,8 +111,7 @@ class Trainer:
         """End the run after the present tick; a validation is given up and made again by who resumes."""
         self.stop_asked = True
         if self._validating:
-            self._validating = False
-            raise _ValidationGivenUpError
+            raise ValidationGivenUpError
 
     def _error(self, problem: str) -> TrainingError:
         return TrainingError(
@@ -185,7 +184,8 @@ class Trainer:
                 return
             drives = pool.validate(weights, tracks)
             self._validating = False
-        except _ValidationGivenUpError:
+        except ValidationGivenUpError:
+            self._validating = False
             return
         self._validated_at = self.decisions
         episodes = [e for drive in drives for e in drive.episodes]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.replay.memory import refuse_what_does_not_fit
+from agents.ram import refuse_what_does_not_fit
 
 ITEM_BYTES = (
     41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32
@@ -153,7 +153,12 @@ class FrameStore:
         return (slot[:, None] * self.environments + environment).reshape(-1)
 
     def batch(self, index: NDArray[np.int64], weight: NDArray[np.float32]) -> Batch:
-        """Put the transitions at `index`, int64 [B], together."""
+        """Put the transitions at `index`, int64 [B], together.
+
+        The n-step return is R = sum of gamma^k r_(t+k), k < n, to be continued by gamma^n Q(s_(t+n)) (Sutton 1988; in
+        Deep Q-Networks, Hessel et al. 2018); it stops early where the episode does. Actions on the way that the greedy
+        driver would not take are not corrected for.
+        """
         items = self._items
         slot, environment = np.divmod(index, self.environments)  # [B], [B]
         n_step_return = np.zeros(len(index), np.float32)
