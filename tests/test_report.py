@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,15 @@ import pytest
 
 from training.episode import Episode, read_episodes, write_episodes
 from training.evaluation import summarise
-from training.report import ROWS, long_table, read_scores, scores_table, with_block
+from training.plots import plot_scores, plot_speed_and_missed_tiles
+from training.report import (
+    ROWS,
+    long_table,
+    on_first_tracks,
+    read_scores,
+    scores_table,
+    with_block,
+)
 from training.speed_report import speed_table
 
 ROOT = Path(__file__).parent.parent
@@ -146,3 +157,26 @@ def test_a_csv_without_episodes_is_refused(tmp_path: Path) -> None:
 def test_a_page_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="results table"):
         with_block("no markers here", "results", "table")
+
+
+def test_every_row_can_be_drawn_and_who_drove_elsewhere_is_left_out() -> None:
+    """Also the ancestor's, who has no CSV yet, and a human who drove other tracks only."""
+    scores = {row.stem: [dataclasses.replace(GOOD, track=t) for t in range(3)] for row in ROWS}
+    scores["human"] = [dataclasses.replace(GOOD, track=70)]
+    for stem in ("random", "random-continuous"):  # nobody has a colour who does not get round
+        scores[stem] = [dataclasses.replace(GOOD, score=-50.0, laps=0)]
+    driven = on_first_tracks(scores)
+    assert set(driven) == set(scores) - {"human"}
+    for png in (plot_scores(driven), plot_speed_and_missed_tiles(driven)):
+        assert png.startswith(b"\x89PNG")
+
+
+def test_a_page_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_bytes("1 – 2\n<!-- x table: begin -->\n<!-- x table: end -->\n".encode())
+    write = f"from training.report import *; write_block(Path({str(page)!r}), 'x', 'three')"
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", write], cwd=ROOT, env=ascii_only, check=True
+    )
+    assert page.read_bytes().decode().startswith("1 – 2\n<!-- x table: begin -->\nthree\n")
