@@ -13,9 +13,8 @@ from agents.backend import keras, tf
 from agents.replay.store import Batch
 from agents.td import TdError, huber
 
-AVERAGED_PART = (
-    10.0  # the average spans a tenth of the updates made so far, until average_rate spans fewer
-)
+# The average spans a tenth of the updates made so far, until average_rate spans fewer.
+AVERAGED_PART = 10.0
 Weights = dict[str, NDArray[np.float32]]
 
 

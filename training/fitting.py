@@ -13,9 +13,8 @@ from training.driving import ActorSpec
 from training.settings import RunSettings
 
 ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
-WORKER_BYTES = (
-    300 * 2**20
-)  # its own, measured while it drove, less its cars; shared libraries come on top
+# A worker's own, measured while it drove, less its cars; shared libraries come on top.
+WORKER_BYTES = 300 * 2**20
 CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
 
 
