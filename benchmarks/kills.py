@@ -27,6 +27,7 @@ from benchmarks.forked import ROOT, Forked
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 CHECKPOINT_EVERY = 128  # decisions
 SECONDS_BETWEEN_CHECKPOINTS = 0.7  # about, of processor time
+MOST_SECONDS_TO_WORKER_KILL = 0.2  # after a checkpoint: the run must not get far ahead of its kills
 RUN = [
     *(
         "--seed=7",
@@ -181,15 +182,18 @@ def kill_and_resume(
 def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> tuple[Outcome, int]:
     """Kill a worker process of a run `kills` times at random moments.
 
+    Every fourth new process is perhaps still starting; the others die after the run went on, for more than a few
+    deaths on one request end it.
+
     Returns:
         How it ended, and how many deaths its log told.
     """
     process = start(runs, "--decisions", str(decisions), "--workers", "2")
     for number in range(kills):
-        if number % 4:  # it goes on; else the new process is perhaps still starting
-            due = decisions_before(number, kills, decisions)
+        if number % 4:
+            due = max(decisions_before(number, kills, decisions), newest(runs))
             process.wait_until(lambda due=due: newest(runs) > due)  # type: ignore[misc]
-        time.sleep(rng.uniform(0, SECONDS_BETWEEN_CHECKPOINTS))
+        time.sleep(rng.uniform(0, MOST_SECONDS_TO_WORKER_KILL))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
         process.wait_until(lambda: bool(workers_of(process.pid)))  # not both dead

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -18,9 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another one makes the same rollout."""
+    """Another one makes the same rollout; the one that hangs did not even read what it was asked for."""
     settings = DDQN.Settings(
-        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(8,), replay_decisions=10_000
+        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(256,), replay_decisions=10_000
     )
     trainer = DDQN.build(settings)
     said: list[str] = []
@@ -34,13 +35,18 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
         return rollout.trajectory.frame.tobytes() + rollout.trajectory.reward.tobytes()
 
     weights = trainer.learner.driving_weights()
+    assert sum(array.nbytes for array in weights.values()) > 1 << 20  # more than a pipe holds
     state = first_state(trainer.spec, np.random.SeedSequence(1))
     request = ([Request(0, state, np.full(2, 0.5))], weights, 8)
     here, pool = LocalPool(trainer.spec), WorkerPool(trainer.spec, 1, 1, say)
     try:
-        (worker,) = workers_of(os.getpid())
-        pool.start(*request)
+        while not (
+            workers := workers_of(os.getpid())
+        ):  # a moment after its start it is not yet itself
+            time.sleep(0.01)
+        (worker,) = workers
         os.kill(worker, signal.SIGSTOP)
+        pool.start(*request)
         monkeypatch.setattr(training.pool, "SECONDS_TO_ANSWER", 1)
         found = scores(pool)
     finally:

@@ -179,6 +179,7 @@ class _Worker:
     def __init__(self, spec: ActorSpec, threads: int) -> None:
         self._start = (spec, threads)
         self._request: Any = None
+        self._sender: threading.Thread | None = None
         self._spawn()
 
     def _spawn(self) -> None:
@@ -193,7 +194,8 @@ class _Worker:
         """Returns at once, also where the process does not read."""
         self._request = request
         sent = ForkingPickler.dumps(request)  # now: the weights go on changing
-        threading.Thread(target=_send, args=(self._pipe, sent), daemon=True).start()
+        self._sender = threading.Thread(target=_send, args=(self._pipe, sent), daemon=True)
+        self._sender.start()
 
     def answer(self) -> Any:
         if not self._pipe.poll(SECONDS_TO_ANSWER):
@@ -209,7 +211,9 @@ class _Worker:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.join()  # whoever still sends hears of it
+        self._process.join()
+        if self._sender:
+            self._sender.join()  # hears of it; later its bytes could meet the next process's pipe
         self._pipe.close()
 
 
