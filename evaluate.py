@@ -114,10 +114,6 @@ def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | N
     from training.film import best_median_worst, write_gif, write_mp4
     from training.track_map import write_map
 
-    if name.endswith(".safetensors"):  # the same last bits as where it was measured
-        from training.tensorflow_setup import set_up_tensorflow
-
-        set_up_tensorflow(threads=1, device="cpu")
     driver, tracks = load_driver(name), best_median_worst(episodes)
     if gif:
         write_gif(driver, tracks["median"], gif)

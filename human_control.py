@@ -24,7 +24,7 @@ from cockpit.dashboard import Dashboard
 from cockpit.window import virtual_display
 from racing.tracks import parse_tracks
 from racing.world import World, WorldSpec
-from training.drivers import NAMED, Driver, check_driver, load_driver
+from training.drivers import Driver, load_driver
 from training.episode import Episode, finished, read_episodes, write_episodes
 from training.evaluation import frame_by_frame, summary_line
 from training.files import check_file
@@ -124,7 +124,7 @@ def main(options: Options) -> None:
             tracks = parse_tracks(options.tracks, options.episodes)
             episodes = read_episodes(options.csv) if options.csv.exists() else []
             check_file(options.csv)
-            ghost = _load(options.ghost) if options.ghost else None
+            ghost = load_driver(options.ghost) if options.ghost else None
             if not {e.track for e in episodes}.issuperset(tracks):
                 if options.virtual_display:
                     name = stack.enter_context(virtual_display(SCREEN))
@@ -138,15 +138,6 @@ def main(options: Options) -> None:
             pass
     if episodes:
         print(summary_line("human", episodes))
-
-
-def _load(name: str) -> Driver:
-    check_driver(name)
-    if name not in NAMED:
-        from training.tensorflow_setup import set_up_tensorflow
-
-        set_up_tensorflow(threads=1, device="cpu")  # as in an evaluation
-    return load_driver(name)
 
 
 def _drive(race: Race, tracks: list[int], episodes: list[Episode], path: Path) -> None:

@@ -141,10 +141,6 @@ def main(options: Options) -> None:
     refuse_unwritable(options.csv)
     name, continuous = options.driver, WorldSpec(actions="")
     try:
-        if name.endswith(".safetensors"):
-            from training.tensorflow_setup import set_up_tensorflow
-
-            set_up_tensorflow(threads=1, device="cpu")
         driver = None if name == GUIDE else load_driver(name)
     except ValueError as e:
         refuse(e)

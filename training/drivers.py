@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def check_driver(name: str) -> None:
 
 
 def load_driver(name: str) -> Driver:
-    """Make a driver ready.
+    """Make a driver ready; one that learned computes as in every evaluation, on one thread of the CPU.
 
     Raises:
         ValueError: If there is none of that name, or its file is no weight file.
@@ -70,7 +71,10 @@ def load_driver(name: str) -> Driver:
 def _learned(path: Path) -> Driver:
     from agents.q_policy import QPolicy
     from agents.weights import WeightsError, unpack
+    from training.tensorflow_setup import set_up_tensorflow
 
+    with contextlib.suppress(RuntimeError):  # too late: who uses it already has set it up
+        set_up_tensorflow(threads=1, device="cpu")  # the same last bits wherever it drives
     network, card = unpack(path)
     try:
         world = WorldSpec(**card["world"])

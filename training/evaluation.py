@@ -92,10 +92,6 @@ def _begin(name: str, camera: CameraName) -> None:
     """In each process: make the driver ready once."""
     end_with_parent()
     global _driver, _camera
-    if name.endswith(".safetensors"):
-        from training.tensorflow_setup import set_up_tensorflow
-
-        set_up_tensorflow(threads=1, device="cpu")
     _camera = camera
     try:
         _driver = load_driver(name)
