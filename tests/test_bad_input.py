@@ -145,7 +145,7 @@ def test_runs_below_a_file(refused: Refused, tmp_path: Path, script: str) -> Non
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("wanted", ["latest", "nowhere", "."])
+@pytest.mark.parametrize("wanted", ["latest", "nowhere", ".", "x" * 300])
 def test_nothing_to_resume(refused: Refused, script: str, wanted: str) -> None:
     line = one_line(refused(script, "--resume", wanted))
     assert "runs" in line if wanted == "latest" else wanted in line

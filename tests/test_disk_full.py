@@ -184,4 +184,12 @@ def test_the_script_says_it_in_one_line(disk: tuple[Path, Resize]) -> None:
         assert err.endswith(": No space left on device\n")
         assert not [n for n in names(folder) if ".part" in n]
     resize(4000)
-    finish(start("DDQN", "--resume", str(folder / "runs" / "DDQN" / "full"), "--workers", "0"))
+    run = folder / "runs" / "DDQN" / "full"
+    finish(start("DDQN", "--resume", str(run), "--workers", "0"))
+    before = names(folder)
+    fill(folder, leave=0)
+    to = ("--models", str(folder / "models"), "--results", str(folder / "results"))
+    process = start("runs", "publish", str(run), "--episodes", "1", *to)
+    _, err = process.communicate(timeout=900)
+    assert (process.returncode, names(folder)) == (1, before), err
+    assert err == f"error: {folder / 'models/ddqn.safetensors'}: No space left on device\n"

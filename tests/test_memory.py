@@ -99,6 +99,7 @@ def test_a_real_control_group(small_group: Path) -> None:
     assert "a replay of 200000 decisions needs 0.4 GiB, 0.3 are left" in done.stderr
 
 
-def test_workers_that_cannot_fit_are_refused_with_the_figure() -> None:
-    with pytest.raises(ValueError, match=r"in 1000000 processes needs \d+.* smaller --workers"):
-        DDQN.build(DDQN.Settings(workers=10**6, replay_decisions=10_000))
+@pytest.mark.parametrize("too_many", [{"workers": 10**6}, {"cars": 10**4}])
+def test_drivers_that_cannot_fit_are_refused_with_the_figure(too_many: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"processes needs \d+.* smaller --workers, .*--cars"):
+        DDQN.build(DDQN.Settings(**too_many, replay_decisions=10**6))  # type: ignore[arg-type]
