@@ -22,7 +22,7 @@ from racing.actions import action_set
 from racing.world import WorldSpec
 from training.driving import ActorSpec
 from training.session import run_script
-from training.settings import RunSettings, at_least, between
+from training.settings import RunSettings, above, at_least, between
 from training.shaping import Shaping
 from training.trainer import Trainer
 
@@ -105,9 +105,9 @@ class Settings(RunSettings):
     learning_rate: float = 6e-4
     """Adam's step size at first."""
     learning_rate_end: float = 2e-5
-    """Adam's step size in the end."""
+    """Adam's step size after learning_rate_updates."""
     learning_rate_updates: int = 24_000
-    """Updates from the first step size to the last."""
+    """Updates from the first step size to the last; a default run makes 7,020 and ends before."""
     adam_epsilon: float = 1e-4
     """Adam's epsilon."""
     huber_threshold: float = 4.0
@@ -117,7 +117,8 @@ class Settings(RunSettings):
     target_update_period: int = 400
     """Updates between two copies to the target network."""
     average_rate: float = 0.0004
-    """Share of the online weights that each update adds to the averaged weights, which drive, in the end."""
+    """Share of the online weights that each update adds to the averaged weights, which drive;
+    10 / updates while that is more."""
     mirror: bool = True
     """Learn from every second transition as seen in a mirror."""
 
@@ -131,7 +132,8 @@ class Settings(RunSettings):
         at_least(self, 0, "slip_limit", "slip_penalty")
         at_least(self, 0, "epsilon_exponent", "epsilon_decisions")
         at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
-        at_least(self, 0, "reward_scale", "adam_epsilon", "huber_threshold", "gradient_clip_norm")
+        at_least(self, 0, "reward_scale", "adam_epsilon")
+        above(self, 0, "huber_threshold", "gradient_clip_norm")
         at_least(self, -math.inf, "reward_offset")
         at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
         at_least(self, 1, "target_update_period")

@@ -17,6 +17,7 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from racing.tracks import parse_tracks
@@ -129,7 +130,7 @@ def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | N
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
     console = Console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=len(tracks))
+        task = bar.add_task(escape(name), total=len(tracks))
 
         def tell(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

@@ -122,8 +122,8 @@ def main(options: Options) -> None:
     with ExitStack() as stack:
         try:
             tracks = parse_tracks(options.tracks, options.episodes)
-            episodes = read_episodes(options.csv) if options.csv.exists() else []
             check_file(options.csv)
+            episodes = read_episodes(options.csv) if options.csv.exists() else []
             ghost = load_driver(options.ghost) if options.ghost else None
             if not {e.track for e in episodes}.issuperset(tracks):
                 if options.virtual_display:

@@ -22,12 +22,12 @@ from racing.tracks import TEST
 from training.curves import folder_name, read_peer, read_runs
 from training.episode import write_episodes
 from training.evaluation import evaluate, summarise, summary_line
-from training.files import check_folder, write_whole
+from training.files import check_folder, sha256, write_whole
 from training.journal import BEST
 from training.learning_report import learning_table, plot_learning
 from training.refusal import EXIT_FAILED, refuse
 from training.report import write_block
-from training.run_folder import processor
+from training.run_folder import RunFolder, processor
 
 HERE = Path(__file__).resolve().parent
 KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")
@@ -50,7 +50,7 @@ def publish(
     """
     weights = run / BEST
     try:
-        card = read_card(weights)
+        card, measured = read_card(weights), weights.read_bytes()
         stem = str(card["agent"]).lower()
         if not stem.isalnum():  # it becomes a file's name
             raise ValueError(f"{weights}: made by {stem!r}, which is no script")
@@ -68,6 +68,10 @@ def publish(
         refuse(f"{weights}: its card has no {e}")
     try:
         tested = evaluate(str(weights), list(TEST[:episodes]))
+        if weights.read_bytes() != measured:
+            raise OSError(
+                f"{weights} changed while it was measured: publish it when the run has ended"
+            )
         test = asdict(summarise(tested)) | {"processor": processor()}
         card |= {"origin": origin, "curve": curve, "test": test}
         for folder in (models, scores):
@@ -126,10 +130,16 @@ def record(
 
 
 def _kept_as(run: Path, label: str) -> str:
-    config = json.loads((run / "config.json").read_text())
-    origin = json.loads((run / "origin.json").read_text())
-    preset = config.get("preset", "default")
-    label = label or ("" if preset == "default" else preset)
+    """Its name in results/runs/.
+
+    Raises:
+        ValueError: If its test is missing, or was of other weights than its best ones: it went on since.
+    """
+    folder = RunFolder(run)
+    config, origin = folder.config(), folder.origin()
+    if origin.get("tested") != sha256((run / BEST).read_bytes()):
+        raise ValueError(f"{run}: its best weights have not driven the test tracks")
+    label = label or ("" if config["preset"] == "default" else config["preset"])
     return folder_name(origin["agent"], label, config["seed"])
 
 

@@ -9,19 +9,24 @@ import os
 from pathlib import Path
 
 
-def refuse_what_does_not_fit(what: str, needed: int, remedy: str) -> None:
+class NotEnoughMemoryError(ValueError):
+    """What was asked for needs more memory than is left."""
+
+
+def refuse_what_does_not_fit(what: str, needed: int, remedy: str, promised: int = 0) -> None:
     """Refuse to begin what would need more memory than is left.
 
     Args:
         what: Needs it.
         needed: Bytes.
         remedy: Options to make smaller.
+        promised: Bytes that others were promised and have not touched yet, so that the system counts them as left.
 
     Raises:
-        ValueError: With the figures.
+        NotEnoughMemoryError: With the figures.
     """
-    if needed > (left := available_bytes()):
-        raise ValueError(
+    if needed > (left := max(available_bytes() - promised, 0)):
+        raise NotEnoughMemoryError(
             f"{what} needs {needed / 2**30:.1f} GiB, {left / 2**30:.1f} are left;"
             f" choose a smaller {remedy}"
         )

@@ -44,7 +44,10 @@ from training.tensorflow_setup import set_up_tensorflow
 from training.trainer import Trainer, TrainingError
 
 FIRST_SCORED = 1000  # of the validation tracks; those before are for choosing the best weights
-_SCALED = ("learning_rate_updates", "beta_updates")  # schedules that are as long as the run
+_SCALED = (
+    "learning_rate_updates",
+    "beta_updates",
+)  # schedules, as long a part of the run as the default's
 PAGE = Path(__file__).with_name("learning.md")
 
 
@@ -95,7 +98,7 @@ class Options:
     only: tuple[str, ...] = tuple(ABLATIONS)
     """Which of them."""
     decisions: int = 80_000
-    """Length of every run; schedules that span the default's run are shortened with it."""
+    """Length of every run; schedules by updates are shortened with it."""
     tracks: int = 100
     """Validation tracks to score on; none of them was used for choosing the weights."""
     csv: Path = Path("results/ablations.csv")
@@ -123,7 +126,7 @@ class Options:
 
 
 def shortened(default: DDQN.Settings, decisions: int) -> DDQN.Settings:
-    """The default for another number of decisions: schedules that span the run still do."""
+    """The default for another number of decisions: it gets as far along its schedules."""
     share = decisions / default.decisions
     scaled = {name: max(round(getattr(default, name) * share), 1) for name in _SCALED}
     return replace(default, decisions=decisions, **scaled)

@@ -21,6 +21,7 @@ import tyro
 import DDQN
 from agents.replay import Trajectory
 from benchmarks.forked import ROOT
+from benchmarks.rows import refuse_unwritable, write_rows
 from training.checkpoint import Checkpoints
 from training.journal import Journal
 from training.settings import RunSettings
@@ -44,6 +45,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Save again and again, write the share."""
+    refuse_unwritable(options.csv)
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
     trainer = DDQN.build(settings)
@@ -72,10 +74,7 @@ def main(options: Options) -> None:
         "load": round(os.getloadavg()[0], 1),
     }
     print(row)
-    with options.csv.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
+    write_rows(options.csv, [{k: str(v) for k, v in row.items()}])
 
 
 def _save(

@@ -5,7 +5,6 @@ python -m benchmarks.command_lines --cases 300     -> results/survival_command_l
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmarks.forked import ROOT, Forked
+from benchmarks.rows import refuse_unwritable, write_rows
 
 TINY = {
     **{"seed": "7", "actors": "1", "cars": "2", "slots-per-tick": "4", "decisions": "8"},
@@ -155,6 +155,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Try them all and count."""
+    refuse_unwritable(options.csv)
     counts: Counter[str] = Counter()
 
     @seed(options.seed)
@@ -172,10 +173,7 @@ def main(options: Options) -> None:
     one()
     row = {"cases": sum(counts.values()), **counts, "tracebacks": 0, "litter": 0}
     print(row)
-    with options.csv.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
+    write_rows(options.csv, [{k: str(v) for k, v in row.items()}])
 
 
 if __name__ == "__main__":

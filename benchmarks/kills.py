@@ -5,7 +5,6 @@ python -m benchmarks.kills --kills 50 --worker-kills 20     -> results/survival_
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -23,6 +22,8 @@ from safetensors.numpy import load, load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from benchmarks.forked import ROOT, Forked
+from benchmarks.rows import refuse_unwritable, write_rows
+from training.refusal import refuse
 
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 CHECKPOINT_EVERY = 128  # decisions
@@ -227,6 +228,9 @@ class Options:
 
 def main(options: Options) -> None:
     """Make the runs and write what came of them."""
+    if not options.kills and not options.worker_kills:
+        refuse("kills or worker_kills must be at least 1")
+    refuse_unwritable(options.csv)
     rng, rows = random.Random(options.seed), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -241,15 +245,18 @@ def main(options: Options) -> None:
             different = [
                 f.name for f in fields(Outcome) if vars(found)[f.name] != vars(expected)[f.name]
             ]
-            note = {"killed": what, "kills": kills, "decisions": options.decisions}
-            note |= {"saves_cut": seen} if what == "process group" else {"told_in_log": seen}
-            rows.append(note | {"different": " ".join(different) or "nothing"})
-            print(rows[-1], flush=True)
-    with options.csv.open("w", newline="") as file:
-        names = ["killed", "kills", "decisions", "saves_cut", "told_in_log", "different"]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+            group = what == "process group"
+            row = {
+                "killed": what,
+                "kills": str(kills),
+                "decisions": str(options.decisions),
+                "saves_cut": str(seen) if group else "",
+                "told_in_log": "" if group else str(seen),
+                "different": " ".join(different) or "nothing",
+            }
+            rows.append(row)
+            print(row, flush=True)
+    write_rows(options.csv, rows)
     if any(row["different"] != "nothing" for row in rows):
         sys.exit("error: not the same")
 

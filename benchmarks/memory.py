@@ -5,7 +5,6 @@ python -m benchmarks.memory     -> results/survival_memory.csv
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ import tyro
 
 from benchmarks.forked import ROOT
 from benchmarks.kills import RUN
+from benchmarks.rows import refuse_unwritable, write_rows
+from training.refusal import refuse
 
 REPLAY = 20_000
 
@@ -80,12 +81,12 @@ def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
 
 def main(options: Options) -> None:
     """Watch, write, compare."""
+    if options.decisions <= 2 * REPLAY:
+        refuse(f"decisions must be more than {2 * REPLAY}, twice the replay")
+    refuse_unwritable(options.csv)
     with tempfile.TemporaryDirectory() as folder:
         samples = watch(options, Path(folder))
-    with options.csv.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("decisions", "mib"))
-        writer.writerows(samples)
+    write_rows(options.csv, [{"decisions": str(n), "mib": str(mib)} for n, mib in samples])
     full = [mib for decisions, mib in samples if decisions > REPLAY]
     fifth = max(len(full) // 5, 1)
     first, last = sum(full[:fifth]) / fifth, sum(full[-fifth:]) / fifth

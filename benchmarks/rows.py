@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from training.files import write_whole
+from training.files import check_file, write_whole
 from training.refusal import refuse
 
 
 def refuse_unwritable(path: Path) -> None:
     """Refuse a file that could not be written in the end."""
-    folder = path.resolve().parent
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        refuse(f"cannot write {path}")
+    try:
+        check_file(path)
+    except ValueError as e:
+        refuse(e)
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:

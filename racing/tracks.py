@@ -12,6 +12,7 @@ TEST = range(0, 10_000)
 VALIDATION = range(10_000, 20_000)
 TRAINING = range(1_000_000, 2**31 - 1)
 
+MOST = 10_000  # tracks of one evaluation
 NAMED = {"test": TEST, "validation": VALIDATION}
 
 
@@ -39,6 +40,8 @@ def parse_tracks(text: str, episodes: int) -> list[int]:
         )
     if int(last) > 2**31:
         raise ValueError(f"a track seed is below {2**31}, got {last}")
+    if int(last) - int(first) > MOST:
+        raise ValueError(f"at most {MOST} tracks at a time, got {text!r}")
     return list(range(int(first), int(last)))
 
 

@@ -48,6 +48,9 @@ class WorldSpec:
         Raises:
             ValueError: Naming the field.
         """
+        numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
+        if not all(isinstance(n, int) for n in numbers):  # a weight file's card may say anything
+            raise ValueError(f"a world is described by whole numbers, got {numbers}")
         if not 8 <= self.height <= PICTURE_HEIGHT or not 8 <= self.width <= PICTURE_WIDTH:
             raise ValueError(
                 f"a picture is 8x8 to {PICTURE_HEIGHT}x{PICTURE_WIDTH} pixels,"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,18 @@ def test_the_number_of_processes_changes_nothing() -> None:
     assert evaluate("random", TRACKS, "fast", 2) == one
     assert [drive(load_driver("random"), track, "fast") for track in TRACKS] == one
     assert len({e.score for e in one}) == 3
+
+
+@pytest.mark.slow
+def test_processes_of_others_live_on() -> None:
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(900,))
+    other.start()
+    try:
+        assert len(evaluate("random", [1], "fast", 1)) == 1
+        assert other.is_alive()
+    finally:
+        other.kill()
+        other.join()
 
 
 def test_an_episode_is_whole_and_its_score_is_raw() -> None:
@@ -86,6 +100,8 @@ def weight_file(path: Path, **changes: object) -> Path:
         ({}, "does not fit its world"),  # three values, five actions
         ({"world": {"height": 1}}, "no world"),
         ({"world": {"sky": "blue"}}, "no world"),
+        ({"world": {"height": 8.0, "width": 8}}, "no world"),
+        ({"world": {"frame_skip": "4"}}, "no world"),
         ({"world": None}, "no world"),
         ({"network": {}}, "no network"),
     ],
@@ -154,8 +170,12 @@ def test_what_could_not_be_written_is_refused_before_anybody_drives(
 ) -> None:
     csv = tmp_path / "scores.csv"
     csv.write_text("earlier results")
+    link = tmp_path / "link.csv"
+    link.symlink_to(csv)
     cases = [
         (["--csv", str(tmp_path)], "cannot write"),
+        (["--csv", str(link)], "no plain file"),
+        (["--csv", "/dev/null"], "no plain file"),  # root would put a file in its place
         (["--csv", "/proc/scores.csv"], "cannot write"),  # nor may root
         (["--film", str(csv)], "cannot write"),
         (["--film", "/proc/films"], "cannot write"),
@@ -169,7 +189,7 @@ def test_what_could_not_be_written_is_refused_before_anybody_drives(
     for options, named in cases:
         assert named in refusal(capsys, "random", *options)
     assert "name at least one driver" in refusal(capsys)
-    assert files_below(tmp_path) == [csv]
+    assert files_below(tmp_path) == [link, csv]
     assert csv.read_text() == "earlier results"
 
 

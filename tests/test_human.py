@@ -190,6 +190,7 @@ def test_bad_input_is_refused_in_one_line(
     assert "episodes must be" in refusal(*at, "--episodes", "0")
     assert "'nobody'" in refusal(*at, "--ghost", "nobody")
     assert "cannot write" in refusal("--csv", "/proc/human.csv")
+    assert "cannot write" in refusal("--csv", str(tmp_path))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

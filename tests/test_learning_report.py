@@ -11,6 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 import runs
+from agents.learner import weights_of
+from agents.weights import pack
+from networks import small_network
 from training.curves import (
     band,
     best_within,
@@ -21,6 +24,7 @@ from training.curves import (
     read_training,
 )
 from training.episode import Episode, write_episodes
+from training.files import sha256
 from training.learning_report import learning_table
 from training.report import with_block
 
@@ -41,10 +45,13 @@ def test_readme_says_what_the_results_say() -> None:
 def write_run(folder: Path, seed: int, curve: dict[float, float], **settings: object) -> Path:
     """A run's folder with validation means by minute."""
     folder.mkdir(parents=True)
-    config = {"seed": seed, "name": folder.name, "decisions": 1000, "gamma": 0.98} | settings
+    config = {"seed": seed, "name": folder.name, "decisions": 1000, "gamma": 0.98}
+    config |= {"preset": "default"} | settings
     config["learn_from"] = 100
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "origin.json").write_text('{"agent": "DDQN"}')
+    (folder / "best.safetensors").write_bytes(b"weights")
+    origin = {"agent": "DDQN", "tested": sha256(b"weights")}
+    (folder / "origin.json").write_text(json.dumps(origin))
     rows = [f"{int(1e4 * m)},{int(1e3 * m)},{60 * m},{v},1,2,3,4,5" for m, v in curve.items()]
     (folder / "validation.csv").write_text("\n".join([COLUMNS, *rows, ""]))
     (folder / "episodes.csv").write_text("decisions,track,score\n300,7,12.5\n9000,8,50\n")
@@ -88,6 +95,7 @@ def test_seeds_are_kept_and_told(bench: Bench) -> None:
         "agent": "DDQN",
         "started": "2026-03-29T23:59:30+0000",
         "finished": "2026-03-30T00:09:36+0000",
+        "tested": sha256(b"weights"),
     }
     (folders[0] / "origin.json").write_text(json.dumps(noted))
     bench.results.mkdir()
@@ -116,7 +124,7 @@ def test_a_labelled_run_counts_apart(bench: Bench) -> None:
     assert "| DDQN long | 1 | 30.0 |" in page
     again = write_run(bench.folder / "again", 2, {40: 960}, decisions=9000, preset="long")
     longer_config = bench.results / "runs" / "ddqn-long-seed1" / "config.json"
-    longer_config.write_text(longer_config.read_text().replace("{", '{"preset": "long", ', 1))
+    longer_config.write_text(longer_config.read_text().replace('"default"', '"long"'))
     bench.record(again)
     assert bench.kept == {"ddqn-seed1", "ddqn-long-seed1", "ddqn-long-seed2"}
 
@@ -147,6 +155,38 @@ def test_what_would_mix_is_refused_before_anything_is_written(
     assert re.search(problem, line), line
     assert bench.kept == {"ddqn-seed1"}
     assert bench.page.read_text() == page
+
+
+def test_a_run_that_went_on_after_its_test_is_refused(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(bench.folder / "one", 1, {1: 500})
+    (run / "best.safetensors").write_bytes(b"better weights")
+    with pytest.raises(SystemExit) as end:
+        bench.record(run)
+    assert end.value.code == 2
+    assert "have not driven the test tracks" in capsys.readouterr().err
+    assert not bench.kept
+
+
+def test_weights_that_change_while_they_are_measured_are_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when somebody goes on with the run meanwhile."""
+    run = write_run(tmp_path / "run", 1, {1: 500})
+    weights = pack(weights_of(small_network()), {"agent": "DDQN"})
+    (run / "best.safetensors").write_bytes(weights)
+
+    def evaluate(name: str, tracks: list[int]) -> list[Episode]:
+        Path(name).write_bytes(weights.replace(b"DDQN", b"DQN2"))
+        return [Episode(t, 912.3, 877, 9, 9, 1, "lap") for t in tracks]
+
+    monkeypatch.setattr(runs, "evaluate", evaluate)
+    with pytest.raises(SystemExit) as end:
+        runs.publish(run, models=tmp_path / "models", results=tmp_path / "results")
+    assert end.value.code == 1
+    assert "changed while it was measured" in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()
 
 
 def test_two_runs_of_one_seed_are_refused(bench: Bench) -> None:

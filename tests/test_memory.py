@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import DDQN
-from agents.ram import available_bytes
+from agents.ram import NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
 from agents.replay import FrameStore
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +97,12 @@ def test_a_real_control_group(small_group: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "a replay of 200000 decisions needs 0.4 GiB, 0.3 are left" in done.stderr
+
+
+def test_what_others_were_promised_is_not_left() -> None:
+    refuse_what_does_not_fit("this", MIB, "--that")
+    with pytest.raises(NotEnoughMemoryError, match=r"this needs 0\.0 GiB, 0\.0 are left"):
+        refuse_what_does_not_fit("this", MIB, "--that", promised=available_bytes() + GIB)
 
 
 @pytest.mark.parametrize("too_many", [{"workers": 10**6}, {"cars": 10**4}])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
+from multiprocessing.context import SpawnProcess
 
 import numpy as np
 import pytest
@@ -16,6 +18,31 @@ from training.actor import first_state
 from training.pool import ActorPool, LocalPool, Request, WorkerPool
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_a_worker_that_cannot_start_again_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no room for another process; and those that are there can still be ended."""
+    settings = DDQN.Settings(
+        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(8,), replay_decisions=10_000
+    )
+    trainer = DDQN.build(settings)
+    state = first_state(trainer.spec, np.random.SeedSequence(1))
+    pool = WorkerPool(trainer.spec, 2, 1, print)
+    try:
+        while len(workers := workers_of(os.getpid())) < 2:
+            time.sleep(0.01)
+
+        def full(_: object) -> None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        monkeypatch.setattr(SpawnProcess, "start", full)
+        pool.start([Request(0, state, np.full(2, 0.5))], trainer.learner.driving_weights(), 8)
+        os.kill(min(workers), signal.SIGKILL)
+        with pytest.raises(BlockingIOError):
+            pool.finish()
+    finally:
+        pool.close()
+    assert not workers_of(os.getpid())
 
 
 def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

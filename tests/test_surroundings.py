@@ -65,21 +65,22 @@ def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     folder = tmp_path / "with spaces and ü"
     folder.mkdir()
-    options = arguments(runs="my runs", name="one", workers=1, decisions=64, test_episodes=1)
+    options = arguments(runs="my [b]runs", name="one", workers=1, decisions=64, test_episodes=1)
     out, _ = run(checkout, folder, ascii_only, "DDQN", *options)
     assert "\\xb1" in out  # plus-minus
+    assert "my [b]runs/DDQN/one: DDQN, seed 7" in out  # and no markup
     scores = run(
         checkout,
         folder,
         ascii_only,
         "evaluate",
-        "my runs/DDQN/one/best.safetensors",
+        "my [b]runs/DDQN/one/best.safetensors",
         *("--tracks", "100:101", "--csv", "sc öres.csv", "--camera", "fast"),
     )[0]
     assert "1 episodes" in scores
     assert (folder / "sc öres.csv").read_text().count("\n") == 2
     kept = ("--models", "my models", "--results", "my results", "--episodes", "1")
-    run(checkout, folder, ascii_only, "runs", "publish", "my runs/DDQN/one", *kept)
+    run(checkout, folder, ascii_only, "runs", "publish", "my [b]runs/DDQN/one", *kept)
     assert (folder / "my models" / "ddqn.safetensors").is_file()
     assert (folder / "my results" / "scores" / "ddqn.csv").is_file()
 

@@ -153,10 +153,7 @@ def test_the_terminal_is_closed(tmp_path: Path) -> None:
         if select.select([ours], [], [], 0.01)[0]:
             os.read(ours, 2**16)
     os.close(ours)
-    assert process.wait(timeout=900) in (
-        EXIT_FAILED,
-        EXIT_STOPPED,
-    )  # a line on the way had no reader
+    assert process.wait(timeout=900) == EXIT_STOPPED
     while lives(process.pid):
         time.sleep(0.05)
     first, last = sorted(path.parent.name for path in checkpoints.glob("*/manifest.json"))

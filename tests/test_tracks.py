@@ -71,6 +71,7 @@ def test_names_and_ranges(text: str, episodes: int, tracks: list[int]) -> None:
         "a:b",
         "1.0:2",
         f"0:{2**31 + 1}",
+        "0:10001",  # too many at a time
     ],
 )
 def test_what_names_no_tracks_is_refused(text: str) -> None:

@@ -36,7 +36,8 @@ class Curve:
             columns, float64 [at most BINS, 4].
         test: Its best weights on the test tracks.
         config: Its settings.
-        minutes: From its start to the end of its test drive; infinite if nobody noted it.
+        minutes: From its start to the end of its test drive; infinite if nobody noted it, or the run
+            was resumed.
     """
 
     agent: str
@@ -99,7 +100,7 @@ def _read_run(name: str, folder: Path) -> Curve:
 
 
 def _minutes(origin: dict[str, Any]) -> float:
-    if "finished" not in origin:
+    if "finished" not in origin or "resumed" in origin:
         return np.inf
     started, finished = (datetime.fromisoformat(origin[k]) for k in ("started", "finished"))
     return (finished - started).total_seconds() / 60

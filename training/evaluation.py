@@ -71,6 +71,7 @@ def evaluate(
     check_driver(name)
     count = min(processes or os.cpu_count() or 1, len(tracks))
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(count, context, _begin, (name, camera))
     episodes = []
     try:
@@ -82,7 +83,7 @@ def evaluate(
     except BrokenExecutor:
         raise ChildProcessError("a process died while it drove; drive again") from None
     finally:  # do not wait for what nobody wants any more
-        for process in multiprocessing.active_children():
+        for process in set(multiprocessing.active_children()) - others:
             process.kill()
         executor.shutdown(wait=False)  # finds its processes dead and gives the other tracks up
     return episodes

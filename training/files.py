@@ -47,8 +47,10 @@ def check_file(path: Path) -> None:
         ValueError: Saying why.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise FileExistsError(
+                None, "it is there and no plain file"
+            )  # a rename would replace it
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "no permission")
         with tempfile.TemporaryFile(dir=path.parent):  # the only answer that holds for everybody

@@ -1,4 +1,4 @@
-"""What a trainer needs besides its replay and its networks, which see to themselves; before it is asked for."""
+"""What a trainer needs besides its networks, which see to themselves, and its replay; before it is asked for."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ def refuse_trainer_that_does_not_fit(
     """Refuse a trainer whose ticks, batches or processes are too large.
 
     Raises:
-        ValueError: With the figures.
+        ValueError: If a tick is longer than the replay.
+        NotEnoughMemoryError: With the figures.
     """
     if settings.slots_per_tick > store.slots:
         raise ValueError(
             f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
             f" ({store.slots})"
         )
+    driving = settings.workers * WORKER_BYTES + settings.actors * settings.cars * CAR_BYTES
     refuse_what_does_not_fit(
         f"driving {settings.actors} x {settings.cars} cars in {settings.workers} processes",
-        settings.workers * WORKER_BYTES + settings.actors * settings.cars * CAR_BYTES,
+        driving,
         "--workers, --actors or --cars",
+        promised=store.bytes,
     )
     world = spec.world
     updates, size = learner.updates_per_call, learner.batch_size
@@ -44,4 +47,5 @@ def refuse_trainer_that_does_not_fit(
         f"learning from {updates} batches of {size} through this network",
         2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
         "--batch-size, --updates-per-tick, --convolutions or --dense",
+        promised=store.bytes + driving,
     )

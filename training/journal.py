@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
@@ -112,12 +113,14 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._progress.stop()
         self.events.close()
 
     def say(self, text: str) -> None:
-        """One line, above the progress bar."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        """One line, above the progress bar; without a terminal (it may be gone) there is nobody to tell."""
+        with contextlib.suppress(OSError):
+            self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
@@ -158,7 +161,8 @@ class Journal:
             f"score {self.training_score:6.1f}  {speed:5.0f} decisions/s"
             f"  {updates_per_second:4.0f} updates/s"
         )
-        self._progress.update(self._task, completed=decisions, description=text)
+        with contextlib.suppress(OSError):
+            self._progress.update(self._task, completed=decisions, description=text)
         now = time.monotonic()
         if self._began is None:
             self._began, self._last_line = (now, decisions), now

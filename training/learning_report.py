@@ -16,8 +16,8 @@ MARKS = (300, 600, 850, 900)
 BUDGETS = (2, 5, 15, 60)  # minutes
 PEER = "Stable-Baselines3 DQN"
 PEER_NOTE = (
-    "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same clock"
-    " ([benchmarks/README.md](benchmarks/README.md))."
+    "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same"
+    " clock ([benchmarks/README.md](benchmarks/README.md))."
 )
 COLOURS = {"dqn": "#33659c", "ddqn": "#1b7f5c", PEER: "#c2502d"}
 AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
@@ -38,7 +38,10 @@ def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str
     runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
     head = ["minutes to a validation mean of", *map(str, MARKS)]
     marks = _markdown(head, _mark_rows(curves, peer))
-    head = ["best validation mean within minutes (in brackets: it had ended before)", *map(str, BUDGETS)]
+    head = [
+        "best validation mean within minutes (in brackets: it had ended before)",
+        *map(str, BUDGETS),
+    ]
     parts = [runs, marks, _markdown(head, _budget_rows(curves, peer))]
     return "\n\n".join(parts if peer is None else [*parts, PEER_NOTE])
 

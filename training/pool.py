@@ -70,8 +70,9 @@ class Crew:
         """Drive one actor after the other."""
         done = []
         for r in requests:
-            actor = self._actors.setdefault(r.actor, Actor(self.spec, self._network))
-            done.append(actor.rollout(r.state, weights, slots, r.epsilons))
+            if r.actor not in self._actors:
+                self._actors[r.actor] = Actor(self.spec, self._network)
+            done.append(self._actors[r.actor].rollout(r.state, weights, slots, r.epsilons))
         return done
 
     def validate(self, weights: Weights, tracks: list[int]) -> Drive:
@@ -185,9 +186,10 @@ class _Worker:
     def _spawn(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
+        process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
         with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
-            self._process.start()
+            process.start()
+        self._process = process  # one that did not start cannot be ended
         theirs.close()
 
     def ask(self, request: Any) -> None:

@@ -91,10 +91,11 @@ class RunFolder:
             raise RunError(
                 f"{path} is not a run: there is no config.json; use a run's folder or 'latest'"
             )
-        made_by = _read(path / "origin.json").get("agent")
+        run = cls(path)
+        made_by = run.origin().get("agent")
         if made_by != agent:
             raise RunError(f"{path} was made by {made_by}.py; resume it with that")
-        return cls(path)
+        return run
 
     def config(self) -> dict[str, Any]:
         """The settings of the run; what is free, as it was told last."""
@@ -151,15 +152,23 @@ class RunFolder:
         then = self.config()
         now = then | {key: getattr(settings, key) for key in _KEPT_ON_RESUME}
         try:
+            self.note(resumed=_now())
             if now != then:
                 write_whole(self.path / "config.json", _as_json(now))
         except OSError as e:
             raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
 
-    def finish(self) -> None:
-        """Note when the last thing of the run was done."""
-        origin = _read(self.path / "origin.json")
-        write_whole(self.path / "origin.json", _as_json(origin | {"finished": _now()}))
+    def origin(self) -> dict[str, Any]:
+        """Where the run came from, and what was noted of its way since."""
+        return _read(self.path / "origin.json")
+
+    def note(self, **facts: Any) -> None:
+        """Add to the origin."""
+        write_whole(self.path / "origin.json", _as_json(self.origin() | facts))
+
+    def finish(self, weights: bytes) -> None:
+        """Note when the last thing of the run was done: these weights drove the test tracks."""
+        self.note(finished=_now(), tested=sha256(weights))
 
     def lock(self) -> None:
         """Keep other trainers out until this process ends, however it ends.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import shlex
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import tyro
 
 from agents.learner import Learner
+from agents.ram import NotEnoughMemoryError
 from agents.weights import pack
 from racing.actions import action_set
 from racing.tracks import TEST
@@ -70,14 +70,14 @@ def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
         finished = _train(agent, settings, trainer, run, journal)
     except (CheckpointError, RunError) as e:
         refuse(e)
-    except (TrainingError, WorkerError, OSError) as e:
+    except (NotEnoughMemoryError, TrainingError, WorkerError, OSError) as e:
         refuse(e, EXIT_FAILED)
     if not finished:
         raise SystemExit(EXIT_STOPPED)
     if settings.test_episodes:
         try:
             _test(run.path / BEST, list(TEST[: settings.test_episodes]), trainer, journal)
-            run.finish()
+            run.finish((run.path / BEST).read_bytes())
         except (ValueError, OSError) as e:
             refuse(e, EXIT_FAILED)
 
@@ -99,6 +99,9 @@ def _chosen_preset(presets: dict[str, S]) -> S:
 def _test(best: Path, tracks: list[int], trainer: Trainer, journal: Journal) -> None:
     """Drive unseen tracks with the best weights."""
     on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))  # nothing that a resumed run does not redo
+    act_again_if_lost(SystemExit, lambda: sys.exit(EXIT_STOPPED))
+    if trainer.stop_asked:  # since the training ended
+        raise SystemExit(EXIT_STOPPED)
     episodes = evaluate(str(best), tracks)
     write_episodes(best.with_name("test.csv"), episodes)
     journal.test(trainer.decisions, episodes)
@@ -135,8 +138,7 @@ def _train(
             trainer.run(pool, journal, checkpoints)
             if trainer.stop_asked:
                 again = shlex.quote(str(run.path))
-                with contextlib.suppress(OSError):  # the terminal may be gone
-                    journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
+                journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
     finally:
         pool.close()
     return not trainer.stop_asked

@@ -79,6 +79,18 @@ def at_least(settings: object, least: float, *names: str) -> None:
             raise ValueError(f"{name} must not be beyond {LARGEST:g}, got {value}")
 
 
+def above(settings: object, low: float, *names: str) -> None:
+    """Check that settings are numbers above `low`, and not beyond all measure.
+
+    Raises:
+        ValueError: Naming the first that is not.
+    """
+    at_least(settings, low, *names)
+    for name in names:
+        if getattr(settings, name) == low:
+            raise ValueError(f"{name} must be above {low}, got {low}")
+
+
 def between(settings: object, low: float, high: float, *names: str) -> None:
     """Check that settings are numbers from `low` to `high`.
 

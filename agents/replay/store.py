@@ -98,8 +98,9 @@ class FrameStore:
                 f" need more than {(self.stack + n_step) * environments}"
             )
         decisions = slots * environments
-        needed = decisions * (height * width + ITEM_BYTES)
-        refuse_what_does_not_fit(f"a replay of {decisions} decisions", needed, "--replay-decisions")
+        self.bytes = decisions * (height * width + ITEM_BYTES)
+        what = f"a replay of {decisions} decisions"
+        refuse_what_does_not_fit(what, self.bytes, "--replay-decisions")
         self.slots, self.environments, self.n_step, self.gamma = slots, environments, n_step, gamma
         shape = (slots, environments)
         self._items = Trajectory(
