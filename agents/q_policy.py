@@ -13,7 +13,7 @@ class QPolicy:
     """Takes the action of the highest value."""
 
     def __init__(self, network: keras.Model) -> None:
-        self._values = tf.function(network)
+        self._values = tf.function(network, autograph=False)
 
     def reset(self) -> None:
         """An episode begins; nothing to forget."""

@@ -50,7 +50,7 @@ def run(
     done = subprocess.run(
         [sys.executable, str(checkout / f"{script}.py"), *options],
         cwd=folder,
-        # No TMPDIR: TensorFlow writes sources there, and cannot read them below a name that the locale lacks.
+        # No TMPDIR of ours: TensorFlow writes sources there, and cannot read them below a name that the locale lacks.
         env={"PATH": os.defpath, **locale},
         capture_output=True,
     )
@@ -61,8 +61,11 @@ def run(
 
 
 def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -> None:
-    """In plain ASCII: what it cannot say, it escapes."""
+    """In plain ASCII: what it cannot say, it escapes. And no process, killed or not, leaves anything behind."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ascii_only["TMPDIR"] = str(temporary)
     folder = tmp_path / "with spaces and ü"
     folder.mkdir()
     options = arguments(runs="my [b]runs", name="one", workers=1, decisions=64, test_episodes=1)
@@ -83,6 +86,7 @@ def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -
     run(checkout, folder, ascii_only, "runs", "publish", "my [b]runs/DDQN/one", *kept)
     assert (folder / "my models" / "ddqn.safetensors").is_file()
     assert (folder / "my results" / "scores" / "ddqn.csv").is_file()
+    assert {p.name for p in temporary.iterdir()} <= {"__pycache__"}  # of a source of TensorFlow's
 
 
 def test_a_training_in_turkish_without_a_home(

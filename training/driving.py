@@ -63,7 +63,7 @@ class DrivingNetwork:
         with tf.device(DEVICE):
             self._network: keras.Model = build_q_network(spec.network, shape, actions, seed=0)
         signature = tf.TensorSpec((spec.cars, *shape), tf.uint8)
-        self._values = tf.function(self._network, input_signature=[signature])
+        self._values = tf.function(self._network, input_signature=[signature], autograph=False)
 
     def load(self, weights: Weights) -> None:
         """Take weights over."""
