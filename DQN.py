@@ -150,6 +150,7 @@ PRESETS = {
         preset="long",
         decisions=1_000_000,
         greedy_frame_skip=1,
+        missed_tile_penalty=60.0,
         slip_limit=8.0,
         slip_penalty=5.0,
         replay_decisions=1_000_000,
