@@ -57,12 +57,19 @@ def decisions_in(log: Path) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+def command_line(decisions: int, runs: Path) -> list[str]:
+    """Options of the run: small pictures, a small network, a small replay."""
+    changes = (
+        f"--decisions {decisions} --cars 16 --actors 1 --slots-per-tick 16 --height 8 --width 8"
+    )
+    changes += f" --frame-skip 1 --greedy-frame-skip 1 --replay-decisions {REPLAY}"
+    changes += " --checkpoint-every 10000 --validate-every 50000 --workers 1 --learn-from 2000"
+    return [*RUN, "--name", "long", *changes.split(), "--runs", str(runs)]
+
+
 def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
     """Train, and sample (decisions, MiB)."""
-    changes = f"--decisions {options.decisions} --cars 16 --actors 1 --slots-per-tick 16 --height 8 --width 8"
-    changes += f" --frame-skip 1 --replay-decisions {REPLAY} --checkpoint-every 10000"
-    changes += f" --validate-every 50000 --workers 1 --learn-from 2000 --runs {runs}"
-    command = [sys.executable, "DDQN.py", *RUN, "--name", "long", *changes.split()]
+    command = [sys.executable, "DDQN.py", *command_line(options.decisions, runs)]
     with (runs / "log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True

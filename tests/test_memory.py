@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tyro
 
 import DDQN
 from agents.ram import NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
 from agents.replay import FrameStore
+from benchmarks.memory import REPLAY, command_line
 
 ROOT = Path(__file__).parent.parent
 MIB, GIB = 2**20, 2**30
@@ -97,6 +99,11 @@ def test_a_real_control_group(small_group: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "a replay of 200000 decisions needs 0.4 GiB, 0.3 are left" in done.stderr
+
+
+def test_the_run_that_the_benchmark_watches_can_be_made() -> None:
+    trainer = DDQN.build(tyro.cli(DDQN.Settings, args=command_line(300_000, Path("runs"))))
+    assert trainer.replay.store.slots * 16 == REPLAY
 
 
 def test_what_others_were_promised_is_not_left() -> None:
