@@ -152,7 +152,6 @@ class RunFolder:
         then = self.config()
         now = then | {key: getattr(settings, key) for key in _KEPT_ON_RESUME}
         try:
-            self.note(resumed=_now())
             if now != then:
                 write_whole(self.path / "config.json", _as_json(now))
         except OSError as e:
@@ -162,13 +161,16 @@ class RunFolder:
         """Where the run came from, and what was noted of its way since."""
         return _read(self.path / "origin.json")
 
-    def note(self, **facts: Any) -> None:
-        """Add to the origin."""
-        write_whole(self.path / "origin.json", _as_json(self.origin() | facts))
+    def resumed(self) -> None:
+        """Note that it goes on from a checkpoint: its time from start to end says nothing any more."""
+        self._note(resumed=_now())
 
     def finish(self, weights: bytes) -> None:
         """Note when the last thing of the run was done: these weights drove the test tracks."""
-        self.note(finished=_now(), tested=sha256(weights))
+        self._note(finished=_now(), tested=sha256(weights))
+
+    def _note(self, **facts: Any) -> None:
+        write_whole(self.path / "origin.json", _as_json(self.origin() | facts))
 
     def lock(self) -> None:
         """Keep other trainers out until this process ends, however it ends.

@@ -122,6 +122,7 @@ def _train(
             journal.say(f"not as when the run was started, the result may differ: {difference}")
     if checkpoints.steps():
         trainer.restore(journal, checkpoints)
+        run.resumed()
     else:
         journal.events.describe(dataclasses.asdict(settings), trainer.learner.online)
     trainer.pack_best = pack_best
