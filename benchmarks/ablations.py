@@ -44,10 +44,8 @@ from training.tensorflow_setup import set_up_tensorflow
 from training.trainer import Trainer, TrainingError
 
 FIRST_SCORED = 1000  # of the validation tracks; those before are for choosing the best weights
-_SCALED = (
-    "learning_rate_updates",
-    "beta_updates",
-)  # schedules, as long a part of the run as the default's
+# Schedules, as long a part of the run as the default's.
+_SCALED = ("learning_rate_updates", "beta_updates")
 PAGE = Path(__file__).with_name("learning.md")
 
 

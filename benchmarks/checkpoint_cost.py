@@ -74,7 +74,7 @@ def main(options: Options) -> None:
         "load": round(os.getloadavg()[0], 1),
     }
     print(row)
-    write_rows(options.csv, [{k: str(v) for k, v in row.items()}])
+    write_rows(options.csv, [row])
 
 
 def _save(

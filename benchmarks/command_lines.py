@@ -173,7 +173,7 @@ def main(options: Options) -> None:
     one()
     row = {"cases": sum(counts.values()), **counts, "tracebacks": 0, "litter": 0}
     print(row)
-    write_rows(options.csv, [{k: str(v) for k, v in row.items()}])
+    write_rows(options.csv, [row])
 
 
 if __name__ == "__main__":

@@ -248,10 +248,10 @@ def main(options: Options) -> None:
             group = what == "process group"
             row = {
                 "killed": what,
-                "kills": str(kills),
-                "decisions": str(options.decisions),
-                "saves_cut": str(seen) if group else "",
-                "told_in_log": "" if group else str(seen),
+                "kills": kills,
+                "decisions": options.decisions,
+                "saves_cut": seen if group else "",
+                "told_in_log": "" if group else seen,
                 "different": " ".join(different) or "nothing",
             }
             rows.append(row)

@@ -93,7 +93,7 @@ def main(options: Options) -> None:
     refuse_unwritable(options.csv)
     with tempfile.TemporaryDirectory() as folder:
         samples = watch(options, Path(folder))
-    write_rows(options.csv, [{"decisions": str(n), "mib": str(mib)} for n, mib in samples])
+    write_rows(options.csv, [{"decisions": n, "mib": mib} for n, mib in samples])
     full = [mib for decisions, mib in samples if decisions > REPLAY]
     fifth = max(len(full) // 5, 1)
     first, last = sum(full[:fifth]) / fifth, sum(full[-fifth:]) / fifth

@@ -67,10 +67,8 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
     request = ([Request(0, state, np.full(2, 0.5))], weights, 8)
     here, pool = LocalPool(trainer.spec), WorkerPool(trainer.spec, 1, 1, say)
     try:
-        while not (
-            workers := workers_of(os.getpid())
-        ):  # a moment after its start it is not yet itself
-            time.sleep(0.01)
+        while not (workers := workers_of(os.getpid())):
+            time.sleep(0.01)  # a moment after its start it is not yet itself
         (worker,) = workers
         os.kill(worker, signal.SIGSTOP)
         pool.start(*request)

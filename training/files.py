@@ -48,9 +48,8 @@ def check_file(path: Path) -> None:
     """
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise FileExistsError(
-                None, "it is there and no plain file"
-            )  # a rename would replace it
+            # A rename would replace it.
+            raise FileExistsError(None, "it is there and no plain file")
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "no permission")
         with tempfile.TemporaryFile(dir=path.parent):  # the only answer that holds for everybody
