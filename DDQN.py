@@ -5,7 +5,7 @@ Priorities: Schaul et al. 2016. Double Q-learning: van Hasselt et al. 2016. Duel
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 import math
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from agents.replay import FrameStore, PrioritisedReplay
 from agents.schedules import Schedules, ladder, linear
 from agents.td import double_q_learning
 from racing.actions import action_set
+from racing.shaping import Shaping
 from racing.world import WorldSpec
-from training.driving import ActorSpec
+from training.actors.driving import ActorSpec
 from training.session import run_script
 from training.settings import RunSettings, above, at_least, between
-from training.shaping import Shaping
 from training.trainer import Trainer
 
 

@@ -1,12 +1,12 @@
 """Train a Deep Q-Network to race: experience replay, a fixed target network. `diff DQN.py DDQN.py` is the lesson.
 
 The algorithm is that of Mnih et al. 2015. Like DDQN.py it also takes n-step returns, cars that explore at different
-rates (Horgan et al. 2018) and averaged weights that drive; benchmarks/learning.md tells what parts are worth.
+rates (Horgan et al. 2018) and averaged weights that drive; docs/lab_notes.md tells what parts are worth.
 """
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from agents.replay import FrameStore, UniformReplay
 from agents.schedules import Schedules, ladder, linear
 from agents.td import q_learning
 from racing.actions import action_set
+from racing.shaping import Shaping
 from racing.world import WorldSpec
-from training.driving import ActorSpec
+from training.actors.driving import ActorSpec
 from training.session import run_script
 from training.settings import RunSettings, above, at_least, between
-from training.shaping import Shaping
 from training.trainer import Trainer
 
 

@@ -8,7 +8,7 @@ python evaluate.py --table      results/scores/*.csv -> the README's table and t
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 import os
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
+from evaluation.drivers import NAMED, check_driver, load_driver
+from evaluation.evaluation import evaluate, summary_line
+from racing.episode import Episode, write_episodes
 from racing.tracks import parse_tracks
 from racing.world import CameraName
-from training.drivers import NAMED, check_driver, load_driver
-from training.episode import Episode, write_episodes
-from training.evaluation import evaluate, summary_line
-from training.files import check_file, check_folder
-from training.processes import interrupt_for_sure
-from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
+from system.files import check_file, check_folder
+from system.processes import interrupt_for_sure
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
@@ -112,8 +112,8 @@ def _jobs(options: Options) -> list[tuple[str, Path | None]]:
 
 
 def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | None) -> None:
-    from training.film import best_median_worst, write_gif, write_mp4
-    from training.track_map import write_map
+    from reports.film import best_median_worst, write_gif, write_mp4
+    from reports.track_map import write_map
 
     driver, tracks = load_driver(name), best_median_worst(episodes)
     if gif:
@@ -140,16 +140,16 @@ def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
 
 def _write_table() -> None:
     """Everything is made before anything is written."""
-    from training.files import write_whole
-    from training.plots import plot_scores, plot_speed_and_missed_tiles
-    from training.report import (
+    from reports.plots import plot_scores, plot_speed_and_missed_tiles
+    from reports.report import (
         long_table,
         on_first_tracks,
         read_scores,
         scores_table,
         with_block,
     )
-    from training.speed_report import speed_table
+    from reports.speed_report import speed_table
+    from system.files import write_whole
 
     readme, images = HERE / "README.md", HERE / "imgs"
     plots = {

@@ -8,7 +8,7 @@ Tracks come in order, and it goes on where you stopped. Every finished episode b
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,14 +22,14 @@ from gymnasium.envs.box2d.car_racing import FPS
 from cockpit.controls import Command, Controls
 from cockpit.dashboard import Dashboard
 from cockpit.window import virtual_display
+from evaluation.drivers import Driver, load_driver
+from evaluation.evaluation import frame_by_frame, summary_line
+from racing.episode import Episode, finished, read_episodes, write_episodes
 from racing.tracks import parse_tracks
 from racing.world import World, WorldSpec
-from training.drivers import Driver, load_driver
-from training.episode import Episode, finished, read_episodes, write_episodes
-from training.evaluation import frame_by_frame, summary_line
-from training.files import check_file
-from training.processes import interrupt_for_sure
-from training.refusal import EXIT_FAILED, refuse
+from system.exits import EXIT_FAILED, refuse
+from system.files import check_file
+from system.processes import interrupt_for_sure
 
 HERE = Path(__file__).resolve().parent
 COUNTDOWN_SECONDS = 3

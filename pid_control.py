@@ -7,7 +7,7 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from agents.pid import REFERENCE, WORLD, PidGains, PidPolicy, Thought
 from agents.pid_sight import AHEAD, ASIDE, COLUMNS, ROWS, TEXELS, Array, room_on_road
 from cockpit.window import Window
+from evaluation.drivers import Driver
+from evaluation.evaluation import drive, summary_line
+from racing.episode import write_episodes
 from racing.tracks import parse_tracks
 from racing.world import WorldSpec
-from training.drivers import Driver
-from training.episode import write_episodes
-from training.evaluation import drive, summary_line
-from training.files import check_file
-from training.processes import interrupt_for_sure
-from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse
-from training.video import video
+from reports.video import video
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.files import check_file
+from system.processes import interrupt_for_sure
 
 PATH = tyro.conf.arg(metavar="PATH")
 PICTURES_PER_SECOND = 50 / WORLD["frame_skip"]

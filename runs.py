@@ -7,7 +7,7 @@ python runs.py record                     draw what is kept again
 
 from __future__ import annotations
 
-import training.ctrl_c  # isort: skip  # noqa: F401
+import system.ctrl_c  # isort: skip  # noqa: F401
 
 import csv
 import json
@@ -18,16 +18,16 @@ from typing import Any
 import tyro
 
 from agents.weights import WeightsError, read_card, repack
+from evaluation.evaluation import evaluate, summarise, summary_line
+from racing.episode import write_episodes
 from racing.tracks import TEST
-from training.curves import folder_name, read_peer, read_runs
-from training.episode import write_episodes
-from training.evaluation import evaluate, summarise, summary_line
-from training.files import check_folder, sha256, write_whole
-from training.journal import BEST
-from training.learning_report import learning_table, plot_learning
-from training.refusal import EXIT_FAILED, refuse
-from training.report import write_block
-from training.run_folder import RunFolder, processor
+from reports.curves import folder_name, read_peer, read_runs
+from reports.learning_report import learning_table, plot_learning
+from reports.report import write_block
+from system.exits import EXIT_FAILED, refuse
+from system.files import check_folder, sha256, write_whole
+from training.runs.run_folder import RunFolder, processor
+from training.tracking.journal import BEST
 
 HERE = Path(__file__).resolve().parent
 KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")

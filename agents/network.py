@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.backend import keras
-from agents.ram import refuse_what_does_not_fit
+from system.memory import refuse_what_does_not_fit
 
 LARGEST = 10**9  # of anything about a layer: beyond is a slip of the hand
 COPIES = 30  # of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 measured

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.files import check_file, write_whole
-from training.refusal import refuse
+from system.exits import refuse
+from system.files import check_file, write_whole
 
 
 def refuse_unwritable(path: Path) -> None:

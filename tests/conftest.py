@@ -12,7 +12,7 @@ os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no display anywhere
 import pytest
 from hypothesis import settings
 
-from server import Server
+from tests.support.server import Server
 
 # The same examples on every machine and in every run; a slow machine is no failure.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)

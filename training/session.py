@@ -14,21 +14,21 @@ from typing import Any, TypeVar
 import tyro
 
 from agents.learner import Learner
-from agents.ram import NotEnoughMemoryError
+from agents.tensorflow_setup import DeviceError, set_up_tensorflow
 from agents.weights import pack
+from evaluation.evaluation import evaluate, summary_line
 from racing.actions import action_set
+from racing.episode import write_episodes
 from racing.tracks import TEST
-from training.checkpoint import CheckpointError, Checkpoints
-from training.driving import ActorSpec
-from training.episode import write_episodes
-from training.evaluation import evaluate, summary_line
-from training.journal import BEST, Journal
-from training.pool import LocalPool, WorkerError, WorkerPool
-from training.processes import act_again_if_lost, on_first_stop_signal
-from training.refusal import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
-from training.run_folder import RunError, RunFolder
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
+from system.memory import NotEnoughMemoryError
+from system.processes import act_again_if_lost, on_first_stop_signal
+from training.actors.driving import ActorSpec
+from training.actors.pool import LocalPool, WorkerError, WorkerPool
+from training.runs.checkpoint import CheckpointError, Checkpoints
+from training.runs.run_folder import RunError, RunFolder
 from training.settings import RunSettings
-from training.tensorflow_setup import DeviceError, set_up_tensorflow
+from training.tracking.journal import BEST, Journal
 from training.trainer import Trainer, TrainingError, ValidationGivenUpError
 
 S = TypeVar("S", bound=RunSettings)

@@ -19,14 +19,14 @@ from agents.replay import Replay, side_by_side
 from agents.schedules import Schedules
 from racing.tracks import VALIDATION
 from racing.world import DrivingError
-from training.actor import ActorState, first_state
-from training.checkpoint import Checkpoints
-from training.driving import ActorSpec
-from training.fitting import refuse_trainer_that_does_not_fit
-from training.journal import Journal
-from training.pool import ActorPool, Request
+from training.actors.actor import ActorState, first_state
+from training.actors.driving import ActorSpec
+from training.actors.pool import ActorPool, Request
+from training.memory import refuse_trainer_that_does_not_fit
+from training.runs.checkpoint import Checkpoints
 from training.settings import RunSettings
-from training.telling import tell_driving, tell_learning, tell_validation, validation_facts
+from training.tracking.journal import Journal
+from training.tracking.telling import tell_driving, tell_learning, tell_validation, validation_facts
 
 
 class TrainingError(RuntimeError):

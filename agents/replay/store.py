@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.ram import refuse_what_does_not_fit
+from system.memory import refuse_what_does_not_fit
 
 ITEM_BYTES = (
     41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32

@@ -1,0 +1,1 @@
+"""The recipes of the project that this one descends from."""

@@ -1,0 +1,189 @@
+"""The recipes of the project that this one descends from, trained and tested here: old against new, same tracks.
+
+python -m benchmarks.ancestor.train --recipe DDQN2 --minutes 60
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tyro
+
+from agents.backend import keras
+from agents.tensorflow_setup import set_up_tensorflow
+from benchmarks.ancestor.recipes import (
+    ACTIONS,
+    EPSILON_DECAY,
+    EPSILON_END,
+    FRAMES_PER_ACTION,
+    RECIPES,
+    TARGET_UPDATE_PERIOD,
+    Learner,
+    Patience,
+    Recipe,
+    Replay,
+    Transition,
+    see,
+)
+from benchmarks.rows import refuse_unwritable, write_rows
+from evaluation.evaluation import summary_line
+from racing.episode import Episode, finished, write_episodes
+from racing.tracks import TEST, VALIDATION, draw_training_track
+from racing.world import World, WorldSpec
+from system.exits import refuse
+from training.settings import at_least, between
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train by an old recipe until the time is up, then drive the test tracks with the best weights."""
+
+    recipe: Literal["DQN", "DDQN1", "DDQN2"] = "DDQN2"
+    """Which of the three."""
+    seed: int = 1
+    """Of everything that is random."""
+    minutes: float = 60.0
+    """Wall-clock limit of the training, validation included."""
+    validate_every: float = 5.0
+    """Minutes between two greedy drives on validation tracks; the best weights are kept."""
+    validation_tracks: int = 10
+    """Tracks of such a drive."""
+    test_episodes: int = 50
+    """Test tracks that the best weights drive in the end."""
+    csv: Path | None = None
+    """Where the test episodes go; results/scores/ancestor-RECIPE.csv if not given."""
+    curve: Path | None = None
+    """Where the validations go; results/ancestor_RECIPE.csv if not given."""
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            ValueError: Naming the option.
+        """
+        at_least(self, 0, "seed")
+        between(self, 0.01, 10_000.0, "minutes", "validate_every")
+        between(self, 1, len(VALIDATION), "validation_tracks")
+        between(self, 1, len(TEST), "test_episodes")
+
+
+class Training:
+    """A run by one of the recipes."""
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        keras.utils.set_random_seed(seed)  # the initial weights
+        self.recipe, self.learner, self.replay = recipe, Learner(recipe), Replay(recipe)
+        self._rng = np.random.default_rng(seed)
+        self._world = World(
+            WorldSpec(stack=1, frame_skip=FRAMES_PER_ACTION, actions=""), "official"
+        )
+        self.epsilon = 1.0
+        self.decisions = self.updates = self.episodes = 0
+
+    def drive_episode(self) -> None:
+        """Drive a training track once, learning on the way."""
+        world, patience, over = self._world, Patience(self.recipe), False
+        world.start(draw_training_track(self._rng), look=False)
+        picture = see(world.simulator.draw(), self.recipe)
+        while not over and not world.end_reason:
+            if self._rng.random() < self.epsilon:
+                action = int(self._rng.integers(len(ACTIONS)))
+            else:
+                action = self.learner.best_action(picture)
+            step = world.decide(ACTIONS[action], look=False)
+            rgb = world.simulator.draw()
+            seen = see(rgb, self.recipe)
+            paid = float(np.clip(step.reward, *self.recipe.clip))
+            ended = (
+                step.terminated or step.truncated
+            )  # it took the time limit for an end like others
+            self.replay.transitions.append(Transition(picture, action, paid, seen, ended))
+            self._learn()
+            over = patience.is_over(step.reward, world.score, world.simulator.on_grass, rgb)
+            picture = seen
+            self.decisions += 1
+        self.episodes += 1
+        if self.episodes % TARGET_UPDATE_PERIOD == 0:
+            self.learner.update_target()
+
+    def _learn(self) -> None:
+        if len(self.replay.transitions) < self.recipe.batch_size:
+            return
+        self.learner.learn(self.replay.sample(self._rng))
+        self.updates += 1
+        self.epsilon = max(EPSILON_END, self.epsilon * EPSILON_DECAY)
+
+
+def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
+    """A whole episode, one frame per action, official camera, nothing ended early."""
+    world = World(WorldSpec(stack=1, frame_skip=1, actions=""), "official")
+    world.start(track, look=False)
+    while not world.end_reason:
+        picture = see(world.simulator.draw(), recipe)
+        world.decide(ACTIONS[learner.best_action(picture)], look=False)
+    return finished(world, track)
+
+
+def train(options: Options, curve: Path) -> Training:
+    """Train until the time is up; the learner then has the weights that drove best."""
+    training = Training(RECIPES[options.recipe], options.seed)
+    best_mean, best = -np.inf, training.learner.online.get_weights()
+    rows: list[dict[str, str]] = []
+    began, due = time.monotonic(), options.validate_every * 60
+    while not rows or time.monotonic() - began < options.minutes * 60:
+        training.drive_episode()
+        seconds = time.monotonic() - began
+        if seconds < min(due, options.minutes * 60):
+            continue
+        due += options.validate_every * 60
+        tracks = VALIDATION[: options.validation_tracks]
+        episodes = [drive_greedily(training.learner, training.recipe, t) for t in tracks]
+        rows.append(_row(training, (time.monotonic() - began) / 60, episodes))
+        write_rows(curve, rows)
+        minutes, name = float(rows[-1]["minutes"]), f"{training.episodes:,} episodes"
+        print(f"{minutes:5.1f} min  {summary_line(name, episodes)}", flush=True)
+        mean = float(np.mean([e.score for e in episodes]))
+        if mean > best_mean:
+            best_mean, best = mean, training.learner.online.get_weights()
+    training.learner.online.set_weights(best)
+    return training
+
+
+def _row(training: Training, minutes: float, episodes: list[Episode]) -> dict[str, str]:
+    scores = np.array([e.score for e in episodes])
+    names = ("mean", "std", "min", "max")
+    return {
+        "minutes": f"{minutes:.3f}",
+        "decisions": str(training.decisions),
+        "updates": str(training.updates),
+        **{name: f"{getattr(scores, name)():.2f}" for name in names},
+        "laps": str(sum(e.laps for e in episodes)),
+        "episodes": str(len(episodes)),
+    }
+
+
+def main(options: Options) -> None:
+    """Train, test, write, tell."""
+    o = options
+    stem = o.recipe.lower()
+    csv = o.csv or Path("results/scores") / f"ancestor-{stem}.csv"
+    curve = o.curve or Path("results") / f"ancestor_{stem}.csv"
+    try:
+        o.check()
+    except ValueError as e:
+        refuse(e)
+    refuse_unwritable(csv)
+    refuse_unwritable(curve)
+    set_up_tensorflow(threads=1, device="cpu")
+    t = train(o, curve)
+    episodes = [drive_greedily(t.learner, t.recipe, track) for track in TEST[: o.test_episodes]]
+    write_episodes(csv, episodes)
+    print(summary_line(f"the ancestor's {o.recipe} after {o.minutes:g} minutes", episodes))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

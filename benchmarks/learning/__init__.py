@@ -1,0 +1,1 @@
+"""How well it learns, part by part and beside a peer."""

@@ -1,0 +1,129 @@
+"""Stable-Baselines3's DQN trains on our fast world: the program that `benchmarks.learning.sb3_peer` starts.
+
+Imports neither TensorFlow nor anything else that the peers' environment does not have.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch  # type: ignore[import-not-found,unused-ignore]
+from stable_baselines3 import DQN  # type: ignore[import-not-found,unused-ignore]
+from stable_baselines3.common.callbacks import (  # type: ignore[import-not-found,unused-ignore]
+    BaseCallback,
+)
+from stable_baselines3.common.vec_env import (  # type: ignore[import-not-found,unused-ignore]
+    SubprocVecEnv,
+)
+
+from benchmarks.speed.torch_network import sb3_policy
+from racing.gym_env import ENV_ID
+from racing.shaping import Shaping
+from racing.tracks import TRAINING, VALIDATION
+from racing.world import Step, World, WorldSpec
+from system.files import write_whole
+
+COLUMNS = ["minutes", "decisions", "updates", "mean", "std", "min", "max", "laps", "episodes"]
+
+
+class Shaped(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Pays what training pays, ends an episode that is stuck, and lets the same ends count as terminal."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], shaping: Shaping) -> None:
+        super().__init__(env)
+        self.shaping = shaping
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """One decision."""
+        observation, _, terminated, truncated, info = self.env.step(action)
+        step = Step(**{name: info[name] for name in Step.__slots__})
+        terminal = self.shaping.terminal(step)
+        cut_short = (terminated or truncated) and not terminal
+        return observation, self.shaping.reward(step), terminal, cut_short, info
+
+
+def make_env(
+    world: dict[str, Any], shaping: dict[str, Any]
+) -> Callable[[], gymnasium.Env[Any, Any]]:
+    """What an environment process begins with."""
+    return lambda: Shaped(gymnasium.make(ENV_ID, **world), Shaping(**shaping))
+
+
+class Validation(BaseCallback):  # type: ignore[misc]
+    """Every few minutes, drives greedily on validation tracks; on the clock, as our own runs do it."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        super().__init__()
+        self.worlds = [World(WorldSpec(**setup["greedy_world"])) for _ in range(setup["tracks"])]
+        self.every, self.limit, self.path = setup["every"], setup["minutes"], Path(setup["csv"])
+        self.next = self.every
+        self.rows: list[list[Any]] = [COLUMNS]
+
+    def _on_training_start(self) -> None:
+        self.began = time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """On the clock."""
+        return (time.monotonic() - self.began) / 60
+
+    def _on_step(self) -> bool:
+        if self.minutes >= min(self.next, self.limit):
+            self.next += self.every
+            self.validate()
+        return bool(self.minutes < self.limit)
+
+    def validate(self) -> None:
+        """Drive, write, tell."""
+        tracks = VALIDATION[: len(self.worlds)]
+        for world, track in zip(self.worlds, tracks, strict=True):
+            world.start(track)
+        while running := [w for w in self.worlds if not w.end_reason]:
+            observations = np.stack([w.observation for w in running])  # [n, K, H, W]
+            actions, _ = self.model.predict(observations, deterministic=True)  # [n]
+            for world, action in zip(running, actions, strict=True):
+                world.decide(int(action))
+        scores = np.array([w.score for w in self.worlds])
+        laps = sum(w.simulator.lap_done for w in self.worlds)
+        minutes = self.minutes
+        statistics = [f"{x:.2f}" for x in (scores.mean(), scores.std(), scores.min(), scores.max())]
+        counters = [f"{minutes:.3f}", self.num_timesteps, self.model._n_updates]
+        self.rows.append([*counters, *statistics, laps, len(scores)])
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(self.rows)
+        write_whole(self.path, text.getvalue().encode())
+        print(
+            f"{minutes:5.1f} min {self.num_timesteps:>8,} decisions {self.model._n_updates:>7,} updates"
+            f"  validation {scores.mean():6.1f} ± {scores.std():5.1f}  laps {laps}/{len(scores)}",
+            flush=True,
+        )
+
+
+def main(setup: dict[str, Any]) -> None:
+    """Train until the time is up."""
+    torch.set_num_threads(setup["threads"])
+    env = SubprocVecEnv([make_env(setup["world"], setup["shaping"])] * setup["environments"])
+    model = DQN(
+        "CnnPolicy",
+        env,
+        policy_kwargs=sb3_policy(setup["network"]),
+        # It resets its environments with this seed first, and that is the track they begin on.
+        seed=TRAINING.start + setup["seed"],
+        device="cpu",
+        **setup["dqn"],
+    )
+    model.learn(setup["decisions"], callback=Validation(setup))
+    env.close()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""How fast the world and the learner are."""

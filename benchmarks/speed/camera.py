@@ -1,0 +1,160 @@
+"""How far the fast camera's picture is from the official one, over whole driven episodes.
+
+python -m benchmarks.speed.camera
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from benchmarks.rows import refuse_unwritable, show, write_rows
+from evaluation.drivers import Driver, load_driver
+from racing.camera import OfficialCamera
+from racing.tracks import VALIDATION
+from racing.world import World, WorldSpec
+from system.exits import refuse
+
+MODEL = Path("models/ddqn.safetensors")
+GUIDE = "guide"
+STRAIGHT = "straight to the rim"
+ZOOM_FRAMES = 50  # the camera zooms in for a second
+STEER_TILES, BEND_TILES = 5, 12  # where the guide looks
+SPEED, BEND_SPEED = 65.0, 35.0  # of the guide, world units per second; off it per radian of bend
+
+Decide = Callable[[World], Any]  # a decision: an action index, or (steer, gas, brake)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Mean absolute difference of the two cameras' pictures, grey levels."""
+
+    tracks: int = 12
+    """Validation tracks; each is driven to the end, and once more straight on to the rim of the world."""
+    driver: str = str(MODEL) if MODEL.exists() else GUIDE
+    """A weight file, pid, random, or guide: follows the middle of the road, which it knows."""
+    csv: Path = Path("results/camera_difference.csv")
+    """Where the results go, one row per episode."""
+
+
+def guide(world: World) -> NDArray[np.float64]:
+    """Steer for a tile ahead; slow down for a bend behind it."""
+    car = world.simulator.car
+    assert car is not None
+    x, y = car.hull.position
+    middle = np.array(
+        [(tile_x, tile_y) for _, _, tile_x, tile_y in world.simulator.track]
+    )  # [n, 2]
+    nearest = int(((middle - (x, y)) ** 2).sum(axis=1).argmin())
+    cos, sin = np.cos(car.hull.angle), np.sin(car.hull.angle)
+
+    def bearing(tiles_ahead: int) -> float:
+        right, up = middle[(nearest + tiles_ahead) % len(middle)] - (x, y)
+        return float(np.arctan2(cos * right + sin * up, cos * up - sin * right))
+
+    steer = 0.8 * bearing(STEER_TILES)
+    too_slow = SPEED - BEND_SPEED * abs(bearing(BEND_TILES)) - car.hull.linearVelocity.length
+    gas = np.clip(0.05 * too_slow, 0.0, 0.5 if abs(steer) < 0.3 else 0.1)
+    return np.array([np.clip(steer, -1.0, 1.0), gas, np.clip(-0.03 * too_slow, 0.0, 0.6)])
+
+
+def straight(world: World) -> NDArray[np.float64]:
+    """Straight on, across the grass, until the world ends."""
+    return np.array([0.0, 0.1, 0.0])
+
+
+def decider(driver: Driver, track: int) -> Decide:
+    """A driver that sees observations only."""
+    policy = driver.policy(track)
+    policy.reset()
+    return lambda world: policy.act(world.observation[None])[0]
+
+
+def drive(world: World, frame_skip: int, decide: Decide, track: int) -> Iterator[int]:
+    """A whole episode, frame by frame; the driver gets a picture only when it decides.
+
+    Args:
+        world: Made for one frame per decision.
+        frame_skip: Frames that a decision of the driver lasts.
+        decide: The driver.
+        track: Reset seed.
+
+    Yields:
+        The number of the frame, from 0.
+    """
+    world.start(track)
+    yield 0
+    while not world.end_reason:
+        action = decide(world)
+        for i in range(frame_skip):
+            world.decide(action, look=i == frame_skip - 1)
+            yield world.simulator.frames
+            if world.end_reason:
+                break
+
+
+def compare(name: str, spec: WorldSpec, decide: Decide, track: int) -> dict[str, str]:
+    """The row of one episode."""
+    world = World(dataclasses.replace(spec, frame_skip=1))
+    official = OfficialCamera(spec.height, spec.width)
+    differences = []
+    for _ in drive(world, spec.frame_skip, decide, track):
+        seen = world.picture().astype(np.int16)  # [H, W]
+        differences.append(float(np.abs(seen - official.picture(world.simulator)).mean()))
+    return {
+        "driver": name,
+        "track": str(track),
+        "frames": str(len(differences)),
+        "end_reason": world.end_reason,
+        "mean_difference": f"{np.mean(differences):.4f}",
+        "zoom_in_difference": f"{np.mean(differences[:ZOOM_FRAMES]):.4f}",
+        "worst_difference": f"{max(differences):.4f}",
+        "worst_frame": str(int(np.argmax(differences))),
+    }
+
+
+def summary(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
+    """What episodes have in common; frames weigh the same, whichever episode they are of."""
+    frames = [int(row["frames"]) for row in rows]
+    worst = max(rows, key=lambda row: float(row["worst_difference"]))
+    return {
+        "driven by": name,
+        "episodes": str(len(rows)),
+        "mean": f"{np.average([float(r['mean_difference']) for r in rows], weights=frames):.3f}",
+        f"first {ZOOM_FRAMES} frames": f"{np.mean([float(r['zoom_in_difference']) for r in rows]):.3f}",
+        "worst frame": f"{float(worst['worst_difference']):.3f}",
+        "of track": f"{worst['track']}, frame {worst['worst_frame']}",
+    }
+
+
+def main(options: Options) -> None:
+    """Drive, compare, write, print."""
+    if not 1 <= options.tracks <= len(VALIDATION):
+        refuse(f"tracks must be 1 to {len(VALIDATION)}, got {options.tracks}")
+    refuse_unwritable(options.csv)
+    name, continuous = options.driver, WorldSpec(actions="")
+    try:
+        driver = None if name == GUIDE else load_driver(name)
+    except ValueError as e:
+        refuse(e)
+    rows = []
+    for track in VALIDATION[: options.tracks]:
+        if driver is None:
+            rows.append(compare(name, continuous, guide, track))
+        else:
+            rows.append(compare(name, driver.world, decider(driver, track), track))
+        rows.append(compare(STRAIGHT, continuous, straight, track))
+    groups = [summary(g, [row for row in rows if row["driver"] == g]) for g in (name, STRAIGHT)]
+    write_rows(options.csv, rows)
+    show("Fast against official camera, grey levels of 255", [*groups, summary("all", rows)])
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

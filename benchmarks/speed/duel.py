@@ -1,0 +1,179 @@
+"""Several programs measured in one run, in turns, and each compared with a named rival."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import IO, Any
+
+from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.speed.turns import ANSWER
+from system.exits import EXIT_FAILED, refuse
+
+INSTALL = "pip install torch stable-baselines3 envpool 'gymnasium[box2d]' opencv-python-headless"
+_FIND = "import sys; from importlib.util import find_spec as f; print(*[m for m in sys.argv[1:] if not f(m)])"
+_HEADS = ("side", "speed", "rival", "its speed", "ratio", "lowest", "highest")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a speed is measured."""
+
+    csv: Path
+    """Where the results go."""
+    rounds: int = 9
+    """Rounds; every side has one turn in each."""
+    seconds: float = 5.0
+    """Length of a turn."""
+    peer_python: Path = Path(sys.executable)
+    """Python of the environment that has the rivals; this one if not given."""
+
+    def check(self) -> None:
+        """Refuse what cannot be, before anything is measured."""
+        if self.rounds < 1 or not 0 < self.seconds < float("inf"):
+            refuse(
+                f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}"
+            )
+        refuse_unwritable(self.csv)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A side of the duel.
+
+    Attributes:
+        name: What the table calls it.
+        python: Its interpreter.
+        arguments: Of the interpreter; the program calls `take_turns`.
+    """
+
+    name: str
+    python: Path
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a side did, in units per second, round by round."""
+
+    note: str
+    rates: list[float]
+
+
+def require(python: Path, *modules: str) -> None:
+    """Refuse an interpreter that lacks one of the rivals."""
+    try:
+        found = subprocess.run([python, "-c", _FIND, *modules], capture_output=True, text=True)
+    except OSError as e:
+        refuse(f"--peer-python {python}: {e.strerror}")
+    missing = found.stdout.split() if found.returncode == 0 else list(modules)
+    if missing:
+        refuse(
+            f"{python} has no {', '.join(missing)}: into an environment of its own, {INSTALL};"
+            " then --peer-python with its python"
+        )
+
+
+def measure(sides: list[Side], options: Options) -> dict[str, Speed]:
+    """Give every side a turn to warm up, then a turn in every round; all on the same core, one at a time.
+
+    Returns:
+        Speeds by name.
+    """
+    if hasattr(os, "sched_setaffinity"):  # the processes inherit it
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with ExitStack() as stack:
+        running = {s.name: stack.enter_context(_running(s)) for s in sides}
+        speeds = {name: Speed(side.hear()["note"], []) for name, side in running.items()}
+        for side in running.values():
+            side.turn(options.seconds)
+        for _ in range(options.rounds):
+            for name, side in running.items():
+                speeds[name].rates.append(side.turn(options.seconds))
+    return speeds
+
+
+@contextmanager
+def _running(side: Side) -> Iterator[_Running]:
+    """A side's process, for as long as the context lasts."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [side.python, *side.arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield _Running(side.name, process, errors)
+        finally:
+            process.kill()
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A side at work."""
+
+    name: str
+    process: subprocess.Popen[str]
+    errors: IO[str]
+
+    def turn(self, seconds: float) -> float:
+        """Let it work; units per second."""
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it died: `hear` says so
+            print(seconds, file=self.process.stdin, flush=True)
+        return float(self.hear()["rate"])
+
+    def hear(self) -> dict[str, Any]:
+        """Its next answer."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if line.startswith(ANSWER):
+                answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
+                return answer
+        self.errors.seek(0)
+        said = self.errors.read().strip().splitlines()
+        refuse(f"{self.name}: {said[-1] if said else 'ended without a word'}", EXIT_FAILED)
+
+
+def report(
+    title: str,
+    unit: str,
+    speeds: dict[str, Speed],
+    duels: list[tuple[str, str]],
+    options: Options,
+) -> None:
+    """Write a row for every duel and print the same as a table.
+
+    A ratio is taken in every round, between turns a few seconds apart, so that a machine that slows down over
+    the run does not change it; the median over the rounds is reported, with the lowest and the highest.
+    """
+    rows, lines = list[dict[str, str]](), list[dict[str, str]]()
+    for name, rival in duels:
+        ours, theirs = speeds[name], speeds[rival]
+        ratios = [a / b for a, b in zip(ours.rates, theirs.rates, strict=True)]
+        row = {
+            "side": name,
+            unit: f"{median(ours.rates):.1f}",
+            "rival": rival,
+            f"rival_{unit}": f"{median(theirs.rates):.1f}",
+            "ratio": f"{median(ratios):.2f}",
+            "lowest_ratio": f"{min(ratios):.2f}",
+            "highest_ratio": f"{max(ratios):.2f}",
+        }
+        facts = {"rounds": str(len(ratios)), "side_note": ours.note, "rival_note": theirs.note}
+        rows.append(row | facts)
+        lines.append(dict(zip(_HEADS, row.values(), strict=True)))
+    write_rows(options.csv, rows)
+    show(f"{title}: {unit.replace('_', ' ')}, medians of {options.rounds} rounds", lines)

@@ -1,0 +1,49 @@
+"""Frames per second of our world against Gymnasium's CarRacing-v3 and EnvPool's, on one core.
+
+python -m benchmarks.speed.world --peer-python PATH
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from benchmarks.speed import duel
+
+FAST, OFFICIAL = "ours, fast camera", "ours, official camera"
+GYMNASIUM, ENVPOOL = "Gymnasium", "EnvPool"
+
+
+@dataclass(frozen=True)
+class Options(duel.Options):
+    """Frames per second at frame skip 4, resets included, on one core."""
+
+    csv: Path = Path("results/speed_world.csv")
+    """Where the results go."""
+    envpool: bool = True
+    """Whether EnvPool is a rival."""
+
+
+def main(options: Options) -> None:
+    """Measure, write, print."""
+    options.check()
+    ours, peer = Path(sys.executable), options.peer_python
+    programs = {FAST: (ours, "fast"), OFFICIAL: (ours, "official"), GYMNASIUM: (ours, "gymnasium")}
+    duels = [(FAST, GYMNASIUM), (OFFICIAL, GYMNASIUM), (FAST, OFFICIAL)]
+    if options.envpool:
+        duel.require(peer, "envpool")
+        programs[ENVPOOL] = (peer, "envpool")
+        duels += [(FAST, ENVPOOL), (OFFICIAL, ENVPOOL)]
+    sides = [
+        duel.Side(name, python, ("-m", "benchmarks.speed.world_sides", side))
+        for name, (python, side) in programs.items()
+    ]
+    speeds = duel.measure(sides, options)
+    duel.report("The world on one core", "frames_per_second", speeds, duels, options)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

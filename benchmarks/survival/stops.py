@@ -1,0 +1,178 @@
+"""How long a training takes to end with a checkpoint when it is told to: DDQN.py's default, its replay full.
+
+python -m benchmarks.survival.stops     -> results/survival_stops.csv
+
+The replay is filled with noise, which takes its room; from then on everything is real.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import tyro
+
+import DDQN
+from agents.tensorflow_setup import set_up_tensorflow
+from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.survival.checkpoint_cost import remember_noise
+from benchmarks.survival.forked import ROOT
+from system.exits import EXIT_FAILED, EXIT_STOPPED
+from training.runs.checkpoint import Checkpoints
+from training.runs.run_folder import RunFolder
+from training.tracking.journal import Journal
+
+MOST_SECONDS = 10.0  # that an end may take
+MOMENTS = ("driving", "validation", "test")
+WAYS = {"DDQN.py": [sys.executable, "DDQN.py"], "boot.sh": ["./boot.sh", "DDQN.py"]}
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Stop a run again and again, and time it."""
+
+    rounds: int = 1
+    """Stops at each moment by each signal, through the script and through boot.sh."""
+    seed: int = 1
+    """Of the moments."""
+    csv: Path = ROOT / "results" / "survival_stops.csv"
+    """Where to write the times, one row per stop."""
+
+
+class Training:
+    """A run that is going on.
+
+    Args:
+        runs: Folder of all runs.
+        through: Which way.
+        options: Of the run.
+    """
+
+    def __init__(self, runs: Path, through: str, *options: str) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = str(s.getsockname()[1])
+        self._process = subprocess.Popen(
+            [*WAYS[through], "--runs", str(runs), *options],
+            cwd=ROOT,
+            env={**os.environ, "TENSORBOARD_PORT": port},
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def said(self) -> str:
+        """Its output so far."""
+        return os.pread(self._log.fileno(), 2**20, 0).decode()
+
+    def wait_until(self, what: Callable[[], bool]) -> None:
+        """Until something is so; it must not end before."""
+        while not what():
+            if self._process.poll() is not None:
+                sys.exit(f"error: ended with {self._process.returncode}: {self.said()}")
+            time.sleep(0.01)
+
+    def stop(self, signum: signal.Signals, twice: bool) -> tuple[float, int]:
+        """Send a signal, Ctrl-C to the whole group as a terminal does; a second one when it answers to the first.
+
+        Returns:
+            Seconds from the last signal to the end, and the exit code.
+        """
+        send = os.killpg if signum == signal.SIGINT else os.kill
+        send(self._process.pid, signum)
+        if twice:
+            self.wait_until(lambda: "stopping" in self.said())
+            send(self._process.pid, signum)
+        began = time.monotonic()
+        code = self._process.wait()
+        return time.monotonic() - began, code
+
+
+def fill(runs: Path) -> None:
+    """Begin a run of default settings whose replay is full."""
+    settings = DDQN.Settings()
+    set_up_tensorflow(settings.threads, "cpu")
+    trainer = DDQN.build(settings)
+    run = RunFolder.create(runs, "DDQN", "one", settings)
+    checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
+    with Journal(run.path, settings.decisions) as journal:
+        while trainer.decisions < settings.replay_decisions:
+            remember_noise(trainer, 10 * settings.checkpoint_every)
+            trainer.save(journal, checkpoints)
+
+
+def stop_at(
+    moment: str, through: str, runs: Path, wait: float, signum: signal.Signals, twice: bool = False
+) -> dict[str, str]:
+    """Go on with the run, stop it a moment after it does what it shall be stopped in.
+
+    Args:
+        moment: One of MOMENTS.
+        through: Which way.
+        runs: Folder of all runs.
+        wait: Seconds of the moment.
+        signum: How it is told.
+        twice: Whether it is told again as soon as it answers.
+
+    Returns:
+        A row.
+    """
+    # A run whose decisions are made begins with its last validation.
+    decisions = 1 if moment != "driving" else 10**7
+    training = Training(runs, through, "--resume", "latest", "--decisions", str(decisions))
+    sign = {"driving": " min left", "validation": "DDQN, seed", "test": "  validation "}[moment]
+    training.wait_until(lambda: sign in training.said())
+    time.sleep(wait)
+    seconds, code = training.stop(signum, twice)
+    manifest = max((runs / "DDQN").glob("*/checkpoints/*/manifest.json"))
+    return {
+        "while": moment,
+        "through": through,
+        "signals": signum.name + (", again" if twice else ""),
+        "seconds": f"{seconds:.2f}",
+        "exit_code": str(code),
+        "last_checkpoint": str(json.loads(manifest.read_text())["manifest"]["decisions"]),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def wrong(row: dict[str, str]) -> bool:
+    """Whether a stop took too long, or ended with another exit code than the README states."""
+    with_checkpoint = row["exit_code"] == str(EXIT_STOPPED)
+    return float(row["seconds"]) > MOST_SECONDS or with_checkpoint == ("again" in row["signals"])
+
+
+def main(options: Options) -> None:
+    """Fill a replay, stop at every moment, write the times."""
+    refuse_unwritable(options.csv)
+    rng, rows = random.Random(options.seed), list[dict[str, str]]()
+    with tempfile.TemporaryDirectory() as name:
+        runs = Path(name)
+        filling = multiprocessing.get_context("spawn").Process(target=fill, args=(runs,))
+        filling.start()
+        filling.join()  # with its end it gives the run free
+        for moment, through, signum in [*product(MOMENTS, WAYS, SIGNALS)] * options.rounds:
+            rows.append(stop_at(moment, through, runs, rng.uniform(0.5, 4), signum))
+        for through, signum in product(WAYS, SIGNALS):
+            rows.append(stop_at("driving", through, runs, rng.uniform(0.5, 4), signum, twice=True))
+    write_rows(options.csv, rows)
+    show("From the signal to the end", rows)
+    if any(map(wrong, rows)):
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,1 @@
+"""Who can drive, one protocol for every driver, and scores."""

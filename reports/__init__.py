@@ -1,0 +1,1 @@
+"""Tables, plots and films, from files alone."""

@@ -1,0 +1,212 @@
+"""Learning curves: what `runs.py record` kept of finished runs, and what several seeds have in common."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.evaluation import BOOTSTRAP_DRAWS
+from racing.episode import Episode, read_episodes
+from training.runs.run_folder import FREE_ON_RESUME
+
+GRID = 200  # points of a band
+BINS = 40  # of a run, over which training episodes are averaged
+_FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # what the seeds of one curve may differ in
+_FOLDER = re.compile(r"(?P<agent>[a-z0-9]+)(?:-(?P<label>[a-z0-9]+))?-seed(?P<seed>[0-9]+)")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A finished run.
+
+    Attributes:
+        agent: Which script made it.
+        label: Empty for the defaults; else what the run is called, and it counts apart.
+        seed: Its seed.
+        points: Greedy validation on the way: minutes, decisions, updates, mean score, float64 [n, 4].
+        training: Mean score of the training episodes that ended in a part of the run, exploration included; the same
+            columns, float64 [at most BINS, 4].
+        test: Its best weights on the test tracks.
+        config: Its settings.
+        minutes: From its start to the end of its test drive; infinite if nobody noted it, or the run
+            was resumed.
+    """
+
+    agent: str
+    label: str
+    seed: int
+    points: NDArray[np.float64]
+    training: NDArray[np.float64]
+    test: list[Episode]
+    config: dict[str, Any]
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        """What a table calls it."""
+        return f"{self.agent.upper()} {self.label}".rstrip()
+
+
+def folder_name(agent: str, label: str, seed: int) -> str:
+    """Where a run is kept below results/runs/.
+
+    Raises:
+        ValueError: If the label is not letters and digits in lower case.
+    """
+    name = f"{agent.lower()}-{label}-seed{seed}" if label else f"{agent.lower()}-seed{seed}"
+    if not _FOLDER.fullmatch(name):
+        raise ValueError(f"a label is lower-case letters and digits, got {label!r}")
+    return name
+
+
+def read_runs(folders: dict[str, Path]) -> list[Curve]:
+    """Runs by the name that `folder_name` gave them, sorted by agent, label and seed.
+
+    Raises:
+        ValueError: If a file is not what a run writes, or runs that make up one curve have other settings.
+        OSError: If one is missing.
+    """
+    curves = [_read_run(name, folder) for name, folder in folders.items()]
+    curves.sort(key=lambda c: (c.agent, c.label, c.seed))
+    for curve in curves:
+        _refuse_other_settings(next(c for c in curves if c.name == curve.name), curve)
+    return curves
+
+
+def _read_run(name: str, folder: Path) -> Curve:
+    named = _FOLDER.fullmatch(name)
+    if named is None:
+        raise ValueError(f"{folder}: not a name that runs.py record gives")
+    config = json.loads((folder / "config.json").read_text())
+    points = read_points(folder / "validation.csv")
+    return Curve(
+        agent=named["agent"],
+        label=named["label"] or "",
+        seed=int(named["seed"]),
+        points=points,
+        training=read_training(folder / "episodes.csv", points, config["learn_from"]),
+        test=read_episodes(folder / "test.csv"),
+        config=config,
+        minutes=_minutes(json.loads((folder / "origin.json").read_text())),
+    )
+
+
+def _minutes(origin: dict[str, Any]) -> float:
+    if "finished" not in origin or "resumed" in origin:
+        return np.inf
+    started, finished = (datetime.fromisoformat(origin[k]) for k in ("started", "finished"))
+    return (finished - started).total_seconds() / 60
+
+
+def _refuse_other_settings(first: Curve, curve: Curve) -> None:
+    names = sorted((first.config.keys() | curve.config.keys()) - _FREE)
+    for key in names:
+        ours, theirs = curve.config.get(key), first.config.get(key)
+        if ours != theirs:
+            raise ValueError(
+                f"seeds {first.seed} and {curve.seed} of {first.name} are not of one curve:"
+                f" {key} is {theirs!r} and {ours!r}; record one of them with a --label"
+            )
+
+
+def read_points(path: Path) -> NDArray[np.float64]:
+    """Minutes, decisions, updates and mean score of every validation, float64 [n, 4].
+
+    Args:
+        path: A run's validation.csv, or a peer's curve, which has minutes instead of seconds.
+
+    Raises:
+        ValueError: If a column is missing, a cell is no number, or there is no row.
+    """
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clock, per_minute = ("minutes", 1) if rows and "minutes" in rows[0] else ("seconds", 60)
+    points = _columns(path, rows, clock, "decisions", "updates", "mean")
+    points[:, 0] /= per_minute
+    return points
+
+
+def read_training(path: Path, points: NDArray[np.float64], learn_from: int) -> NDArray[np.float64]:
+    """Minutes, decisions, updates and mean score of the training episodes of every part of a run, float64 [n, 4].
+
+    Minutes and updates are known at validations; between two of them they go with the decisions.
+
+    Args:
+        path: A run's episodes.csv.
+        points: Its validations.
+        learn_from: Decisions at its first update.
+
+    Raises:
+        ValueError: If a column is missing, a cell is no number, or there is no row.
+    """
+    with path.open(newline="") as file:
+        episodes = _columns(path, list(csv.DictReader(file)), "decisions", "score")
+    edges = np.linspace(0, points[-1, 1], BINS + 1)
+    parts = np.digitize(episodes[:, 0], edges, right=True)  # [n]
+    seen = np.unique(parts[(parts > 0) & (parts <= BINS)])
+    decisions = (edges[seen - 1] + edges[seen]) / 2
+    minutes = np.interp(decisions, [0, *points[:, 1]], [0, *points[:, 0]])
+    updates = np.interp(decisions, [0, learn_from, *points[:, 1]], [0, 0, *points[:, 2]])
+    means = [episodes[parts == part, 1].mean() for part in seen]
+    return np.stack([minutes, decisions, updates, means], axis=1)
+
+
+def _columns(path: Path, rows: list[dict[str, str]], *names: str) -> NDArray[np.float64]:
+    try:
+        table = [[float(row[name]) for name in names] for row in rows]
+    except (KeyError, TypeError, ValueError) as e:
+        raise ValueError(f"{path}: not a learning curve ({e})") from None
+    if not table:
+        raise ValueError(f"{path}: no rows")
+    return np.array(table)
+
+
+def read_peer(results: Path) -> NDArray[np.float64] | None:
+    """The peer's curve, as `read_points` gives it, if there is one."""
+    path = results / "peer_sb3.csv"
+    return read_points(path) if path.exists() else None
+
+
+def minutes_to(points: NDArray[np.float64], score: float) -> float:
+    """Minutes until validation first reached a score; infinite if it never did."""
+    reached = np.flatnonzero(points[:, 3] >= score)
+    return float(points[reached[0], 0]) if len(reached) else np.inf
+
+
+def best_within(points: NDArray[np.float64], minutes: float) -> float:
+    """The best validation mean within so many minutes; minus infinite if there was none."""
+    return float(points[points[:, 0] <= minutes, 3].max(initial=-np.inf))
+
+
+@dataclass(frozen=True)
+class Band:
+    """The mean over seeds and where it would lie with other seeds, at common places x; each float64 [n]."""
+
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def band(curves: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Band:
+    """Mean of several curves (x, score) where all of them are, with its 95 % bootstrap interval over the curves.
+
+    Between two points a curve is a straight line.
+    """
+    first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
+    at = np.linspace(first, last, GRID)
+    scores = np.stack([np.interp(at, x, score) for x, score in curves])  # [seeds, GRID]
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(curves), size=(BOOTSTRAP_DRAWS, len(curves)))
+    counts = np.stack([(drawn == i).sum(axis=1) for i in range(len(curves))], axis=1)
+    means = counts @ scores / len(curves)  # [draws, GRID]
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return Band(at, scores.mean(axis=0), low, high)

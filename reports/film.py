@@ -1,0 +1,97 @@
+"""Films of whole episodes, with what the driver thought drawn in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from evaluation.drivers import Driver
+from racing.actions import action_set
+from racing.episode import Episode
+from racing.world import World
+from reports.video import video
+from system.files import written_aside
+
+GIF_FRAMES = (60, 360, 4)  # from the first to the last, and from picture to picture
+WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
+LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
+Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
+
+
+def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
+    """The tracks of three episodes that tell how a driver is."""
+    ranked = sorted(episodes, key=lambda e: e.score)
+    picks = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
+    return {name: episode.track for name, episode in picks.items()}
+
+
+def pictures(driver: Driver, track: int, told: bool = True) -> Iterator[Picture]:
+    """Drive a track under the official camera; one picture per decision, with text where `told`."""
+    world, policy = World(driver.world, "official"), driver.policy(track)
+    world.start(track)
+    policy.reset()
+    while not world.end_reason:
+        observation = world.observation[None]  # [1, K, H, W]
+        action = policy.act(observation)[0]
+        step = world.decide(action)
+        table = [
+            [f"track {track}", f"score {world.score:.1f}", f"speed {step.speed:.0f}"],
+            _controls(driver, action),
+        ]
+        if hasattr(policy, "values"):
+            table[0].append(f"value {policy.values(observation).max():.1f}")
+        picture = world.simulator.draw_large()
+        yield _with_text(picture, table) if told else picture
+
+
+def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[str]:
+    controls = action_set(driver.world.actions).table[action] if driver.world.actions else action
+    steer, gas, brake = np.asarray(controls)
+    return [f"steer {steer:+.2f}", f"gas {gas:.2f}", f"brake {brake:.2f}"]
+
+
+def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
+    """Write cells in columns, so that nothing moves but the figures."""
+    drawn = np.ascontiguousarray(picture)
+    drawn[: len(table) * LINE_HEIGHT + 6] //= 3  # a shade behind white text
+    for row, cells in enumerate(table, start=1):
+        for column, cell in enumerate(cells):
+            at = (10 + column * COLUMN_WIDTH, row * LINE_HEIGHT - 2)
+            cv2.putText(drawn, cell, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA)
+    return drawn
+
+
+def write_mp4(driver: Driver, track: int, path: Path) -> None:
+    """Film a whole episode.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
+        for picture in pictures(driver, track):
+            show(picture)
+
+
+def write_gif(driver: Driver, track: int, path: Path) -> None:
+    """A few seconds after the start, at half the size.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    skip = driver.world.frame_skip
+    begin, end, every = (max(frames // skip, 1) for frames in GIF_FRAMES)
+    taken = list(islice(pictures(driver, track, told=False), begin, end, every))
+    small = [
+        Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
+        for p in taken
+    ]
+    palette = [s.quantize(48, dither=Image.Dither.NONE) for s in small]
+    duration = round(1000 * skip * every / 50)
+    with written_aside(path) as aside:
+        palette[0].save(aside, save_all=True, append_images=palette[1:], duration=duration, loop=0)

@@ -1,0 +1,152 @@
+"""How fast it learns: tables and a plot of learning curves."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from evaluation.evaluation import summarise
+from reports.curves import Curve, band, best_within, minutes_to
+
+MARKS = (300, 600, 850, 900)
+BUDGETS = (2, 5, 15, 60)  # minutes
+PEER = "Stable-Baselines3 DQN"
+PEER_NOTE = (
+    "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same"
+    " clock ([benchmarks/README.md](benchmarks/README.md))."
+)
+COLOURS = {"dqn": "#33659c", "ddqn": "#1b7f5c", PEER: "#c2502d"}
+AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
+
+
+def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
+    """A row per run, then minutes to every mark and marks within some minutes beside the peer's, in Markdown."""
+    head = [
+        "agent",
+        "seed",
+        *(f"min to {m}" for m in MARKS),
+        "training",
+        "all",
+        "decisions",
+        "updates",
+    ]
+    rows = [_run_row(c) for c in curves]
+    runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
+    head = ["minutes to a validation mean of", *map(str, MARKS)]
+    marks = _markdown(head, _mark_rows(curves, peer))
+    head = [
+        "best validation mean within minutes (in brackets: it had ended before)",
+        *map(str, BUDGETS),
+    ]
+    parts = [runs, marks, _markdown(head, _budget_rows(curves, peer))]
+    return "\n\n".join(parts if peer is None else [*parts, PEER_NOTE])
+
+
+def _run_row(c: Curve) -> list[str]:
+    s, (minutes, decisions, updates, _) = summarise(c.test), c.points[-1]
+    return [
+        c.name,
+        str(c.seed),
+        *(_minutes(minutes_to(c.points, m)) for m in MARKS),
+        f"{minutes:.1f}",
+        _minutes(c.minutes),
+        f"{decisions:,.0f}",
+        f"{updates:,.0f}",
+        f"**{s.mean:.1f}**",
+        f"{s.low:.1f} – {s.high:.1f}",
+        f"{s.laps}/{s.episodes}",
+    ]
+
+
+def _mark_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
+    """The median over the seeds, where one that never got there counts as for ever."""
+    rows = []
+    for name in dict.fromkeys(c.name for c in curves):
+        points = [c.points for c in curves if c.name == name]
+        cells = []
+        for mark in MARKS:
+            taken = [minutes_to(p, mark) for p in points]
+            reached = int(np.isfinite(taken).sum())
+            cells.append(f"{_minutes(float(np.median(taken)))} ({reached}/{len(points)})")
+        rows.append([f"{name}, median of {_seeds(len(points))} (reached by)", *cells])
+    if peer is not None:
+        cells = [_minutes(minutes_to(peer, m)) for m in MARKS]
+        rows.append([f"{PEER}, 1 seed, {peer[-1, 0]:.0f} minutes", *cells])
+    return rows
+
+
+def _budget_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
+    """The median over the seeds; in brackets where a run had ended before."""
+    named = {
+        name: [c.points for c in curves if c.name == name] for name in (c.name for c in curves)
+    }
+    if peer is not None:
+        named[PEER] = [peer]
+    rows = []
+    for name, runs in named.items():
+        cells = []
+        for budget in BUDGETS:
+            best = np.median([best_within(points, budget) for points in runs])
+            ended = all(points[-1, 0] < budget for points in runs)
+            cells.append(f"({best:.0f})" if ended else f"{best:.0f}" if np.isfinite(best) else "–")
+        rows.append([name, *cells])
+    return rows
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.1f}" if np.isfinite(minutes) else "–"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> bytes:
+    """Scores against minutes, decisions and updates. A PNG.
+
+    Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
+    greedy drives on validation tracks. Runs with a label are left out.
+    """
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
+    curves = [c for c in curves if not c.label]
+    for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
+        for agent in dict.fromkeys(c.agent for c in curves):
+            runs = [c for c in curves if c.agent == agent]
+            unit = 1 if column == 0 else 1000
+            _draw(axis, [(c.training[:, column] / unit, c.training[:, 3]) for c in runs], agent)
+            for c in runs:
+                axis.plot(c.points[:, column] / unit, c.points[:, 3], ".", color=COLOURS[agent])
+        axis.axhline(900, color="black", lw=0.8, ls=":")
+        axis.set_xlabel(title)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    if peer is not None:
+        axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=COLOURS[PEER], lw=1.5, label=PEER)
+    axes[0].legend(frameon=False)
+    axes[0].set_ylabel("score")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=130)
+    return png.getvalue()
+
+
+def _draw(
+    axis: Axes, runs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], agent: str
+) -> None:
+    colour, label = COLOURS[agent], f"{agent.upper()}, {_seeds(len(runs))}"
+    thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5, "label": label}
+    for x, score in runs:
+        axis.plot(x, score, color=colour, **thin)
+    if len(runs) > 1:
+        b = band(runs)
+        axis.fill_between(b.x, b.low, b.high, color=colour, alpha=0.2, lw=0)
+        axis.plot(b.x, b.mean, color=colour, lw=2, label=label)

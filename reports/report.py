@@ -1,0 +1,154 @@
+"""The results table and its plot, from the CSVs in results/ alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.evaluation import Summary, summarise
+from racing.episode import Episode, read_episodes
+from racing.tracks import TEST
+from system.files import write_whole
+
+EPISODES = 50  # a row of the table is measured on the first so many test tracks
+MORE_EPISODES = 100  # and a second table has the drivers that drove so many
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures of the project that this one descends from (CarRacing-v0, 50 runs each)."""
+
+    mean: float
+    max: float | None = None
+    min: float | None = None
+    std: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: whose CSV, what it is called, and the ancestor's figures for the same."""
+
+    stem: str
+    title: str
+    published: Published | None
+
+
+ROWS = (
+    Row("random", "Random, the agents' actions", Published(-24.28)),
+    Row("random-continuous", "Random, continuous controls", None),
+    Row("pid", "PID controller", Published(680.98, 805.45, 446.62, 90.22)),
+    Row("human", "Human", Published(770.75, 824.09, 683.29, 45.28)),
+    Row("dqn", "DQN", Published(385.06, 841.28, 43.28, 251.37)),
+    Row(
+        "ddqn",
+        "Prioritised Double DQN",
+        Published(
+            899.49, 919.69, 817.27, 231.93, "impossible within its bounds; 23.19 from its episodes"
+        ),
+    ),
+    Row("ancestor-dqn", "The ancestor's DQN, trained here", None),
+    Row("ancestor-ddqn1", "The ancestor's DDQN1, trained here", None),
+    Row("ancestor-ddqn2", "The ancestor's DDQN2, trained here", None),
+)
+
+
+def read_scores(folder: Path) -> dict[str, list[Episode]]:
+    """Every driver's episodes that there are, by the stem of the row.
+
+    Raises:
+        ValueError: If a file is not what `evaluate.py --csv` writes, or there is none.
+    """
+    files = {row.stem: folder / f"{row.stem}.csv" for row in ROWS}
+    scores = {stem: read_episodes(path) for stem, path in files.items() if path.exists()}
+    if not scores:
+        raise ValueError(f"{folder} has no scores: measure with evaluate.py --all")
+    return scores
+
+
+def on_first_tracks(
+    scores: dict[str, list[Episode]], count: int = EPISODES
+) -> dict[str, list[Episode]]:
+    """What was driven on the first so many test tracks."""
+    driven = {stem: [e for e in scores[stem] if e.track in TEST[:count]] for stem in scores}
+    return {stem: episodes for stem, episodes in driven.items() if episodes}
+
+
+def scores_table(scores: dict[str, list[Episode]]) -> str:
+    """Every driver on the first EPISODES test tracks, beside the ancestor's figures, in Markdown."""
+    lines = _head("ancestor's mean")
+    driven, notes = on_first_tracks(scores), []
+    for row in ROWS:
+        count = len(driven.get(row.stem, []))
+        if count == EPISODES:
+            cells = _measured(summarise(driven[row.stem]))
+        elif row.published is not None:
+            cells = _not_measured(row.published)
+            notes.append(
+                f"{row.title}: {count} of {EPISODES} tracks driven here yet;"
+                " the figures in brackets are the ancestor's."
+            )
+        else:
+            continue
+        cells.append(f"{row.published.mean:.1f}" if row.published else "–")
+        if row.published and row.published.note:
+            cells[-1] += "\\*"
+            notes.append(f"\\* Its printed std, {row.published.std}, is {row.published.note}.")
+        lines.append("| " + " | ".join([row.title, *cells]) + " |")
+    return "\n".join([*lines, "", *notes])
+
+
+def long_table(scores: dict[str, list[Episode]]) -> str:
+    """The drivers that drove the first MORE_EPISODES test tracks, in Markdown."""
+    driven = on_first_tracks(scores, MORE_EPISODES)
+    return "\n".join(
+        _head()
+        + [
+            "| " + " | ".join([row.title, *_measured(summarise(driven[row.stem]))]) + " |"
+            for row in ROWS
+            if len(driven.get(row.stem, [])) == MORE_EPISODES
+        ]
+    )
+
+
+def _head(*more: str) -> list[str]:
+    names = ("driver", "mean", "95 % interval", "max", "min", "std", "laps", "frames", *more)
+    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+
+
+def _measured(s: Summary) -> list[str]:
+    return [
+        f"**{s.mean:.1f}**",
+        f"{s.low:.1f} – {s.high:.1f}",
+        *(f"{x:.1f}" for x in (s.max, s.min, s.std)),
+        f"{s.laps}/{s.episodes}",
+        f"{s.frames:.0f}",
+    ]
+
+
+def _not_measured(p: Published) -> list[str]:
+    figures = ["–" if x is None else f"({x:.1f})" for x in (p.max, p.min, p.std)]
+    return [f"({p.mean:.1f})", "–", *figures, "–", "–"]
+
+
+def write_block(page: Path, name: str, text: str) -> None:
+    """Put text between the markers of that name.
+
+    Raises:
+        ValueError: If the markers are not there.
+    """
+    write_whole(page, with_block(page.read_text(encoding="utf-8"), name, text).encode())
+
+
+def with_block(page: str, name: str, text: str) -> str:
+    """A page with text between the markers of that name.
+
+    Raises:
+        ValueError: If the markers are not there.
+    """
+    begin, end = f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"the page has no {begin} ... {end}")
+    return f"{before}{begin}\n{text}\n{end}{after}"

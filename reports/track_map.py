@@ -1,0 +1,89 @@
+"""A map of a driven track: the line coloured by speed, what was left out marked."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from evaluation.drivers import Driver
+from evaluation.evaluation import frame_by_frame
+from racing.simulator import Simulator
+from system.files import write_whole
+
+FASTEST = 100.0  # units/s, top of the colour scale: the same on every map
+ROAD, MISSED, AHEAD, OFF_ROAD = "#bdbdbd", "#e34a33", "#ececec", "#d01c8b"
+
+
+def write_map(driver: Driver, track: int, path: Path) -> None:
+    """Drive a track and draw where the car went.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    moments = []  # x, y, speed, no wheel on the road
+    for world in frame_by_frame(driver, track):
+        hull = world.simulator.car.hull
+        moments.append((*hull.position, hull.linearVelocity.length, world.simulator.on_grass))
+    title = (
+        f"{Path(driver.name).stem}, track {track}: score {world.score:.1f},"
+        f" {world.simulator.frames} frames,"
+        f" {world.simulator.tile_visited_count} of {len(world.simulator.track)} tiles"
+    )
+    figure = draw_map(world.simulator, np.array(moments), title)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    write_whole(path, png.getvalue())
+
+
+def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> Figure:
+    """Draw an episode that has ended.
+
+    Args:
+        simulator: As the episode left it.
+        moments: x, y, speed (units, units/s), and 1 where no wheel was on the road, [frames, 4].
+        title: Of the picture.
+    """
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    axes.set_title(title)
+    axes.axis("off")
+    _draw_road(axes, simulator)
+    xy, speed, off = moments[:, :2], moments[:, 2], moments[:, 3] > 0
+    line = LineCollection(
+        list(np.stack([xy[:-1], xy[1:]], axis=1)), cmap="viridis", lw=2, capstyle="round"
+    )
+    line.set_array(speed[1:])
+    line.set_clim(0, FASTEST)
+    axes.add_collection(line)
+    if off.any():
+        axes.scatter(
+            xy[off, 0], xy[off, 1], s=20, color=OFF_ROAD, zorder=2, lw=0, label="off the road"
+        )
+    axes.plot(*xy[0], "k^", ms=9, label="start")
+    axes.plot(*xy[-1], "ks", ms=7, label="end")
+    figure.colorbar(line, label="speed, units/s", shrink=0.6)
+    figure.legend(loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def _draw_road(axes: Axes, simulator: Simulator) -> None:
+    """Every tile, by what became of it."""
+    shapes = [p for p, colour in simulator.road_poly if not isinstance(colour, tuple)]  # no kerbs
+    untouched = set(range(len(shapes))) - set(simulator.visits)
+    missed = {tile for tile in untouched if tile <= simulator.front}
+    kinds = (
+        ("road", ROAD, set(range(len(shapes))) - untouched),
+        ("missed tile", MISSED, missed),
+        ("not reached", AHEAD, untouched - missed),
+    )
+    for label, colour, tiles in kinds:
+        if tiles:
+            tile_shapes = [shapes[tile] for tile in sorted(tiles)]
+            axes.add_collection(PolyCollection(tile_shapes, fc=colour, ec=colour, label=label))
+    axes.autoscale_view()

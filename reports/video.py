@@ -1,0 +1,57 @@
+"""Video files, whole or not there."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from system.files import written_aside
+
+
+@contextmanager
+def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..., None]]:
+    """An mp4 to show pictures to, RGB uint8 [height, width, 3]; it is at `path` when all went well.
+
+    Args:
+        path: Of the file.
+        size: Width and height, even numbers of pixels.
+        fps: Pictures per second.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    shown = 0
+
+    def show(picture: NDArray[np.uint8]) -> None:
+        nonlocal shown
+        if not shown:  # begin no sooner: an encoder that gets no picture complains
+            next(writer)
+        writer.send(np.ascontiguousarray(picture))
+        shown += 1
+
+    with written_aside(path) as aside:
+        aside.touch()  # the encoder would not say why it cannot
+        writer = imageio_ffmpeg.write_frames(
+            str(aside),
+            size,
+            fps=fps,
+            codec="libx264",  # or it asks the encoder, and a broken one answers with an IndexError
+            macro_block_size=2,
+            ffmpeg_log_level="quiet",
+        )
+        try:
+            yield show
+            writer.close()
+            written, _ = imageio_ffmpeg.count_frames_and_secs(str(aside))  # it does not tell itself
+        except (OSError, RuntimeError) as e:
+            raise OSError(errno.EIO, "the encoder failed; is the disk full?") from e
+        finally:
+            writer.close()
+        if written != shown:
+            raise OSError(errno.ENOSPC, f"only {written} of {shown} pictures were taken")

@@ -1,0 +1,79 @@
+"""Which device learns. There need not be a GPU here: TensorFlow's logical devices stand in as far as they go."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from agents.tensorflow_setup import DeviceError, chosen_gpu
+from tests.support.command_line import ROOT
+
+LEARN_ON_BOTH = """
+import json
+from agents.backend import tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
+from tests.support.networks import learner_spec, random_batch, small_network
+import numpy as np
+from agents.learner import Learner
+from agents.td import double_q_learning
+found = []
+for device in ("CPU:0", "CPU:1"):
+    with tf.device(device):
+        learner = Learner(small_network, double_q_learning, learner_spec(), None)
+        learned = learner.learn(random_batch(4), 1e-3, np.random.default_rng(0))
+    variables = [v.value for n in (learner.online, learner.target, learner.average) for v in n.variables]
+    weights = {name: array.tolist() for name, array in learner.driving_weights().items()}
+    found.append([sorted({v.device[-5:] for v in variables}), learned.loss, weights])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "chosen"),
+    [
+        ("auto", [], []),
+        ("auto", ["first", "second"], ["first"]),
+        ("cpu", ["first", "second"], []),
+        ("gpu", ["first", "second"], ["first"]),
+        ("gpu:0", ["first"], ["first"]),
+        ("gpu:1", ["first", "second"], ["second"]),
+    ],
+)
+def test_one_gpu_at_most(device: str, gpus: list[str], chosen: list[str]) -> None:
+    assert chosen_gpu(device, gpus) == chosen
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "named"),
+    [
+        ("gpu", [], "gpu was asked for, but TensorFlow sees 0 GPUs; use --device cpu"),
+        ("gpu:2", ["first", "second"], "gpu:2 was asked for, but TensorFlow sees 2 GPUs"),
+        ("gpu:-1", ["first"], "must be auto, cpu, gpu or gpu:INDEX"),
+        ("gpu:x", ["first"], "must be auto, cpu, gpu or gpu:INDEX"),
+        ("cpu:0", [], "must be auto, cpu, gpu or gpu:INDEX"),
+        ("", [], "must be auto, cpu, gpu or gpu:INDEX"),
+    ],
+)
+def test_what_is_not_there(device: str, gpus: list[str], named: str) -> None:
+    with pytest.raises(DeviceError, match=named):
+        chosen_gpu(device, gpus)
+
+
+@pytest.mark.slow
+def test_the_learner_stays_on_its_device() -> None:
+    """And learns the same there."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEARN_ON_BOTH],
+        cwd=ROOT / "tests",
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (first, *result), (second, *other) = json.loads(done.stdout)
+    assert (first, second) == (["CPU:0"], ["CPU:1"])
+    assert result == other

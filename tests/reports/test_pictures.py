@@ -1,0 +1,128 @@
+"""What the pictures show, and that an episode which is watched is the same episode."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio_ffmpeg
+import matplotlib.colors
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.drivers import load_driver
+from evaluation.evaluation import drive, frame_by_frame
+from racing.episode import Episode, finished
+from racing.simulator import Simulator
+from racing.world import WorldSpec
+from reports.plots import mean_speed, plot_scores, plot_speed_and_missed_tiles
+from reports.track_map import AHEAD, MISSED, OFF_ROAD, ROAD, draw_map, write_map
+from tests.support.command_line import ROOT
+from tests.support.driving import LAP_TRACK, pursue
+
+EPISODE = Episode(3, 912.3, 877, 300, 300, 1, "lap")
+
+
+def pixels(png: bytes, colour: str) -> int:
+    """How many pixels have a colour."""
+    rgb = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    wanted = np.round(255 * np.array(matplotlib.colors.to_rgb(colour)))
+    return int((rgb == wanted).all(axis=-1).sum())
+
+
+def test_a_watched_episode_is_the_same_episode() -> None:
+    few_decisions = WorldSpec(frame_skip=24)  # so few pictures
+    driver = dataclasses.replace(load_driver("random"), world=few_decisions)
+    frames, speeds = 0, set()
+    for world in frame_by_frame(driver, 16):
+        frames += 1
+        speeds.add(world.simulator.car.hull.linearVelocity.length)
+        assert world.simulator.frames == frames
+    assert len(speeds) > 0.9 * frames, "every frame is shown"
+    assert finished(world, 16) == drive(driver, 16)
+
+
+def test_a_map_shows_what_was_missed_and_where_the_car_left_the_road() -> None:
+    simulator, moments = Simulator(), []
+    simulator.start(LAP_TRACK)
+    for frame in range(280):
+        astray = np.array([0.4, 0.1, 0.0])
+        simulator.drive(pursue(simulator) if frame < 220 else astray)
+        hull = simulator.car.hull
+        moments.append((*hull.position, hull.linearVelocity.length, simulator.on_grass))
+
+    def drawn() -> dict[str, int]:
+        png = io.BytesIO()
+        draw_map(simulator, np.array(moments, np.float64), "a title").savefig(png, format="png")
+        return {c: pixels(png.getvalue(), c) for c in (ROAD, AHEAD, MISSED, OFF_ROAD)}
+
+    assert any(on_grass for *_, on_grass in moments)
+    before = drawn()
+    assert before[MISSED] == 0
+    assert min(before[ROAD], before[AHEAD], before[OFF_ROAD]) > 20
+    simulator.visits.remove(10)  # as if the car had not touched it
+    after = drawn()
+    assert after[MISSED] > 20
+    assert after[ROAD] < before[ROAD]
+
+
+@pytest.mark.slow
+def test_a_map_of_a_whole_episode(tmp_path: Path) -> None:
+    path = tmp_path / "map.png"
+    write_map(load_driver("random"), 16, path)
+    assert pixels(path.read_bytes(), AHEAD) > 1000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mean_speed_by_hand() -> None:
+    assert mean_speed(EPISODE) == pytest.approx(300 * 3.5 / 17.54)
+
+
+def test_every_episode_is_a_dot() -> None:
+    """More episodes, more ink; a driver who does not get round is not in the second picture."""
+    few = {"pid": [dataclasses.replace(EPISODE, track=t, score=850.0 + 20 * t) for t in range(3)]}
+    more = {"pid": [dataclasses.replace(e, track=t) for t, e in enumerate(few["pid"] * 20)]}
+    more["pid"] = [dataclasses.replace(e, score=e.score + e.track) for e in more["pid"]]
+    lost = {"random": [dataclasses.replace(EPISODE, score=-50.0, laps=0)] * 3}
+    white = [pixels(plot_scores(scores), "white") for scores in (few, more)]
+    assert white[1] < white[0]
+    pictures = [plot_speed_and_missed_tiles(s) for s in (few, few | lost, more)]
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        None,
+        "exit 1",
+        "echo what is this; exit 0",
+        'head -c 9000000 | "$REAL" "$@"; kill -9 $$',
+    ],
+)
+def test_a_film_whose_encoder_is_missing_or_dies(tmp_path: Path, encoder: str | None) -> None:
+    """One line, and no film."""
+    broken = tmp_path / "ffmpeg"
+    if encoder:
+        broken.write_text(f"#!/bin/sh\n{encoder}\n")
+        broken.chmod(0o755)
+    film = tmp_path / "pid.mp4"
+    done = subprocess.run(
+        [sys.executable, "pid_control.py", "--tracks", "3:4", "--video", str(film)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "IMAGEIO_FFMPEG_EXE": str(broken),
+            "REAL": imageio_ffmpeg.get_ffmpeg_exe(),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr.count("\n") == 1 and f"error: {film}: the encoder failed" in done.stderr
+    assert set(tmp_path.iterdir()) <= {broken}

@@ -1,0 +1,220 @@
+"""What is not right is refused: exit code 2, one clear line, nothing written, no traceback."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import networks  # noqa: F401  (sets TensorFlow up as the scripts will again)
+from tests.support.command_line import Value, arguments, files_below, start
+from training.session import run_script
+
+Refused = Callable[..., str]
+SCRIPTS = ("DDQN", "DQN")
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refused:
+    """Call a script's own main, as its command line does, and give the line it ends with."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(script: str, *options: str) -> str:
+        module = importlib.import_module(script)
+        before = {p: p.is_file() and p.read_bytes() for p in files_below(tmp_path)}
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *options])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            run_script(script, module.PRESETS, module.build)
+        _, err = capsys.readouterr()
+        assert end.value.code == 2, err
+        assert "Traceback" not in err
+        assert {p: p.is_file() and p.read_bytes() for p in files_below(tmp_path)} == before
+        return err
+
+    return call
+
+
+def one_line(err: str) -> str:
+    assert err.startswith("error: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1, err
+    return err.removeprefix("error: ").strip()
+
+
+@pytest.mark.timeout(60)  # what is not refused would be trained
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"replay_decisions": 255}, ["learn_from (256)", "replay_decisions (255)"]),
+        ({"batch_size": 2000}, ["batch_size (2000)", "1600"]),
+        ({"batch_size": 0}, ["batch_size", "at least 1, got 0"]),
+        ({"stack": 0}, ["stack", "1 to 16", "got 0"]),
+        ({"stack": 40}, ["stack", "1 to 16", "got 40"]),
+        ({"frame_skip": 0}, ["frame_skip", "got 0"]),
+        ({"greedy_frame_skip": 3}, ["greedy_frame_skip", "frame_skip (4)", "got 3"]),
+        ({"height": 200}, ["200x20", "96x96"]),
+        ({"width": 1}, ["16x1"]),
+        ({"epsilon_start": -0.1}, ["epsilon_start", "0.0 to 1.0", "got -0.1"]),
+        ({"epsilon_base": 1.5}, ["epsilon_base", "got 1.5"]),
+        ({"epsilon_start": "nan"}, ["epsilon_start", "nan"]),
+        ({"epsilon_decisions": -1}, ["epsilon_decisions", "got -1"]),
+        ({"gamma": 1.01}, ["gamma", "got 1.01"]),
+        ({"n_step": 0}, ["n_step", "got 0"]),
+        ({"n_step": 300}, ["replay of 1600 decisions is too small", "2416"]),
+        ({"learning_rate": -1}, ["learning_rate", "got -1"]),
+        ({"learning_rate": "inf"}, ["learning_rate", "inf"]),
+        ({"adam_epsilon": -1e-3}, ["adam_epsilon"]),
+        ({"huber_threshold": -1}, ["huber_threshold"]),
+        ({"huber_threshold": 0}, ["huber_threshold", "above 0"]),
+        ({"gradient_clip_norm": 0}, ["gradient_clip_norm", "above 0"]),
+        ({"average_rate": 2}, ["average_rate", "got 2"]),
+        ({"reward_scale": "nan"}, ["reward_scale"]),
+        ({"target_update_period": 0}, ["target_update_period", "got 0"]),
+        ({"updates_per_tick": 0}, ["updates_per_tick", "got 0"]),
+        ({"actors": 0}, ["actors", "at least 1, got 0"]),
+        ({"cars": 0}, ["cars", "got 0"]),
+        ({"cars": 1000}, ["replay of", "too small"]),
+        ({"workers": -1}, ["workers", "got -1"]),
+        ({"threads": 0}, ["threads", "got 0"]),
+        ({"seed": -1}, ["seed", "got -1"]),
+        ({"decisions": 0}, ["decisions", "got 0"]),
+        ({"slots_per_tick": 0}, ["slots_per_tick", "got 0"]),
+        ({"slots_per_tick": 201}, ["201", "200"]),  # the ring has 200 slots
+        ({"validation_tracks": 0}, ["validation_tracks", "got 0"]),
+        ({"validation_tracks": 10_001}, ["validation_tracks", "10001"]),
+        ({"test_episodes": 10_001}, ["test_episodes", "10001"]),
+        ({"checkpoint_every": 0}, ["checkpoint_every", "got 0"]),
+        ({"actions": "hasty"}, ["brisk, stock", "'hasty'"]),
+        ({"convolutions": (4, 30, 2)}, ["30x30 kernel"]),
+        ({"convolutions": (4, 4, 0)}, ["convolutions"]),
+        ({"convolutions": (0, 4, 2)}, ["convolutions"]),
+        ({"dense": -3}, ["dense"]),
+        ({"dense": (10**6, 10**6)}, ["training a network of 1,000,", "GiB", "--dense"]),
+        ({"dense": 10**400}, ["dense", "1,000,000,000"]),
+        ({"convolutions": (10**6, 1, 1, 1, 1, 1)}, ["batches of 16", "GiB", "--convolutions"]),
+        ({"preset": "slow"}, ["preset", "default, long", "'slow'"]),
+        ({"device": "cuda"}, ["device", "'cuda'"]),
+        ({"device": "gpu:99"}, ["gpu:99"]),
+        ({"replay_decisions": 10**15}, ["replay"]),  # more than any memory
+    ],
+    ids=str,
+)
+def test_settings_out_of_range(
+    refused: Refused, options: dict[str, Value], named: list[str]
+) -> None:
+    short: dict[str, Value] = {"decisions": 64}
+    line = one_line(refused("DDQN", *arguments(**short | options)))
+    assert all(word in line for word in named), line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--actors", "two"],
+        ["--colour", "red"],
+        ["--gamma"],
+        ["--convolutions", "4", "4"],
+        ["surplus"],
+    ],
+    ids=str,
+)
+def test_what_cannot_be_parsed(refused: Refused, options: list[str]) -> None:
+    err = refused("DDQN", *options)
+    assert any(word in err for word in ("Unrecognized", "invalid", "argument", "Parsing"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", ["../escape", "a/b", "/absolute", "..", ".hidden", "a b", "x" * 101, "ä"]
+)
+def test_a_name_that_is_a_path(refused: Refused, script: str, name: str) -> None:
+    assert repr(name) in one_line(refused(script, *arguments(decisions=64, name=name)))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_runs_below_a_file(refused: Refused, tmp_path: Path, script: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    line = one_line(refused(script, *arguments(decisions=64, runs=str(tmp_path / "file"))))
+    assert str(tmp_path / "file") in line
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("wanted", ["latest", "nowhere", ".", "x" * 300])
+def test_nothing_to_resume(refused: Refused, script: str, wanted: str) -> None:
+    line = one_line(refused(script, "--resume", wanted))
+    assert "runs" in line if wanted == "latest" else wanted in line
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run that has driven and lost its checkpoints, made by the real script."""
+    process = start("DDQN", *arguments(runs=str(tmp_path / "runs"), name="one", workers=0))
+    folder = tmp_path / "runs" / "DDQN" / "one"
+    while not (folder / "episodes.csv").exists():
+        assert process.poll() is None, process.communicate()
+    while (folder / "episodes.csv").read_text().count("\n") < 2:
+        assert process.poll() is None, process.communicate()
+    process.kill()
+    process.communicate()
+    shutil.rmtree(folder / "checkpoints")
+    return folder
+
+
+@pytest.mark.slow
+def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path) -> None:
+    """One real run, and everything that is wrong with resuming it."""
+    folder = str(run)
+    line = one_line(refused("DDQN", "--resume", folder))
+    assert "no checkpoint" in line
+    assert folder in line
+
+    line = one_line(refused("DDQN", "--resume", folder, "--gamma", "0.5", "--cars", "3"))
+    assert "gamma was 0.98, now 0.5" in line
+    assert "cars was 4, now 3" in line
+
+    line = one_line(refused("DQN", "--resume", folder))
+    assert "DDQN.py" in line
+
+    one_line(refused("DDQN", *arguments(decisions=64, runs=str(tmp_path / "runs"), name="one")))
+
+    config = run / "config.json"
+    whole = config.read_bytes()
+    for damaged in (b"", b"[]", b"[" * 10**5, whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
+        config.write_bytes(damaged)
+        assert folder in one_line(refused("DDQN", "--resume", folder))
+    for good, bad in (
+        (b'"gamma": 0.98', b'"gamma": "much"'),
+        (b'"mirror": true', b'"mirror": null'),
+        (b'"dense": [', b'"dense": [ true,'),
+        (b'"runs": "', b'"runs": 3, "preset": "'),
+    ):
+        assert whole.count(good) == 1
+        config.write_bytes(whole.replace(good, bad))
+        name = bad.decode().split('"')[1]
+        assert f"config.json: {name} is " in one_line(refused("DDQN", "--resume", folder))
+    config.write_bytes(whole)
+
+    origin = run / "origin.json"
+    for damaged in (b"", b"[]", origin.read_bytes()[:-20]):
+        origin.write_bytes(damaged)
+        assert "origin.json" in one_line(refused("DDQN", "--resume", folder))
+    origin.unlink()
+    assert "origin.json" in one_line(refused("DDQN", "--resume", folder))
+
+
+@pytest.mark.slow
+def test_the_real_command_line(tmp_path: Path) -> None:
+    """The same once more from the outside, where a traceback would show."""
+    process = start("DDQN", *arguments(runs=str(tmp_path / "runs"), actors=0))
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 2
+    assert one_line(err) == "actors must be at least 1, got 0"
+    assert out == ""
+    assert files_below(tmp_path) == []

@@ -1,0 +1,225 @@
+"""The entry script of servers and containers, run for real; and the files around it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import BOOT, ENVIRONMENT, PATIENCE_SECONDS, ROOT, TINY, Server, wait_for
+
+SHOWN = {"custom_scalars", "graphs", "hparams"}  # from the beginning
+INSTALL = "CARRACING_TEST_INSTALL"  # set it to download and install all dependencies
+
+
+def _listening_addresses(port: int) -> set[str]:
+    """Hexadecimal addresses on which this machine listens at a port."""
+    table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    rows = [line.split() for line in table.splitlines()]
+    local = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {address for address, number in local if int(number, 16) == port}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
+    started = server.start("--decisions", "1000000", "--name", "a", *TINY, IN_CONTAINER="1")
+    wait_for(lambda: (server.folder / "tensorboard.port").exists())
+    assert not server.healthy()
+    wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
+    assert server.healthy()
+    assert "<title>TensorBoard</title>" in server.answers()
+    wait_for(lambda: server.pages() >= SHOWN)
+    if list(Path("/sys/class/net").glob("*/device")):  # the network of a host
+        assert _listening_addresses(server.port) == {"0100007F"}
+
+    started.send_signal(signal.SIGTERM)
+    out, err = started.communicate(timeout=PATIENCE_SECONDS)
+    assert started.returncode == 3, err
+    assert "stopped" in out
+    assert server.processes() == []
+    assert server.answers() == ""
+    *_, stopped_at = server.checkpoints()
+
+    (server.folder / "runs/DDQN/a/note").write_text("mine")
+    code, _, err = server.run("--resume", "latest", "--decisions", str(stopped_at + 100))
+    assert code == 0, err
+    assert server.checkpoints()[0] == stopped_at < server.checkpoints()[-1]
+    assert (server.folder / "runs/DDQN/a/note").read_text() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        (["--cars", "0"], "cars must be at least 1, got 0"),
+        (["--device", "gpu:99"], "device gpu:99 was asked for, but TensorFlow sees"),
+    ],
+)
+def test_what_the_trainer_refuses_ends_everything(
+    server: Server, options: list[str], refusal: str
+) -> None:
+    code, _, err = server.run("DDQN.py", *options)
+    assert code == 2
+    (line,) = [line for line in err.splitlines() if "error" in line]
+    assert line.startswith(f"error: {refusal}")
+    assert not (server.folder / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_stop_before_training_begins_leaves_nothing(server: Server) -> None:
+    started = server.start(*TINY)
+    assert started.stdout and started.stdout.readline().startswith("TensorBoard: http://127.0.0.1")
+    wait_for(lambda: len(server.processes()) == 3)  # boot.sh, TensorBoard, the trainer
+    started.send_signal(signal.SIGHUP)
+    started.communicate(timeout=PATIENCE_SECONDS)
+    assert started.returncode in (3, 128 + signal.SIGTERM)
+    assert server.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "named"),
+    [
+        (["PPO.py"], {}, "unknown script 'PPO.py'; use DDQN.py, DQN.py, evaluate or notebook"),
+        (["--runs", "file"], {}, "cannot write to file"),
+        (["DDQN.py", "--runs=file/runs"], {}, "cannot write to file"),
+        ([], {"TENSORBOARD_PORT": "http"}, "TENSORBOARD_PORT must be a port"),
+        ([], {"TENSORBOARD_PORT": "65536"}, "TENSORBOARD_PORT must be a port"),
+    ],
+)
+def test_bad_input_is_one_line(
+    server: Server, arguments: list[str], variables: dict[str, str], named: str
+) -> None:
+    (server.folder / "file").touch()
+    code, out, err = server.run(*arguments, **variables)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: ") and named in err
+    assert [p.name for p in server.folder.iterdir()] == ["file"]
+
+
+def test_a_port_in_use_is_one_line(server: Server) -> None:
+    with socket.create_server(("127.0.0.1", server.port)):
+        code, out, err = server.run(*TINY)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"cannot listen on 127.0.0.1:{server.port}: Address already in use" in err
+    assert not list(server.folder.iterdir())
+
+
+def in_namespaces(*prepare: str) -> list[str]:
+    """A command that runs another one where we are root and have a network and mounts of our own."""
+    unshare = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c"]
+    command = [*unshare, " && ".join([*prepare, 'exec "$0" "$@"'])]
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("this system does not let us make namespaces")
+    return command
+
+
+def test_in_a_network_of_its_own_a_container_listens_on_all_addresses() -> None:
+    """With the port taken, the refusal tells which address it would have been."""
+    own_network = in_namespaces("mount -t sysfs sysfs /sys")
+    hold = "import socket, subprocess, sys; s = socket.create_server(('0.0.0.0', 6006));"
+    hold += "sys.exit(subprocess.call(sys.argv[1:]))"
+    command = [*own_network, sys.executable, "-c", hold, str(BOOT)]
+    for inside, address in (("1", "0.0.0.0"), ("", "127.0.0.1")):
+        environment = {**ENVIRONMENT, "IN_CONTAINER": inside}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (done.returncode, f"listen on {address}:6006" in done.stderr) == (2, True)
+
+
+def test_a_mounted_folder_that_takes_nothing_is_one_line(tmp_path: Path) -> None:
+    """Even root cannot write there."""
+    (tmp_path / "runs").mkdir()
+    command = [*in_namespaces(f"mount -t tmpfs -o ro none {tmp_path}/runs"), str(BOOT)]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: user 0 cannot write to runs; make a folder of your own")
+
+
+@pytest.mark.slow
+def test_notebooks_are_served_and_stopped(server: Server) -> None:
+    pytest.importorskip("jupyterlab")
+    started = server.start("notebook", NOTEBOOK_PORT=str(server.port), JUPYTER_TOKEN="secret")
+    wait_for(lambda: "run.ipynb" in server.answers("api/contents?token=secret"))
+    assert "run.ipynb" not in server.answers("api/contents")  # not without the token
+    assert _listening_addresses(server.port) == {"0100007F"}
+    started.send_signal(signal.SIGTERM)
+    _, err = started.communicate(timeout=PATIENCE_SECONDS)
+    assert started.returncode == 0, err
+    assert server.processes() == []
+
+
+def test_without_notebooks_there_is_no_jupyter(tmp_path: Path) -> None:
+    alone = shutil.copy(BOOT, tmp_path)
+    done = subprocess.run([alone, "notebook"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: there is no folder notebooks/ in {tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("tool", "files"),
+    [
+        ("shellcheck", [str(p) for p in [BOOT, *ROOT.glob("deploy/*.sh")]]),
+        ("hadolint", ["Dockerfile"]),
+    ],
+)
+def test_lint(tool: str, files: list[str]) -> None:
+    if not shutil.which(tool):
+        pytest.skip(f"{tool} is not installed")
+    done = subprocess.run([tool, *files], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_package_gets_into_the_image() -> None:
+    named = set((ROOT / ".dockerignore").read_text().split())
+    packages = {p.parent.name for p in ROOT.glob("*/__init__.py")} - {"benchmarks", "tests"}
+    assert packages and {f"!{name}" for name in packages} <= named
+    assert "*" in named  # and nothing that is not named
+
+
+def locked(name: str) -> set[str]:
+    """Packages of a lock, each with its version."""
+    return set(re.findall(r"^[a-z][^ ]*==[^ ]+", (ROOT / name).read_text(), re.M))
+
+
+def test_the_lock_for_gpus_adds_cuda_and_changes_nothing() -> None:
+    with_gpu, without = locked("requirements-gpu.lock"), locked("requirements.lock")
+    assert without < with_gpu
+    assert all(added.startswith("nvidia-") for added in with_gpu - without)
+
+
+def test_one_python_and_the_same_locks_everywhere() -> None:
+    conda = (ROOT / "build_conda_env.yml").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"- python=([\d.]+)", conda) == re.findall(
+        r"FROM python:([\d.]+)", dockerfile
+    )
+    for text in (conda, dockerfile):
+        named = re.findall(r"--require-hashes.*?-r (?:/tmp/)?(requirements\S*\.lock)", text, re.S)
+        assert set(named) == {"requirements.lock", "requirements-gpu.lock"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(INSTALL not in os.environ, reason=f"downloads 1 GB; {INSTALL}=1 asks for it")
+def test_the_pip_part_of_the_conda_file_trains(tmp_path: Path) -> None:
+    conda = (ROOT / "build_conda_env.yml").read_text()
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    lines = re.findall(r"^ {6}- (.+)$", conda.partition("- pip:\n")[2], re.M)
+    (tmp_path / "pip.txt").write_text("\n".join(lines))
+    (version,) = re.findall(r"- python=([\d.]+)", conda)
+    wanted = shutil.which(f"python{version}") or ""
+    usable = wanted and not subprocess.run([wanted, "-c", ""], capture_output=True).returncode
+    subprocess.run(
+        [wanted if usable else sys.executable, "-m", "venv", "venv"], cwd=tmp_path, check=True
+    )
+    subprocess.run(["venv/bin/pip", "install", "-q", "-r", "pip.txt"], cwd=tmp_path, check=True)
+    train = ["venv/bin/python", str(ROOT / "DDQN.py"), "--decisions", "200", *TINY]
+    subprocess.run(train, cwd=tmp_path, check=True)
+    assert list(tmp_path.glob("runs/DDQN/*/checkpoints/*/manifest.json"))

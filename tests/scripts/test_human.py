@@ -1,0 +1,247 @@
+"""A person's drive: the window on a virtual screen, real key events, and what is recorded of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+import tyro
+from numpy.typing import NDArray
+from PIL import ImageGrab
+from pygame._sdl2 import controller
+
+import human_control
+from cockpit.controls import FULL_LOCK, HARDEST_BRAKE, Command, Controls, turned
+from cockpit.dashboard import YELLOW
+from racing.episode import Episode, finished, read_episodes, write_episodes
+from racing.world import World, WorldSpec
+
+SCRIPT = Path(human_control.__file__)
+PATIENCE_SECONDS = 400.0  # for anything that must happen on a busy machine
+FIRST, SECOND = 184, 185  # full gas straight ahead leaves the playfield within four seconds
+Screen = NDArray[np.uint8]  # [H, W, 3]
+GRASS = (102, 204, 102)
+NO_SCREEN = {
+    k: v
+    for k, v in os.environ.items()
+    if k not in ("DISPLAY", "WAYLAND_DISPLAY") and not k.startswith(("SDL_", "PYGAME_"))
+}
+needs_a_screen = pytest.mark.skipif(
+    not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool"
+)
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.2)
+
+
+def share(screen: Screen, colour: tuple[int, int, int]) -> float:
+    return float((screen == colour).all(axis=-1).mean())
+
+
+class Session:
+    """The script on a virtual display, and a person at its keys."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), "--virtual-display", *options],
+            env=NO_SCREEN,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        self._display = line.removeprefix("the window is on display ").strip()
+        wait_for(lambda: share(self.screen(), GRASS) > 0.02)
+
+    def screen(self) -> Screen:
+        """What is on the screen, uint8 [H, W, 3]."""
+        return np.asarray(ImageGrab.grab(xdisplay=self._display).convert("RGB"))
+
+    def press(self, action: str, key: str, check: bool = True) -> None:
+        """One xdotool command: key, keydown or keyup."""
+        command, env = ["xdotool", action, key], {**NO_SCREEN, "DISPLAY": self._display}
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert not check or done.returncode == 0, done.stderr
+
+    def end(self) -> str:
+        """The person quits; what the script says."""
+        self.press("key", "q", check=False)  # the display may be gone before the key is let go
+        out, err = self._process.communicate(timeout=PATIENCE_SECONDS)
+        assert self._process.returncode == 0, err
+        return out
+
+    def kill(self) -> None:
+        """Whatever happened, nothing stays behind."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(PATIENCE_SECONDS)
+
+
+def full_gas(track: int) -> Episode:
+    """What comes of it, without a window."""
+    world = World(WorldSpec(frame_skip=1, actions=""))
+    world.start(track)
+    while not world.end_reason:
+        world.decide(np.array([0.0, 1.0, 0.0]), look=False)
+    return finished(world, track)
+
+
+@pytest.fixture
+def session() -> Iterator[Callable[..., Session]]:
+    started: list[Session] = []
+
+    def begin(*options: str) -> Session:
+        started.append(Session(*options))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.kill()
+
+
+@needs_a_screen
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_drive_by_keys_is_recorded_and_gone_on_with(
+    tmp_path: Path, session: Callable[..., Session]
+) -> None:
+    csv = tmp_path / "human.csv"
+    write_episodes(csv, [full_gas(FIRST)])  # of another day
+    options = ("--tracks", f"{FIRST}:{SECOND + 2}", "--csv", str(csv))
+    drive = session(*options, "--ghost", "pid")
+    drive.press("keydown", "Up")  # during the countdown: held from the first frame on
+    wait_for(lambda: len(read_episodes(csv)) == 2)
+    drive.press("keyup", "Up")
+    drive.press("key", "Return")  # on with the third track, which is not finished
+    time.sleep(1)
+    drive.press("key", "r")
+    time.sleep(1)
+    assert drive.end().startswith("human: 2 episodes, mean")
+    assert read_episodes(csv) == [full_gas(FIRST), full_gas(SECOND)]
+    done = run("--tracks", f"{FIRST}:{SECOND + 1}", "--csv", str(csv))
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), (
+        "all is driven: no screen is needed"
+    )
+
+
+@needs_a_screen
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_what_is_on_the_screen(tmp_path: Path, session: Callable[..., Session]) -> None:
+    drive = session("--csv", str(tmp_path / "human.csv"))
+    assert share(drive.screen(), YELLOW) > 0, "the countdown"
+    assert not drive.screen()[:, 1350:].any()
+    drive.press("key", "v")
+    wait_for(
+        lambda: bool(drive.screen()[300:500, 1200:1500].any())
+    )  # the agents' view, beside the road
+    greys = drive.screen()[300:500, 1200:1500]
+    assert (greys[..., 0] == greys[..., 2]).all()
+    assert len(np.unique(greys)) > 10
+    assert drive.end() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    """The script where there is no screen."""
+    command = [sys.executable, str(SCRIPT), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=NO_SCREEN)
+
+
+def test_bad_input_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    csv, foreign, half = (tmp_path / f"{name}.csv" for name in ("human", "foreign", "half"))
+    write_episodes(csv, [full_gas(FIRST)])
+    foreign.write_text("name,points\nme,12\n")
+    half.write_text(csv.read_text() + "185,12.5,100\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def refusal(*options: str) -> str:
+        with pytest.raises(SystemExit) as end:
+            human_control.main(tyro.cli(human_control.Options, args=options))
+        out, err = capsys.readouterr()
+        assert (end.value.code, out) == (2, "")
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1, err
+        return err
+
+    at = ("--csv", str(csv))
+    assert "there is no screen" in (line := refusal(*at))
+    assert "--virtual-display" in line
+    assert "the columns must be" in refusal("--csv", str(foreign))
+    assert "half.csv:3: not an episode" in refusal("--csv", str(half))
+    assert "episodes must be" in refusal(*at, "--episodes", "0")
+    assert "'nobody'" in refusal(*at, "--ghost", "nobody")
+    assert "cannot write" in refusal("--csv", "/proc/human.csv")
+    assert "cannot write" in refusal("--csv", str(tmp_path))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_key_turns_the_wheel_no_further_than_it_goes() -> None:
+    steer, path = 0.0, []
+    for direction in [-1.0] * 30 + [0.0] * 10 + [1.0] * 30:
+        steer = turned(steer, direction)
+        path.append(steer)
+    assert path[29] == -FULL_LOCK
+    assert path[39] == 0
+    assert path[-1] == FULL_LOCK
+    assert 0.02 < np.abs(np.diff(path)).max() < 0.1, "not at once"
+
+
+@pytest.fixture
+def gamepad(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
+    """A gamepad that SDL makes up: six axes, 21 buttons."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pygame.display.init()
+    pygame.display.set_mode((10, 10))
+    controller.init()
+    maps = Path("/proc/self/maps")
+    loaded = maps.read_text().split() if maps.exists() else []
+    library = [word for word in loaded if "libSDL2-2" in word]
+    if not library:
+        pytest.skip("SDL is not where Linux's wheels have it")
+    sdl = ctypes.CDLL(library[0])
+    sdl.SDL_JoystickOpen.restype = ctypes.c_void_p
+    index = sdl.SDL_JoystickAttachVirtual(1, 6, 21, 0)
+    pad = ctypes.c_void_p(sdl.SDL_JoystickOpen(index))
+    yield sdl, pad
+    sdl.SDL_JoystickClose(pad)
+    sdl.SDL_JoystickDetachVirtual(index)
+    pygame.display.quit()
+
+
+def test_a_gamepad_drives(gamepad: tuple[ctypes.CDLL, ctypes.c_void_p]) -> None:
+    sdl, pad = gamepad
+    controls = Controls()
+
+    def move(stick: float, brake: float, gas: float) -> list[float]:
+        for axis, value in ((0, stick), (4, 2 * brake - 1), (5, 2 * gas - 1)):
+            sdl.SDL_JoystickSetVirtualAxis(pad, axis, ctypes.c_int16(round(32767 * value)))
+        assert controls.commands() == []
+        return list(controls.read())
+
+    assert move(0, 0, 0) == pytest.approx([0, 0, 0], abs=1e-3)
+    assert move(0.05, 0, 1) == pytest.approx([0, 1, 0], abs=1e-3), (
+        "a stick that rests is never at 0"
+    )
+    assert move(-1, 0.5, 0) == pytest.approx([-FULL_LOCK, 0, 0.5 * HARDEST_BRAKE], abs=1e-3)
+    for button, command in ((3, Command.VIEW), (6, Command.RESTART), (0, Command.GO_ON)):
+        sdl.SDL_JoystickSetVirtualButton(pad, button, 1)
+        assert controls.commands() == [command]

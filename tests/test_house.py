@@ -1,0 +1,141 @@
+"""The house rules that a machine can check: who may import whom, and how alike the two scripts are."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
+SIMULATOR = {"gymnasium", "Box2D", "pygame"}
+LEARNING = {"tensorflow", "keras", "tensorboard"}
+# Who may import whom, for every room; "training" without a dot is the loop itself, not the rooms inside.
+ALLOWED = {
+    "system": set(),
+    "racing": {"system"},
+    "agents": {"system"},
+    "evaluation": {"racing", "agents", "system"},
+    "training.runs": {"agents", "racing", "system"},
+    "training.tracking": {
+        *("evaluation", "agents", "racing", "system"),
+        *("training.actors", "training.runs"),
+    },
+    "training.actors": {"agents", "racing", "system"},
+    "training": {
+        *("racing", "agents", "evaluation", "system"),
+        *("training.actors", "training.runs", "training.tracking"),
+    },
+    "reports": {"evaluation", "racing", "training.runs", "system"},
+    "cockpit": {"racing", "evaluation", "system"},
+    "benchmarks": {"racing", "agents", "evaluation", "training", "reports", "cockpit", "system"}
+    | SCRIPTS,
+}
+ROOMS = {*ALLOWED, "tests"} | SCRIPTS
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    """The innermost room that a dotted name lies in; a script is its own, others' packages have none."""
+    parts = module.split(".")
+    names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((name for name in names if name in ROOMS), "")
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, also within functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where things come from"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_keep_to_the_table(room: str) -> None:
+    files = [path for path in modules(room) if room_of(dotted(path)) == room]
+    assert files
+    for path in files:
+        rooms = {room_of(name) for name in imports(path)} - {"", room}
+        if "training" in ALLOWED[room]:  # who may import the loop may import what it is made of
+            rooms = {name.split(".")[0] for name in rooms} - {room}
+        assert rooms <= ALLOWED[room], f"{path.relative_to(ROOT)}: {rooms - ALLOWED[room]}"
+
+
+def loaded(*names: str) -> set[str]:
+    """Top-level modules that a fresh process has after importing these."""
+    code = f"import json, sys, {', '.join(names)}; print(json.dumps(list(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in json.loads(result.stdout)}
+
+
+def test_the_world_runs_without_tensorflow() -> None:
+    """Not even through somebody else's import."""
+    found = loaded(*map(dotted, modules("racing")))
+    assert {"racing", "gymnasium"} <= found
+    assert found.isdisjoint(LEARNING | {"agents", "training"})
+
+
+def test_the_agents_run_without_the_world() -> None:
+    found = loaded(*map(dotted, modules("agents")))
+    assert {"agents", "keras"} <= found
+    assert found.isdisjoint(SIMULATOR | {"racing", "training"})
+
+
+def test_no_pickle_and_no_eval() -> None:
+    """Files are pure data."""
+    for path in (p for package in ALLOWED for p in modules(package)):
+        packages = {name.split(".")[0] for name in imports(path)}
+        assert packages.isdisjoint({"pickle", "dill", "cloudpickle", "shelve", "marshal"}), path
+        calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        names = {f.id for f in calls if isinstance(f, ast.Name)}
+        assert names.isdisjoint({"eval", "exec"}), path
+
+
+def changes(one: str, other: str) -> tuple[list[str], list[str]]:
+    """Lines that only one of two scripts has."""
+    before, after = ((ROOT / f"{name}.py").read_text().splitlines() for name in (one, other))
+    lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))[2:]
+    return [x for x in lines if x[0] == "-"], [x for x in lines if x[0] == "+"]
+
+
+def test_the_difference_between_the_scripts_is_the_lesson() -> None:
+    """Another replay, another TD error, a clip, another head, and nothing else."""
+    gone, new = changes("DQN", "DDQN")
+    assert len(gone) <= 12, gone
+    assert len(new) <= 25, new
+    assert any("UniformReplay(" in line for line in gone)
+    assert any("PrioritisedReplay(" in line for line in new)
+    assert any(line.strip("- ") == "q_learning," for line in gone)
+    assert any(line.strip("+ ") == "double_q_learning," for line in new)
+    branches = [x for x in gone + new if x.lstrip("+- ").startswith(("if ", "else", "elif "))]
+    assert not branches, "variants are values that are passed, not flags to branch on"
+
+
+@pytest.mark.parametrize("script", ["DQN", "DDQN"])
+def test_every_setting_is_documented(script: str) -> None:
+    """One line below each field, in the class and in what it inherits from."""
+    for path in (ROOT / f"{script}.py", ROOT / "training" / "settings.py"):
+        classes = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef)]
+        [settings] = [c for c in classes if c.name.endswith("Settings")]
+        for field, text in zip(settings.body, settings.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign):
+                documented = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                assert documented, f"{path.name}: {ast.unparse(field)}"

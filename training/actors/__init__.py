@@ -1,0 +1,1 @@
+"""Who gathers experience, and where."""

@@ -1,0 +1,232 @@
+"""An actor: N cars that drive in step with the weights it is given. A function of (state, weights)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.learner import Weights
+from agents.replay import Trajectory
+from racing.episode import Episode, finished
+from racing.tracks import draw_training_track
+from racing.world import DrivingError, World
+from training.actors.driving import ActorSpec, DrivingNetwork
+
+FAILED_TRACKS = 500  # remembered at most; the oldest are forgotten
+LARGEST_REWARD = 1e30  # as float32, with room for the sum of a return
+
+
+@dataclass(frozen=True)
+class CarState:
+    """A car in mid-episode, as what it takes to drive there again.
+
+    Attributes:
+        track: Reset seed.
+        actions: What was done so far, one index per decision.
+        shaped_return: What training paid so far.
+        ended: Whether the episode is over and its last frame is still to be stored.
+    """
+
+    track: int
+    actions: bytes
+    shaped_return: float
+    ended: bool
+
+
+@dataclass(frozen=True)
+class ActorState:
+    """All that an actor's next rollout depends on, beside the weights.
+
+    Attributes:
+        cars: Where they are.
+        failed: Tracks without a lap, oldest first, which wait to be driven again.
+        track_rng: Of the generator that draws tracks.
+        exploration_rng: Of the generator that explores.
+    """
+
+    cars: tuple[CarState, ...]
+    failed: tuple[int, ...]
+    track_rng: Mapping[str, Any]
+    exploration_rng: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        cars = [
+            {
+                "track": c.track,
+                "actions": c.actions.hex(),
+                "shaped_return": c.shaped_return,
+                "ended": c.ended,
+            }
+            for c in self.cars
+        ]
+        rngs = {"track_rng": self.track_rng, "exploration_rng": self.exploration_rng}
+        return {"cars": cars, "failed": list(self.failed), **rngs}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ActorState:
+        """What `as_json` gave."""
+        cars = tuple(
+            CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"]
+        )
+        return cls(cars, tuple(data["failed"]), data["track_rng"], data["exploration_rng"])
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What an actor gives back.
+
+    Attributes:
+        trajectory: T slots of N cars.
+        state: Of the actor, afterwards.
+        episodes: Finished on the way, each with its shaped return and its car.
+        mean_q: Mean over the decisions of the value of the best action.
+    """
+
+    trajectory: Trajectory
+    state: ActorState
+    episodes: list[tuple[Episode, float, int]]
+    mean_q: float
+
+
+def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
+    """The state in which a run begins."""
+    track_rng, exploration_rng = (np.random.default_rng(s) for s in seed.spawn(2))
+    cars = tuple(
+        CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars)
+    )
+    return ActorState(cars, (), track_rng.bit_generator.state, exploration_rng.bit_generator.state)
+
+
+class Actor:
+    """Keeps simulators at hand between rollouts; they are rebuilt from the state where they do not match it."""
+
+    def __init__(self, spec: ActorSpec, network: DrivingNetwork) -> None:
+        self.spec, self._network = spec, network
+        self._worlds = [World(spec.world) for _ in range(spec.cars)]
+        self._at: tuple[CarState, ...] | None = None  # where the simulators stand
+
+    def rollout(
+        self, state: ActorState, weights: Weights, slots: int, epsilons: NDArray[np.float64]
+    ) -> Rollout:
+        """Drive.
+
+        Args:
+            state: Where to begin.
+            weights: Of the driving network.
+            slots: Items to store per car.
+            epsilons: Exploration rate of each car, float64 [N].
+
+        Returns:
+            Experience and the state after it.
+
+        Raises:
+            DrivingError: If a value, a reward or the physics is not finite.
+        """
+        self._restore(state.cars)
+        self._network.load(weights)
+        track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
+        cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
+        failed = deque(state.failed, maxlen=FAILED_TRACKS)
+        items = _empty(slots, self.spec)
+        for slot in range(slots):
+            observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
+            values = self._network.values(observations)  # [N, A]
+            actions = values.argmax(axis=1)  # [N]
+            best_values.append(float(values.max(axis=1).mean()))
+            explore = exploration_rng.random(len(cars)) < epsilons
+            random_actions = exploration_rng.integers(values.shape[1], size=len(cars))
+            actions = np.where(explore, random_actions, actions)
+            items.frame[slot] = observations[:, -1]
+            items.age[slot] = [len(car.actions) for car in cars]
+            for i, world in enumerate(self._worlds):
+                if cars[i].ended:
+                    items.final[slot, i] = True
+                    track = next_track(failed, self.spec.retry_share, track_rng)
+                    cars[i] = CarState(track, b"", 0.0, False)
+                    world.start(cars[i].track)
+                    continue
+                cars[i], episode = self._decide(cars[i], world, int(actions[i]), items, (slot, i))
+                if episode:
+                    episodes.append((episode, cars[i].shaped_return, i))
+                    if not episode.laps:
+                        failed.append(episode.track)
+        self._at = tuple(cars)
+        rngs = track_rng.bit_generator.state, exploration_rng.bit_generator.state
+        after = ActorState(self._at, tuple(failed), *rngs)
+        return Rollout(items, after, episodes, float(np.mean(best_values)))
+
+    def _decide(
+        self, car: CarState, world: World, action: int, items: Trajectory, at: tuple[int, int]
+    ) -> tuple[CarState, Episode | None]:
+        shaping = self.spec.shaping
+        step = world.decide(action)
+        reward, stuck = shaping.reward(step), shaping.stuck(step)
+        if not abs(reward) < LARGEST_REWARD:
+            raise DrivingError(
+                f"on track {car.track}, decision {len(car.actions) + 1} of its episode,"
+                f" the reward is {reward}"
+            )
+        items.action[at], items.reward[at] = action, reward
+        items.terminal[at] = shaping.terminal(step)
+        car = replace(
+            car,
+            actions=car.actions + bytes([action]),
+            shaped_return=car.shaped_return + reward,
+            ended=step.terminated or step.truncated or stuck,
+        )
+        return car, finished(world, car.track, stuck) if car.ended else None
+
+    def _restore(self, cars: tuple[CarState, ...]) -> None:
+        if self._at == cars:
+            return
+        for car, world in zip(cars, self._worlds, strict=True):
+            drive_again(world, car)
+        self._at = cars
+
+
+def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator) -> int:
+    """A new track, or one that a car failed on: the plainest prioritised level replay (Jiang et al. 2021).
+
+    Args:
+        failed: Tracks without a lap, of which the oldest is taken out if it is driven again.
+        retry_share: Probability of driving one of them.
+        rng: Draws.
+
+    Returns:
+        A reset seed.
+    """
+    if failed and rng.random() < retry_share:
+        return failed.popleft()
+    return draw_training_track(rng)
+
+
+def drive_again(world: World, car: CarState) -> None:
+    """Bring a world to where a car was: physics repeats itself bit for bit, pictures only as far as they show."""
+    unseen = len(car.actions) - world.spec.pictures
+    world.start(car.track, look=unseen < 0)
+    for i, action in enumerate(car.actions):
+        world.decide(action, look=i >= unseen)
+
+
+def _generator(state: Mapping[str, Any]) -> np.random.Generator:
+    rng = np.random.default_rng(0)
+    rng.bit_generator.state = state
+    return rng
+
+
+def _empty(slots: int, spec: ActorSpec) -> Trajectory:
+    shape = (slots, spec.cars)
+    return Trajectory(
+        frame=np.zeros((*shape, spec.world.height, spec.world.width), np.uint8),
+        action=np.zeros(shape, np.uint8),
+        reward=np.zeros(shape, np.float32),
+        terminal=np.zeros(shape, np.bool_),
+        final=np.zeros(shape, np.bool_),
+        age=np.zeros(shape, np.uint16),
+    )

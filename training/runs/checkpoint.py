@@ -1,0 +1,248 @@
+"""Checkpoints: complete, whole or not there, checked before they are believed.
+
+A run's checkpoints/ holds a folder per checkpoint, named by the decisions made until then, with
+- `arrays.safetensors`: weights, target weights, averages, optimizer slots, priorities, the best weights;
+- `state.json`: counters, random generators, actors, logs;
+- `manifest.json`: the run, SHA-256 and size of every file that belongs to the checkpoint; written last.
+Beside them, replay/ holds what was seen between two checkpoints, slots FIRST-LAST.safetensors: written once, never
+changed, shared by the checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from agents.replay import FrameStore, Trajectory
+from system.files import sha256, sync_folder, write_whole
+
+KEEP = 2  # the last and the one before
+FORMAT = 2
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used, and why."""
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: Where they are; made when the first is saved.
+        run: What tells the run from others, whose checkpoints are refused.
+    """
+
+    def __init__(self, folder: Path, run: str = "") -> None:
+        self.folder, self._run = folder, run
+
+    def steps(self) -> list[int]:
+        """Decisions at which there is a checkpoint, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        folders = (p.name for p in self.folder.iterdir() if p.is_dir())
+        return sorted(int(name) for name in folders if re.fullmatch("[0-9]{9,}", name))
+
+    def save(
+        self,
+        decisions: int,
+        state: dict[str, Any],
+        arrays: dict[str, NDArray[Any]],
+        store: FrameStore,
+    ) -> None:
+        """Save everything; the replay only as far as it is new.
+
+        Raises:
+            OSError: If the disk does not take it; earlier checkpoints are then untouched.
+        """
+        chunks = self._save_replay(store)
+        aside = self.folder / f".{decisions:09d}.part"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir(parents=True)
+            files = {"arrays.safetensors": save(arrays), "state.json": json.dumps(state).encode()}
+            listed = dict(chunks)
+            for name, data in files.items():
+                write_whole(aside / name, data)
+                listed[name] = {"sha256": sha256(data), "bytes": len(data)}
+            manifest = {
+                "format": FORMAT,
+                "run": self._run,
+                "decisions": decisions,
+                "files": listed,
+            }
+            write_whole(aside / "manifest.json", _sealed(manifest))
+            final = self.folder / f"{decisions:09d}"
+            shutil.rmtree(final, ignore_errors=True)
+            aside.rename(final)
+        except OSError:
+            shutil.rmtree(aside, ignore_errors=True)
+            self._drop_chunks()
+            raise
+        sync_folder(self.folder)
+        for old in self.steps()[:-KEEP]:
+            shutil.rmtree(self.folder / f"{old:09d}")
+        self._drop_chunks()
+
+    def load_newest(
+        self, store: FrameStore, say: Callable[[str], None]
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Read the last checkpoint that is whole, set aside what came after it, and fill the store.
+
+        Args:
+            store: To fill.
+            say: Told of every checkpoint that is not whole.
+
+        Returns:
+            State and arrays as they were saved.
+
+        Raises:
+            CheckpointError: Naming every file that is missing or damaged, if none is whole; all is then left as it was.
+        """
+        problems = []
+        for step in reversed(self.steps()):
+            try:
+                state, arrays = self.load(step, store)
+            except CheckpointError as e:
+                say(f"{e}; trying the checkpoint before")
+                problems.append(str(e))
+                continue
+            self._forget_after(step)
+            return state, arrays
+        raise CheckpointError("; ".join(problems) or f"no checkpoint in {self.folder}")
+
+    def load(
+        self, decisions: int, store: FrameStore
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Read a checkpoint and fill the store.
+
+        Returns:
+            State and arrays as they were saved.
+
+        Raises:
+            CheckpointError: Naming the file that is missing or damaged.
+        """
+        folder = self.folder / f"{decisions:09d}"
+        manifest = self._manifest(folder)
+        arrays = load(self._read(folder, "arrays.safetensors", manifest))
+        state: dict[str, Any] = json.loads(self._read(folder, "state.json", manifest))
+        chunks = sorted((n for n in manifest["files"] if n.startswith("replay/")), key=_first)
+        store.written = _first(chunks[0]) if chunks else 0
+        for name in chunks:
+            items = load(self._read(self.folder, name, manifest))
+            store.extend(Trajectory(**items))
+        return state, arrays
+
+    def _manifest(self, folder: Path) -> dict[str, Any]:
+        try:
+            data = (folder / "manifest.json").read_bytes()
+            manifest: dict[str, Any] = json.loads(data)["manifest"]
+            files = manifest["files"]
+            if _sealed(manifest) != data:
+                raise ValueError("its SHA-256 is not the one that was saved")
+            if manifest["format"] != FORMAT:
+                raise CheckpointError(
+                    f"{folder}: format {manifest['format']}, this program reads {FORMAT}"
+                )
+            if manifest["run"] != self._run or manifest["decisions"] != int(folder.name):
+                raise CheckpointError(
+                    f"{folder}: of another run or place; or config.json is not what it was"
+                )
+            if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
+                raise ValueError("entries")
+        except CheckpointError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+            raise CheckpointError(f"{folder / 'manifest.json'}: missing or damaged ({e})") from None
+        return manifest
+
+    def _read(self, folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+        path = folder / name
+        entry = manifest["files"].get(name)
+        if entry is None:
+            raise CheckpointError(f"{path}: not in the manifest")
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise CheckpointError(f"{path}: {e.strerror}") from None
+        if len(data) != entry["bytes"]:
+            raise CheckpointError(f"{path}: {len(data)} bytes, {entry['bytes']} were saved")
+        if sha256(data) != entry["sha256"]:
+            raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one that was saved")
+        return data
+
+    def _save_replay(self, store: FrameStore) -> dict[str, Any]:
+        """Write the slots that are new since the last checkpoint; list all chunks that the ring still holds."""
+        chunks = self._newest_chunks()
+        last = max(map(_last, chunks), default=0)
+        begin = store.written - store.slots
+        chunks = {n: e for n, e in chunks.items() if _last(n) > begin}
+        first = max(last, begin, 0)
+        if first < store.written:
+            items = store.items(first, store.written)
+            data = save({k: np.ascontiguousarray(v) for k, v in vars(items).items()})
+            name = f"replay/{first}-{store.written}.safetensors"
+            (self.folder / "replay").mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, data)
+            chunks[name] = {"sha256": sha256(data), "bytes": len(data)}
+        return chunks
+
+    def _newest_chunks(self) -> dict[str, Any]:
+        """Those of the last checkpoint; none where something is wrong, so that all is written anew."""
+        steps = self.steps()
+        try:
+            files = self._manifest(self.folder / f"{steps[-1]:09d}")["files"] if steps else {}
+            chunks = {n: e for n, e in files.items() if n.startswith("replay/")}
+            whole = all((self.folder / n).stat().st_size == e["bytes"] for n, e in chunks.items())
+        except (CheckpointError, OSError):
+            return {}
+        return chunks if whole else {}
+
+    def _drop_chunks(self) -> None:
+        """Keep what the checkpoints need."""
+        needed: set[str] = set()
+        for kept in self.steps():
+            try:
+                needed |= set(self._manifest(self.folder / f"{kept:09d}")["files"])
+            except CheckpointError:
+                return  # which chunks it needs is not known: keep all
+        for chunk in (self.folder / "replay").glob("*.safetensors"):
+            if f"replay/{chunk.name}" not in needed:
+                chunk.unlink()
+
+    def _forget_after(self, decisions: int) -> None:
+        """Set aside what a resumed run will make anew: later checkpoints, which could not be read.
+
+        What was half written when the run was killed is removed.
+        """
+        for part in [*self.folder.glob(".*.part*"), *self.folder.glob("replay/.*.part*")]:
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+        for step in self.steps():
+            if step > decisions:
+                folder = self.folder / f"{step:09d}"
+                aside = self.folder / f"damaged-{step:09d}"
+                while aside.exists():
+                    aside = aside.with_name(f"{aside.name}-again")
+                folder.rename(aside)
+
+
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    """A manifest that vouches for itself: with its own SHA-256, in the one form that it is ever written in."""
+    text = json.dumps(manifest, sort_keys=True)
+    sealed = {"manifest": manifest, "sha256": sha256(text.encode())}
+    return json.dumps(sealed, indent=1, sort_keys=True).encode()
+
+
+def _first(name: str) -> int:
+    return int(Path(name).stem.split("-")[0])
+
+
+def _last(name: str) -> int:
+    return int(Path(name).stem.split("-")[1])

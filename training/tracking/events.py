@@ -1,0 +1,161 @@
+"""A run's TensorBoard files: curves, films, the network, and hyperparameters with what they led to."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.image import metadata as image_metadata
+
+from agents.backend import keras, tf
+from training.runs.run_folder import FREE_ON_RESUME
+
+FILM_SCALE = 4  # pixels of a film per pixel that the network sees
+FILM_MILLISECONDS = 60  # that each of its pictures is shown
+MILLISECONDS_TO_DISK = 5_000  # after which a point can be seen, at most
+# Everywhere else TensorBoard sorts by name, so names begin with what matters first: driving, learning, speed, training.
+# The tab Custom Scalars shows what matters on one page, in this order.
+LAYOUT = {
+    "How it drives": {
+        "score": ["driving/score", "driving/best_score", "training/score"],
+        "laps": ["driving/laps", "training/laps"],
+    },
+    "How it learns": {
+        "loss": ["learning/loss"],
+        "Q": ["learning/q"],
+        "epsilon": ["learning/epsilon"],
+    },
+    "How fast": {
+        "decisions/s": ["speed/decisions_per_second"],
+        "updates/s": ["speed/updates_per_second"],
+    },
+}
+
+
+class EventLog:
+    """Writes event files that can be cut back to where a checkpoint saw them.
+
+    A file that was written to before a checkpoint is never touched again: what comes later goes into the next one.
+
+    Args:
+        folder: Of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: list[str] = []
+        self._open: tf.summary.SummaryWriter | None = None
+
+    @contextmanager
+    def _writing(self, decisions: int) -> Iterator[None]:
+        with self._disk_errors():
+            if self._open is None:
+                name = f"{len(self._names):04d}"
+                self._open = tf.summary.create_file_writer(
+                    str(self._folder),
+                    flush_millis=MILLISECONDS_TO_DISK,
+                    filename_suffix=f".{name}",
+                )
+                self._names.append(name)
+            with self._open.as_default(step=decisions):
+                yield
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """TensorFlow's errors are no OSErrors, and take many lines."""
+        try:
+            yield
+        except tf.errors.OpError as e:
+            full = isinstance(e, tf.errors.ResourceExhaustedError)
+            number = errno.ENOSPC if full else errno.EIO
+            raise OSError(number, os.strerror(number), f"{self._folder}/events.*") from None
+
+    def describe(self, settings: Mapping[str, Any], network: keras.Model) -> None:
+        """Write what the run is: its hyperparameters, its network, and the layout of the page.
+
+        Args:
+            settings: Of the run, by name; those that a resumed run may change are left out.
+            network: That learns.
+        """
+        values = {k: _plain(v) for k, v in settings.items() if k not in FREE_ON_RESUME}
+        shape = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, "observation")
+        with self._writing(0):
+            hparams.hparams(values, trial_id="/".join(self._folder.parts[-2:]))
+            tf.summary.graph(tf.function(network).get_concrete_function(shape).graph)
+            tf.summary.experimental.write_raw_pb(_layout().SerializeToString())
+            tf.summary.flush()
+
+    def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
+        """Write one point of each curve."""
+        with self._writing(decisions):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def film(self, decisions: int, name: str, pictures: NDArray[np.uint8]) -> None:
+        """Write grey pictures, uint8 [n, H, W], as a film that plays in the page."""
+        large = pictures.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
+        first, *others = [Image.fromarray(picture) for picture in large]
+        gif = io.BytesIO()
+        first.save(
+            gif, "gif", save_all=True, append_images=others, duration=FILM_MILLISECONDS, loop=0
+        )
+        metadata = image_metadata.create_summary_metadata(
+            None,
+            "A greedy drive on a validation track, as the network sees it.",
+            converted_to_tensor=True,
+        )
+        encoded = [str(first.width).encode(), str(first.height).encode(), gif.getvalue()]
+        with self._writing(decisions):
+            tf.summary.write(name, tf.constant(encoded), metadata=metadata)
+
+    def close(self) -> None:
+        """Finish the present file."""
+        writer, self._open = self._open, None
+        if writer is not None:
+            with self._disk_errors():
+                writer.close()
+
+    def get_state(self) -> list[str]:
+        """Names of all files, which are finished."""
+        self.close()
+        return list(self._names)
+
+    def set_state(self, names: list[str]) -> None:
+        """Delete all files but these."""
+        self._names = list(names)
+        for path in self._folder.glob("events.out.tfevents.*"):
+            if path.name.rpartition(".")[2] not in names:
+                path.unlink()
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    """As HParams takes it."""
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _layout() -> Any:
+    categories = [
+        layout_pb2.Category(
+            title=title,
+            chart=[
+                layout_pb2.Chart(
+                    title=name,
+                    multiline=layout_pb2.MultilineChartContent(tag=[f"^{t}$" for t in tags]),
+                )
+                for name, tags in charts.items()
+            ],
+        )
+        for title, charts in LAYOUT.items()
+    ]
+    return custom_scalar.pb(layout_pb2.Layout(category=categories))
