@@ -1,243 +1,123 @@
-"""Train a prioritised Double DQN with a dueling head to race. Read it beside DQN.py: the difference is the lesson.
+"""Prioritised Double DQN with a dueling head. Read it beside DQN.py: the difference is the lesson.
 
-Priorities: Schaul et al. 2016. Double Q-learning: van Hasselt et al. 2016. Dueling head: Wang et al. 2016.
+Double Q-learning: van Hasselt et al. 2016. Priorities and importance weights: Schaul et al. 2016. Dueling head: Wang
+et al. 2016. docs/settings.md lists every setting.
 """
 
 from __future__ import annotations
 
-import system.ctrl_c  # isort: skip  # noqa: F401
+import system.startup  # isort: skip  # noqa: F401
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents.learner import Learner, LearnerSpec
-from agents.network import NetworkSpec, build_q_network
-from agents.replay import FrameStore, PrioritisedReplay
-from agents.schedules import Schedules, ladder, linear
-from agents.td import double_q_learning
-from racing.actions import action_set
+from agents.backend import tf
+from agents.interfaces import Cars
+from agents.learning import Learning, copy, move_average
+from agents.losses import huber
+from agents.network import NetworkSpec, QNetwork
+from agents.q_agent import Metrics, QAgent
+from agents.replay import Batch, Priorities, PrioritisedReplay, ReplaySpec
+from agents.schedules import Exploration
 from racing.shaping import Shaping
-from racing.world import WorldSpec
-from training.actors.driving import ActorSpec
-from training.session import run_script
-from training.settings import RunSettings, above, at_least, between
-from training.trainer import Trainer
+from racing.spec import View
+from training.main import main
+from training.presets import LONG, SMOKE
+from training.settings import Flat, RunSettings, changed
+
+PRIORITY_FLOOR = 1e-3  # added to |TD error|, so that nothing is never drawn again
 
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Train a prioritised Double DQN."""
 
-    # What the agent sees and does
-    height: int = 48
-    """Height of a picture, pixels."""
-    width: int = 48
-    """Width of a picture, pixels."""
-    stack: int = 4
-    """Pictures in an observation, frame_skip frames apart."""
-    frame_skip: int = 4
-    """Frames (1/50 s) that a decision lasts."""
-    greedy_frame_skip: int = 2
-    """The same for the greedy driver, which does better when it may change its mind sooner."""
-    actions: str = "brisk"
-    """Action set: brisk or stock."""
+    view: Flat[View] = View()
+    shaping: Flat[Shaping] = Shaping()
+    exploration: Flat[Exploration] = Exploration()
+    replay: Flat[ReplaySpec] = ReplaySpec()
+    priorities: Flat[Priorities] = Priorities()
+    network: Flat[NetworkSpec] = NetworkSpec(dueling=True)
+    learning: Flat[Learning] = Learning()
 
-    # What it practises, and what training pays
-    retry_share: float = 0.5
-    """Share of episodes on a track where a car made no lap before, while there are any."""
-    grass_penalty: float = 1.0
-    """Points lost per frame with no wheel on the road."""
-    missed_tile_penalty: float = 20.0
-    """Points lost per tile left behind untouched."""
-    stuck_frames: int = 200
-    """An episode ends after so many frames without a new tile."""
-    stuck_penalty: float = 60.0
-    """Points lost then."""
-    crawl_penalty: float = 2.0
-    """Points lost per decision that ends at less than 10 units per second."""
-    speed_limit: float = 95.0
-    """Speed from which on haste costs, world units per second; 0 for no limit."""
-    speed_penalty: float = 0.3
-    """Points lost per decision and unit per second above the limit."""
-    slip_limit: float = 4.0
-    """Sideways speed from which on slipping costs, world units per second."""
-    slip_penalty: float = 0.5
-    """Points lost per decision and unit per second above that."""
-    reward_offset: float = 3.5
-    """Points taken off every decision: centres the values of good driving near 0."""
-    reward_scale: float = 0.1
-    """From points to what the network learns."""
 
-    # How it explores
-    epsilon_start: float = 1.0
-    """Exploration rate of every car at first, probability."""
-    epsilon_base: float = 0.2
-    """Exploration rate of the most careless car in the end, probability."""
-    epsilon_exponent: float = 4.0
-    """The most careful car's rate is epsilon_base to the power of 1 + this."""
-    epsilon_decisions: int = 30_000
-    """Decisions from the first rates to the last."""
+def epsilon_greedy(
+    q: NDArray[np.float32], epsilon: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The action of the highest value or, with probability epsilon, any: q [N, A], epsilon [N] -> [N]."""
+    explore = rng.random(len(q)) < epsilon  # [N]
+    anything = rng.integers(q.shape[1], size=len(q))  # [N]
+    return np.where(explore, anything, q.argmax(axis=1))
 
-    # What it remembers
-    replay_decisions: int = 400_000
-    """Capacity of the replay, decisions (2.3 KB each)."""
-    learn_from: int = 10_000
-    """Decisions to collect before the first update."""
-    n_step: int = 5
-    """Rewards summed before the network is asked, decisions."""
-    gamma: float = 0.98
-    """Discount per decision."""
-    alpha: float = 0.5
-    """How much priorities count when sampling; 0 is uniform."""
-    beta_start: float = 0.6
-    """How far importance weights correct for priorities at first; 1 is fully."""
-    beta_updates: int = 24_000
-    """Updates until beta is 1; a default run makes 7,020 and ends before."""
 
-    # How it learns
-    convolutions: tuple[tuple[int, int, int], ...] = ((16, 6, 3), (32, 4, 2))
-    """Convolutions: filters, kernel size, stride."""
-    dense: tuple[int, ...] = (384,)
-    """Units of the dense layers."""
-    dueling: bool = True
-    """Split the head into state value and advantages."""
-    batch_size: int = 64
-    """Transitions per update."""
-    updates_per_tick: int = 20
-    """Updates while the cars make slots_per_tick decisions each."""
-    learning_rate: float = 6e-4
-    """Adam's step size at first."""
-    learning_rate_end: float = 2e-5
-    """Adam's step size after learning_rate_updates."""
-    learning_rate_updates: int = 24_000
-    """Updates from the first step size to the last; a default run makes 7,020 and ends before."""
-    adam_epsilon: float = 1e-4
-    """Adam's epsilon."""
-    huber_threshold: float = 4.0
-    """TD error from which on the loss grows no faster than the error; a rare crash beyond it is underrated."""
-    gradient_clip_norm: float = 10.0
-    """Longest gradient, global norm."""
-    target_update_period: int = 400
-    """Updates between two copies to the target network."""
-    average_rate: float = 0.0004
-    """Share of the online weights that each update adds to the averaged weights, which drive;
-    10 / updates while that is more."""
-    mirror: bool = True
-    """Learn from every second transition as seen in a mirror."""
+def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
+    """R + gamma^n Q_target(s', argmax_a Q_online(s', a)) - Q_online(s, a): one chooses, the other rates; [B]."""
+    best = tf.argmax(online(batch.next_observation), axis=1)  # [B]
+    next_value = tf.gather(target(batch.next_observation), best, axis=1, batch_dims=1)  # [B]
+    td_target = batch.n_step_return + batch.discount * next_value  # [B]
+    value = tf.gather(online(batch.observation), batch.action, axis=1, batch_dims=1)  # [B]
+    return tf.stop_gradient(td_target) - value
 
-    def check(self) -> None:
-        """Refuse what cannot be."""
-        super().check()
-        between(self, 0.0, 1.0, "epsilon_start", "epsilon_base", "gamma", "average_rate")
-        between(self, 0.0, 1.0, "retry_share")
-        between(self, 0.0, 1.0, "alpha", "beta_start")
-        at_least(self, 0, "grass_penalty", "missed_tile_penalty", "stuck_penalty")
-        at_least(self, 0, "crawl_penalty", "speed_limit", "speed_penalty")
-        at_least(self, 0, "slip_limit", "slip_penalty")
-        at_least(self, 0, "epsilon_exponent", "epsilon_decisions", "beta_updates")
-        at_least(self, 0, "learning_rate", "learning_rate_end", "learning_rate_updates")
-        at_least(self, 0, "reward_scale", "adam_epsilon")
-        above(self, 0, "huber_threshold", "gradient_clip_norm")
-        at_least(self, -math.inf, "reward_offset")
-        at_least(self, 1, "stuck_frames", "n_step", "batch_size", "updates_per_tick")
-        at_least(self, 1, "target_update_period")
-        if not self.batch_size <= self.learn_from <= self.replay_decisions:
-            raise ValueError(
-                f"batch_size ({self.batch_size}) <= learn_from ({self.learn_from})"
-                f" <= replay_decisions ({self.replay_decisions}) does not hold"
-            )
+
+class DDQN(QAgent[Settings, PrioritisedReplay]):
+    """What is learned from what, and when."""
+
+    td_error, epsilon_greedy = staticmethod(td_error), staticmethod(epsilon_greedy)
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        shape = settings.view.observation_shape
+        self.replay = PrioritisedReplay(settings.replay, settings.cars, shape)
+
+    def train(self, cars: Cars) -> Iterator[Metrics]:
+        """The loop. While the cars drive with the weights of now, it learns from what was there before."""
+        while self.decisions < self.settings.decisions:
+            cars.start(self.actor_weights(), self.epsilon)
+            ready = self.replay.collected >= self.settings.replay.learning_starts
+            metrics = self.learn() if ready else {}
+            self.replay.extend(cars.collect())
+            yield metrics
+
+    def learn(self) -> Metrics:
+        """A tick's updates, from one draw of the replay."""
+        updates, size = self.settings.learning.updates_per_tick, self.settings.replay.batch_size
+        alpha, beta = (
+            self.settings.priorities.alpha,
+            self.settings.priorities.beta(int(self.updates)),
+        )
+        batch, index, probability = self.replay.sample(updates, size, self.rng)
+        weight = (
+            len(self.replay) * probability
+        ) ** -beta  # undoes what drawing some more often does
+        weight = (weight / weight.max()).astype(np.float32)  # [updates * size]
+        delta, metrics = self.repeat(batch, weight)
+        priority = (np.abs(delta.astype(np.float64)) + PRIORITY_FLOOR) ** alpha
+        self.replay.set_priorities(index, priority)
+        return metrics | {"beta": beta}
+
+    def update(self, batch: Batch, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One gradient step on a batch of B weighted transitions: TD errors [B], loss [], norm of the gradient []."""
+        learning, weights = self.settings.learning, self.online.trainable_variables
+        with tf.GradientTape() as tape:
+            delta = self.td_error(self.online, self.target, batch)  # [B]
+            loss = tf.reduce_mean(weight * huber(delta, learning.huber_delta))  # []
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply(gradients, weights)  # Adam; clips to max_grad_norm
+        self.updates.assign_add(1)
+        if self.updates % learning.target_update_period == 0:
+            copy(self.online, self.target)
+        move_average(self.average, self.online, learning.averaging(self.updates))
+        return delta, loss, tf.linalg.global_norm(gradients)
 
 
 PRESETS = {
     "default": Settings(),
-    "long": Settings(
-        preset="long",
-        decisions=1_000_000,
-        greedy_frame_skip=1,
-        missed_tile_penalty=60.0,
-        slip_limit=8.0,
-        slip_penalty=5.0,
-        replay_decisions=1_000_000,
-        beta_updates=46_000,
-        convolutions=((16, 6, 3), (32, 4, 2), (64, 3, 1)),
-        dense=(512,),
-        learning_rate_updates=46_000,
-        huber_threshold=40.0,
-        average_rate=2e-4,
-        validate_every=200_000,
-        validation_tracks=128,
-    ),
+    "long": changed(Settings(), **LONG, beta_updates=46_000),
+    "smoke": changed(Settings(), **SMOKE),
 }
 
-
-def build(settings: Settings) -> Trainer:
-    """Put the pieces together."""
-    s = settings
-    world = WorldSpec(s.height, s.width, s.stack, s.frame_skip, s.actions)
-    network = NetworkSpec(s.convolutions, s.dense, s.dueling)
-    shaping = Shaping(
-        grass_penalty=s.grass_penalty,
-        missed_tile_penalty=s.missed_tile_penalty,
-        stuck_frames=s.stuck_frames,
-        stuck_penalty=s.stuck_penalty,
-        crawl_penalty=s.crawl_penalty,
-        speed_limit=s.speed_limit,
-        speed_penalty=s.speed_penalty,
-        slip_limit=s.slip_limit,
-        slip_penalty=s.slip_penalty,
-        reward_offset=s.reward_offset,
-        reward_scale=s.reward_scale,
-    )
-    actions, observation, cars = (
-        action_set(s.actions),
-        (s.stack, s.height, s.width),
-        s.actors * s.cars,
-    )
-
-    store = FrameStore(s.replay_decisions // cars, cars, observation, s.n_step, s.gamma)
-    replay = PrioritisedReplay(store, s.alpha)
-    learner = Learner(
-        lambda: build_q_network(network, observation, len(actions), s.seed),
-        double_q_learning,
-        LearnerSpec(
-            batch_size=s.batch_size,
-            updates_per_call=s.updates_per_tick,
-            target_update_period=s.target_update_period,
-            average_rate=s.average_rate,
-            huber_threshold=s.huber_threshold,
-            gradient_clip_norm=s.gradient_clip_norm,
-            adam_epsilon=s.adam_epsilon,
-        ),
-        actions.mirror if s.mirror else None,
-    )
-    rates = ladder(s.epsilon_base, s.epsilon_exponent, cars)
-    schedules = Schedules(
-        epsilons=lambda decisions: np.array(
-            [linear(decisions, s.epsilon_start, rate, s.epsilon_decisions) for rate in rates]
-        ),
-        beta=lambda updates: linear(updates, s.beta_start, 1.0, s.beta_updates),
-        learning_rate=lambda updates: linear(
-            updates, s.learning_rate, s.learning_rate_end, s.learning_rate_updates
-        ),
-    )
-    return Trainer(
-        s,
-        ActorSpec(
-            world,
-            world.deciding_every(s.greedy_frame_skip),
-            network,
-            shaping,
-            s.cars,
-            s.retry_share,
-        ),
-        learner,
-        replay,
-        schedules,
-        s.learn_from,
-    )
-
-
 if __name__ == "__main__":
-    run_script("DDQN", PRESETS, build)
+    main(DDQN, PRESETS)

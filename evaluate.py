@@ -8,7 +8,7 @@ python evaluate.py --table      results/scores/*.csv -> the README's table and t
 
 from __future__ import annotations
 
-import system.ctrl_c  # isort: skip  # noqa: F401
+import system.startup  # isort: skip  # noqa: F401
 
 import os
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ from rich.progress import Progress
 
 from evaluation.drivers import NAMED, check_driver, load_driver
 from evaluation.evaluation import evaluate, summary_line
-from racing.episode import Episode, write_episodes
+from evaluation.scores import write_episodes
+from racing.episode import Episode
+from racing.spec import CameraName
 from racing.tracks import parse_tracks
-from racing.world import CameraName
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 
@@ -62,7 +63,6 @@ class Options:
 def main(options: Options) -> None:
     """Measure, print, write."""
     interrupt_for_sure()
-    say_anything()
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
         jobs = _jobs(options)

@@ -8,7 +8,7 @@ Tracks come in order, and it goes on where you stopped. Every finished episode b
 
 from __future__ import annotations
 
-import system.ctrl_c  # isort: skip  # noqa: F401
+import system.startup  # isort: skip  # noqa: F401
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,9 +24,11 @@ from cockpit.dashboard import Dashboard
 from cockpit.window import virtual_display
 from evaluation.drivers import Driver, load_driver
 from evaluation.evaluation import frame_by_frame, summary_line
-from racing.episode import Episode, finished, read_episodes, write_episodes
+from evaluation.scores import read_episodes, write_episodes
+from racing.episode import Episode, finished
+from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
-from racing.world import World, WorldSpec
+from racing.world import World
 from system.exits import EXIT_FAILED, refuse
 from system.files import check_file
 from system.processes import interrupt_for_sure

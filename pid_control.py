@@ -7,7 +7,7 @@ python pid_control.py --gains.kp 0.3 --gains.grip 90
 
 from __future__ import annotations
 
-import system.ctrl_c  # isort: skip  # noqa: F401
+import system.startup  # isort: skip  # noqa: F401
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,9 +25,9 @@ from agents.pid_sight import AHEAD, ASIDE, COLUMNS, ROWS, TEXELS, Array, room_on
 from cockpit.window import Window
 from evaluation.drivers import Driver
 from evaluation.evaluation import drive, summary_line
-from racing.episode import write_episodes
+from evaluation.scores import write_episodes
+from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
-from racing.world import WorldSpec
 from reports.video import video
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file

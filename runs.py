@@ -7,7 +7,7 @@ python runs.py record                     draw what is kept again
 
 from __future__ import annotations
 
-import system.ctrl_c  # isort: skip  # noqa: F401
+import system.startup  # isort: skip  # noqa: F401
 
 import csv
 import json
@@ -19,15 +19,15 @@ import tyro
 
 from agents.weights import WeightsError, read_card, repack
 from evaluation.evaluation import evaluate, summarise, summary_line
-from racing.episode import write_episodes
+from evaluation.scores import write_episodes
 from racing.tracks import TEST
 from reports.curves import folder_name, read_peer, read_runs
 from reports.learning_report import learning_table, plot_learning
 from reports.report import write_block
 from system.exits import EXIT_FAILED, refuse
 from system.files import check_folder, sha256, write_whole
-from training.runs.run_folder import RunFolder, processor
-from training.tracking.journal import BEST
+from training.runs.origin import processor
+from training.runs.run_folder import BEST, RunFolder
 
 HERE = Path(__file__).resolve().parent
 KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")

@@ -1,32 +1,135 @@
-"""TensorFlow and Keras, imported without their greetings: import them from here."""
+"""TensorFlow and Keras: import them from here.
+
+They are loaded when something of them is first used, so that a command line is understood, and `--help` answered,
+without the seconds that TensorFlow takes. What our numbers rely on is set here, whatever the surroundings say.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
-import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+T = TypeVar("T")
 
-_main = threading.current_thread() is threading.main_thread()
-_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if _main else None  # TensorFlow swallows it
-# Some lines are written straight to file descriptor 2 before the log level is read. A failed import still raises.
-sys.stderr.flush()
-_stderr = os.dup(2)
-_nowhere = os.open(os.devnull, os.O_WRONLY)
-os.dup2(_nowhere, 2)
-try:
+
+class DeviceError(ValueError):
+    """The device that was asked for is not there."""
+
+
+if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+else:
 
-    tf.config.list_physical_devices()
-finally:
-    os.dup2(_stderr, 2)
-    os.close(_stderr)
-    os.close(_nowhere)
-    if _main:
-        signal.signal(signal.SIGINT, _ctrl_c)
+    class _Lazy(ModuleType):
+        """Stands for a module until something of it is asked for."""
 
-__all__ = ["keras", "tf"]
+        def __getattr__(self, name: str) -> Any:
+            return getattr(_load(self.__name__), name)
+
+    keras, tf = _Lazy("keras"), _Lazy("tensorflow")
+
+
+def _load(name: str) -> ModuleType:
+    """Import both, Ctrl-C left as it is, with Keras's settings as they are in a fresh installation."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main = threading.current_thread() is threading.main_thread()
+    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # it swallows it
+    try:
+        with _greetings_held_back():
+            ours = importlib.import_module("keras")
+            importlib.import_module("tensorflow").config.list_physical_devices()
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, ctrl_c)
+    # ~/.keras/keras.json may say otherwise for somebody else's programs.
+    ours.config.set_floatx("float32")
+    ours.config.set_dtype_policy("float32")
+    ours.config.set_epsilon(1e-7)
+    ours.config.set_image_data_format("channels_last")
+    for lazy in (keras, tf):
+        lazy.__dict__.update(importlib.import_module(lazy.__name__).__dict__)
+    return importlib.import_module(name)
+
+
+@contextmanager
+def _greetings_held_back() -> Iterator[None]:
+    """Some lines go to file descriptor 2 whatever the log level is; if the import fails, they are shown."""
+    with tempfile.TemporaryFile() as said:
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.write(stderr, os.pread(said.fileno(), 1 << 20, 0))
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def set_up_tensorflow(threads: int, device: str = "auto") -> None:
+    """Choose the device, let GPU memory grow, and make results repeatable; before TensorFlow allocates anything.
+
+    The order in which sums are taken depends on the number of threads, and with it the last bits of the weights:
+    so it is a setting of the run, and the same in every process of it.
+
+    Args:
+        threads: Threads per operation.
+        device: `auto`, `cpu`, `gpu` or `gpu:INDEX`.
+
+    Raises:
+        DeviceError: If there is no such GPU.
+    """
+    gpus = chosen_gpu(device, tf.config.list_physical_devices("GPU"))
+    tf.config.set_visible_devices(gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+
+
+def check_device(device: str) -> None:
+    """Refuse what names no device, without loading TensorFlow.
+
+    Raises:
+        DeviceError: If it is none of `auto`, `cpu`, `gpu` and `gpu:INDEX`.
+    """
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (index and (kind != "gpu" or not index.isdecimal())):
+        raise DeviceError(f"device must be auto, cpu, gpu or gpu:INDEX, got {device!r}")
+
+
+def chosen_gpu(device: str, gpus: list[T]) -> list[T]:
+    """The one GPU to use, or none: on a shared server the others are somebody else's.
+
+    Args:
+        device: As for `set_up_tensorflow`.
+        gpus: That TensorFlow sees.
+
+    Raises:
+        DeviceError: If there is no such GPU.
+    """
+    check_device(device)
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return []
+    wanted = int(index or 0)
+    if kind == "gpu" and wanted >= len(gpus):
+        raise DeviceError(
+            f"device {device} was asked for, but TensorFlow sees {len(gpus)} GPUs;"
+            " use --device cpu, or install requirements-gpu.lock and check the driver"
+        )
+    return gpus[wanted : wanted + 1]
+
+
+__all__ = ["DeviceError", "check_device", "chosen_gpu", "keras", "set_up_tensorflow", "tf"]

@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.backend import keras
-from system.memory import refuse_what_does_not_fit
+from system.ranges import Range
 
-LARGEST = 10**9  # of anything about a layer: beyond is a slip of the hand
-COPIES = 30  # of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 measured
+Size = Annotated[int, Range(1, 10**9)]
+Weights = dict[str, NDArray[np.float32]]
+QNetwork = Callable[[Any], Any]  # observations uint8 [B, K, H, W] -> values float32 [B, A]
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Shape of a Q-network.
+    """The Q-network's layers."""
 
-    Attributes:
-        convolutions: (filters, kernel size, stride) of each layer, pixels.
-        dense: Units of each dense layer.
-        dueling: Whether the head is split into state value and action advantages.
-    """
-
-    convolutions: tuple[tuple[int, int, int], ...]
-    dense: tuple[int, ...]
     dueling: bool
+    """Split the head into state value and action advantages (Wang et al. 2016)."""
+    convolutions: tuple[tuple[Size, Size, Size], ...] = ((16, 6, 3), (32, 4, 2))
+    """Convolutions: filters, kernel size (pixels), stride (pixels)."""
+    dense: tuple[Size, ...] = (384,)
+    """Units of the dense layers."""
 
-    def __post_init__(self) -> None:
-        """Refuse layers that cannot be.
 
-        Raises:
-            ValueError: Naming the layer.
-        """
-        for layer in self.convolutions:
-            if not 1 <= min(layer) <= max(layer) <= LARGEST:
-                raise ValueError(
-                    f"convolutions are filters, kernel size and stride of 1 to {LARGEST:,}, got {layer}"
-                )
-        if not all(1 <= units <= LARGEST for units in self.dense):
-            raise ValueError(f"dense layers have 1 to {LARGEST:,} units, got {self.dense}")
+def weights_of(network: keras.Model) -> Weights:
+    """Copies of a network's weights, by name."""
+    return {v.path: np.array(v.numpy()) for v in network.variables}
 
 
 def weight_shapes(
@@ -101,11 +92,9 @@ def build_q_network(
         A model from uint8 [B, K, H, W] to float32 [B, A].
 
     Raises:
-        ValueError: If a convolution does not fit into what is left of the picture, or the weights into the memory.
+        ValueError: If a convolution does not fit into what is left of the image.
     """
-    numbers = sum(map(math.prod, weight_shapes(spec, observation_shape, actions).values()))
-    what = f"training a network of {numbers:,} weights"
-    refuse_what_does_not_fit(what, 4 * COPIES * numbers, "--dense or --convolutions")
+    weight_shapes(spec, observation_shape, actions)  # refuses
     rng = np.random.default_rng(seed)
 
     def he() -> keras.initializers.Initializer:

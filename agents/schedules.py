@@ -1,12 +1,13 @@
-"""Schedules: pure functions of a named counter."""
+"""Schedules: pure functions of a counter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from system.ranges import Decisions, NotNegative, Probability
 
 
 def linear(counter: int, start: float, end: float, duration: int) -> float:
@@ -23,25 +24,31 @@ def ladder(base: float, exponent: float, rungs: int) -> NDArray[np.float64]:
     Args:
         base: The highest rate.
         exponent: How far the ladder reaches down.
-        rungs: Number of environments.
+        rungs: Number of environments N.
 
     Returns:
-        Rates, float64 [rungs].
+        Rates, float64 [N].
     """
     position = np.arange(rungs) / max(rungs - 1, 1)
     return np.asarray(base ** (1.0 + exponent * position), dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class Schedules:
-    """What changes while a run goes on, each a function of a counter.
+class Exploration:
+    """How it explores."""
 
-    Attributes:
-        epsilons: Exploration rate of every car, float64 [actors * cars], by decisions.
-        learning_rate: Of Adam, by updates.
-        beta: Exponent of the importance weights, by updates; without priorities it has no effect.
-    """
+    epsilon_start: Probability = 1.0
+    """Exploration rate of every car at first."""
+    epsilon_base: Probability = 0.2
+    """Exploration rate of the most careless car in the end."""
+    epsilon_exponent: NotNegative = 4.0
+    """The most careful car's rate in the end is epsilon_base to the power of 1 + this."""
+    epsilon_decisions: Decisions = 30_000
+    """Decisions from the first rates to the last."""
 
-    epsilons: Callable[[int], NDArray[np.float64]]
-    learning_rate: Callable[[int], float]
-    beta: Callable[[int], float] = lambda updates: 1.0
+    def epsilon(self, decisions: int, cars: int) -> NDArray[np.float64]:
+        """Every car's exploration rate after so many decisions, float64 [cars]."""
+        ends = ladder(self.epsilon_base, self.epsilon_exponent, cars)
+        return np.array(
+            [linear(decisions, self.epsilon_start, end, self.epsilon_decisions) for end in ends]
+        )

@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agents.backend import keras
-from agents.learner import Weights
-from agents.network import NetworkSpec, build_q_network, weight_shapes
+from agents.network import NetworkSpec, Weights, build_q_network, weight_shapes
 
 LARGEST_BYTES = 64 * 2**20  # the networks here have about 1.5 MB
 FORMAT = "carracing-dqn-1"

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.policy import Policy, RandomControls, RandomPolicy
 from racing.actions import action_set
-from racing.world import WorldSpec
+from racing.spec import WorldSpec
 
 NAMED = ("random", "random-continuous", "pid")
 
@@ -69,8 +69,8 @@ def load_driver(name: str) -> Driver:
 
 
 def _learned(path: Path) -> Driver:
+    from agents.backend import set_up_tensorflow
     from agents.q_policy import QPolicy
-    from agents.tensorflow_setup import set_up_tensorflow
     from agents.weights import WeightsError, unpack
 
     with contextlib.suppress(RuntimeError):  # too late: who uses it already has set it up

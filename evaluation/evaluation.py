@@ -13,8 +13,9 @@ import numpy as np
 
 from evaluation.drivers import Driver, check_driver, load_driver
 from racing.episode import Episode, finished
+from racing.spec import CameraName
 from racing.tracks import TEST
-from racing.world import CameraName, World
+from racing.world import World
 from system.processes import children_deaf_to, end_with_parent
 
 BOOTSTRAP_DRAWS = 10_000

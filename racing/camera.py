@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from racing import gauges
 from racing.simulator import Simulator
-from racing.vision import PICTURE_WIDTH, ROAD_ROWS, compose, grey_road, look
+from racing.spec import PICTURE_WIDTH
+from racing.vision import ROAD_ROWS, compose, grey_road, look
 
 TEXELS = 3.0  # texels per world unit of the finest map; a picture has 1.6 by 1.9 pixels per unit
 LEVELS = 5  # maps of halved resolution, for the zoom-in of the first second

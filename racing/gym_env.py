@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.actions import action_set
+from racing.spec import CameraName, WorldSpec
 from racing.tracks import draw_training_track
-from racing.world import CameraName, World, WorldSpec
+from racing.world import World
 
 ENV_ID = "CarRacingFast-v3"
 

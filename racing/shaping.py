@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from racing.world import Step
+from racing.spec import Step
+from system.ranges import Number, Points, Positive, Probability, Range, Speed
 
 CRAWL = 10.0  # world units per second
 
 
 @dataclass(frozen=True)
 class Shaping:
-    """From what came of a decision to the reward that is learned from.
+    """What it practises, and what training pays: from what came of a decision to the reward that is learned from."""
 
-    Attributes:
-        grass_penalty: Points lost per frame with no wheel on the road.
-        missed_tile_penalty: Points lost per tile left behind untouched: one of them keeps a lap from ending.
-        stuck_frames: An episode ends when this many frames brought no new tile.
-        stuck_penalty: Points lost then.
-        crawl_penalty: Points lost per decision that ends slower than CRAWL, so that standing still is worse than
-            trying to get away.
-        speed_limit: Speed from which on haste costs, world units per second; 0 for no limit. A picture shows 37 units
-            of road ahead, so a car at 100 cannot brake for what comes into view.
-        speed_penalty: Points lost per decision and unit per second above the limit.
-        slip_limit: Sideways speed from which on slipping costs, world units per second. Well above what a bend takes
-            (4), it prices a spin where it begins, and not the second afterwards in which its consequences show.
-        slip_penalty: Points lost per decision and unit per second above that.
-        reward_offset: Points taken off every decision, so that the value of driving well lies near 0 and the network
-            spends itself on differences (reward centring, Naik et al. 2024).
-        reward_scale: Factor from points to what the network sees.
-    """
-
-    grass_penalty: float
-    missed_tile_penalty: float
-    stuck_frames: int
-    stuck_penalty: float
-    crawl_penalty: float
-    speed_limit: float
-    speed_penalty: float
-    slip_limit: float
-    slip_penalty: float
-    reward_offset: float
-    reward_scale: float
+    retry_share: Probability = 0.5
+    """Share of episodes on a track where a car made no lap before, while there are any."""
+    grass_penalty: Points = 1.0
+    """Points lost per frame with no wheel on the road."""
+    missed_tile_penalty: Points = 20.0
+    """Points lost per tile left behind untouched: one of them keeps a lap from ending."""
+    stuck_frames: Annotated[int, Range(1, unit="frames (1/50 s)")] = 200
+    """An episode ends after so many frames without a new tile."""
+    stuck_penalty: Points = 60.0
+    """Points lost when an episode ends so."""
+    crawl_penalty: Points = 2.0
+    """Points lost per decision that ends slower than 10 units/s: standing still must be worse than trying."""
+    speed_limit: Speed = 95.0
+    """Speed above which haste costs; 0 for no limit. An image shows 37 units ahead, too few to brake from 100."""
+    speed_penalty: Points = 0.3
+    """Points lost per decision and unit/s above the limit."""
+    slip_limit: Speed = 4.0
+    """Sideways speed above which slipping costs: it prices a spin where it begins, not where its harm shows."""
+    slip_penalty: Points = 0.5
+    """Points lost per decision and unit/s above that."""
+    reward_offset: Number = 3.5
+    """Points taken off every decision: centres the values of good driving near 0 (Naik et al. 2024)."""
+    reward_scale: Positive = 0.1
+    """Factor from points to the reward that the network learns from."""
 
     def stuck(self, step: Step) -> bool:
         """Whether the episode ends because nothing is gained any more."""

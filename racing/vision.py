@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing import gauges
+from racing.spec import PICTURE_HEIGHT
 
 # Of the official 96x96 picture, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
 # anew, and never its own score.
-PICTURE_WIDTH = 96
-PICTURE_HEIGHT = 96
 ROAD_ROWS = PICTURE_HEIGHT - gauges.GAUGE_ROWS
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,108 +10,7 @@ from numpy.typing import NDArray
 from racing.actions import action_set
 from racing.camera import Camera, FastCamera, OfficialCamera
 from racing.simulator import TIME_LIMIT_FRAMES, Simulator
-from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH
-
-CameraName = Literal["fast", "official"]
-EndReason = Literal["", "lap", "out", "time", "stuck"]
-
-
-class DrivingError(ValueError):
-    """Driving gave something that is not a number; what and where."""
-
-
-@dataclass(frozen=True)
-class WorldSpec:
-    """How a driver meets the world. Weights are only good for the world that they were trained in.
-
-    Attributes:
-        height: Height of a picture, pixels.
-        width: Width of a picture, pixels.
-        stack: Pictures in an observation.
-        frame_skip: Frames (1/50 s) that a decision lasts.
-        actions: Name of the action set; empty for a driver with continuous controls.
-        stack_spacing: Decisions between two pictures of an observation.
-    """
-
-    height: int = 48
-    width: int = 48
-    stack: int = 4
-    frame_skip: int = 4
-    actions: str = "brisk"
-    stack_spacing: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            ValueError: Naming the field.
-        """
-        numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
-        if not all(isinstance(n, int) for n in numbers):  # a weight file's card may say anything
-            raise ValueError(f"a world is described by whole numbers, got {numbers}")
-        if not 8 <= self.height <= PICTURE_HEIGHT or not 8 <= self.width <= PICTURE_WIDTH:
-            raise ValueError(
-                f"a picture is 8x8 to {PICTURE_HEIGHT}x{PICTURE_WIDTH} pixels,"
-                f" got {self.height}x{self.width}"
-            )
-        if not 1 <= self.stack <= 16:
-            raise ValueError(f"stack must be 1 to 16 pictures, got {self.stack}")
-        if not 1 <= self.frame_skip <= 50:
-            raise ValueError(f"frame_skip must be 1 to 50 frames, got {self.frame_skip}")
-        if not 1 <= self.stack_spacing <= 50:
-            raise ValueError(f"stack_spacing must be 1 to 50 decisions, got {self.stack_spacing}")
-        if self.actions:
-            action_set(self.actions)
-
-    @property
-    def pictures(self) -> int:
-        """How many of the last pictures an observation is taken from."""
-        return (self.stack - 1) * self.stack_spacing + 1
-
-    def deciding_every(self, frames: int) -> WorldSpec:
-        """The same view of the world for a driver that changes its mind sooner.
-
-        Args:
-            frames: That a decision lasts then; pictures of an observation stay as far apart as they are.
-
-        Raises:
-            ValueError: If that does not divide `frame_skip`.
-        """
-        if frames < 1 or self.frame_skip % frames:
-            raise ValueError(
-                f"greedy_frame_skip must divide frame_skip ({self.frame_skip}), got {frames}"
-            )
-        spacing = self.stack_spacing * self.frame_skip // frames
-        return replace(self, frame_skip=frames, stack_spacing=spacing)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What came of one decision.
-
-    Attributes:
-        reward: Sum of the simulator's own rewards.
-        terminated: The lap ended or the car left the playfield: nothing comes after.
-        truncated: The time limit was reached: more would have come.
-        frames: Frames that the decision lasted.
-        grass_frames: Of these, with no wheel on the road.
-        missed_tiles: Tiles found to be left behind untouched.
-        idle_frames: Frames since the last new tile.
-        speed: Of the car at the end, world units per second.
-        sideways: Its speed to either side then, world units per second; a car that grips has less than 4.
-        lap_done: Whether the lap ended.
-    """
-
-    reward: float
-    terminated: bool
-    truncated: bool
-    frames: int
-    grass_frames: int
-    missed_tiles: int
-    idle_frames: int
-    speed: float
-    sideways: float
-    lap_done: bool = False
+from racing.spec import CameraName, DrivingError, EndReason, Step, WorldSpec
 
 
 class World:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.evaluation import BOOTSTRAP_DRAWS
-from racing.episode import Episode, read_episodes
+from evaluation.scores import read_episodes
+from racing.episode import Episode
 from training.runs.run_folder import FREE_ON_RESUME
 
 GRID = 200  # points of a band

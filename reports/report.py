@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.evaluation import Summary, summarise
-from racing.episode import Episode, read_episodes
+from evaluation.scores import read_episodes
+from racing.episode import Episode
 from racing.tracks import TEST
 from system.files import write_whole
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import NoReturn
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_STOPPED = 3  # by SIGTERM or SIGINT, with a checkpoint
-
-
-def say_anything() -> None:
-    """Write what the terminal's encoding does not have as an escape, instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:

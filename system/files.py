@@ -40,6 +40,17 @@ def write_whole(path: Path, data: bytes) -> None:
         aside.write_bytes(data)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file there whole, without waiting for the disk: for what is written again in a moment.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(data)
+    aside.replace(path)
+
+
 def check_file(path: Path) -> None:
     """Refuse a file that could not be written, before there is something to write.
 

@@ -6,6 +6,7 @@ The system hands out memory that it does not have, and takes the process for it 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -13,23 +14,35 @@ class NotEnoughMemoryError(ValueError):
     """What was asked for needs more memory than is left."""
 
 
-def refuse_what_does_not_fit(what: str, needed: int, remedy: str, promised: int = 0) -> None:
-    """Refuse to begin what would need more memory than is left.
+@dataclass(frozen=True)
+class Need:
+    """A part of what is needed.
 
-    Args:
+    Attributes:
         what: Needs it.
-        needed: Bytes.
+        bytes: How much.
         remedy: Options to make smaller.
-        promised: Bytes that others were promised and have not touched yet, so that the system counts them as left.
+    """
+
+    what: str
+    bytes: int
+    remedy: str
+
+
+def refuse_what_does_not_fit(*needs: Need) -> None:
+    """Refuse to begin what would need more memory than is left, all parts added up.
 
     Raises:
-        NotEnoughMemoryError: With the figures.
+        NotEnoughMemoryError: Naming the first part that does not fit beside those before it.
     """
-    if needed > (left := max(available_bytes() - promised, 0)):
-        raise NotEnoughMemoryError(
-            f"{what} needs {needed / 2**30:.1f} GiB, {left / 2**30:.1f} are left;"
-            f" choose a smaller {remedy}"
-        )
+    left = available_bytes()
+    for need in needs:
+        if need.bytes > left:
+            raise NotEnoughMemoryError(
+                f"{need.what} needs {need.bytes / 2**30:.1f} GiB, {left / 2**30:.1f} are left;"
+                f" choose a smaller {need.remedy}"
+            )
+        left -= need.bytes
 
 
 def available_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:

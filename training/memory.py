@@ -1,51 +1,62 @@
-"""What a trainer needs besides its networks, which see to themselves, and its replay; before it is asked for."""
+"""What a whole run needs of the memory, added up before anything is allocated."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from agents.learner import LearnerSpec
-from agents.network import activations
-from agents.replay import FrameStore
-from racing.actions import action_set
-from system.memory import refuse_what_does_not_fit
-from training.actors.driving import ActorSpec
-from training.settings import RunSettings
+from agents.network import activations, weight_shapes
+from agents.replay.store import ITEM_BYTES
+from system.memory import Need, refuse_what_does_not_fit
 
+# Copies of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 were measured.
+WEIGHT_COPIES = 30
 ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
 # A worker's own, measured while it drove, less its cars; shared libraries come on top.
 WORKER_BYTES = 300 * 2**20
 CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
 
 
-def refuse_trainer_that_does_not_fit(
-    settings: RunSettings, spec: ActorSpec, learner: LearnerSpec, store: FrameStore
-) -> None:
-    """Refuse a trainer whose ticks, batches or processes are too large.
+def refuse_run_that_does_not_fit(settings: Any, workers: int) -> None:
+    """Refuse a run whose replay, network, batches and processes need more memory than is left.
+
+    Args:
+        settings: Of the run.
+        workers: Processes that drive.
 
     Raises:
-        ValueError: If a tick is longer than the replay.
-        NotEnoughMemoryError: With the figures.
+        ValueError: If a tick is longer than the replay, or an image smaller than a convolution.
+        NotEnoughMemoryError: With the figures, and what to make smaller.
     """
-    if settings.slots_per_tick > store.slots:
+    s, shape, actions = settings, settings.view.observation_shape, len(settings.view.action_set)
+    slots = s.replay.slots(s.cars, s.view.stack)
+    if s.steps_per_tick > slots:
         raise ValueError(
-            f"slots_per_tick ({settings.slots_per_tick}) is more than the replay holds per car"
-            f" ({store.slots})"
+            f"steps_per_tick ({s.steps_per_tick}) is more than the replay holds per car ({slots})"
         )
-    driving = settings.workers * WORKER_BYTES + settings.actors * settings.cars * CAR_BYTES
+    weights = sum(map(math.prod, weight_shapes(s.network, shape, actions).values()))
+    updates, size = s.learning.updates_per_tick, s.replay.batch_size
+    pixels = 2 * updates * size * math.prod(shape)
+    numbers = ACTIVATION_COPIES * size * activations(s.network, shape, actions)
     refuse_what_does_not_fit(
-        f"driving {settings.actors} x {settings.cars} cars in {settings.workers} processes",
-        driving,
-        "--workers, --actors or --cars",
-        promised=store.bytes,
-    )
-    world = spec.world
-    updates, size = learner.updates_per_call, learner.batch_size
-    observation = (world.stack, world.height, world.width)
-    numbers = activations(spec.network, observation, len(action_set(world.actions)))
-    refuse_what_does_not_fit(
-        f"learning from {updates} batches of {size} through this network",
-        2 * updates * size * math.prod(observation) + 4 * ACTIVATION_COPIES * size * numbers,
-        "--batch-size, --updates-per-tick, --convolutions or --dense",
-        promised=store.bytes + driving,
+        Need(
+            f"a replay of {slots * s.cars:,} decisions",
+            slots * s.cars * (s.view.height * s.view.width + ITEM_BYTES),
+            "--replay-capacity",
+        ),
+        Need(
+            f"training a network of {weights:,} weights",
+            4 * WEIGHT_COPIES * weights,
+            "--dense or --convolutions",
+        ),
+        Need(
+            f"driving {s.cars} cars in {workers} processes",
+            workers * WORKER_BYTES + s.cars * CAR_BYTES,
+            "--workers or --cars",
+        ),
+        Need(
+            f"learning from {updates} batches of {size} through this network",
+            pixels + 4 * numbers,
+            "--batch-size, --updates-per-tick, --convolutions or --dense",
+        ),
     )

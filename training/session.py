@@ -1,192 +1,222 @@
-"""A run from its command line to its score: the same for every agent."""
+"""A run from its settings to its score, without a command line: `train(Settings(seed=3))`."""
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import json
 import shlex
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import tyro
-
-from agents.learner import Learner
-from agents.tensorflow_setup import DeviceError, set_up_tensorflow
+from agents.backend import check_device, set_up_tensorflow
+from agents.network import Weights
+from agents.q_agent import QAgent
 from agents.weights import pack
 from evaluation.evaluation import evaluate, summary_line
-from racing.actions import action_set
-from racing.episode import write_episodes
+from evaluation.scores import write_episodes
+from racing.episode import Episode
+from racing.spec import WorldSpec
 from racing.tracks import TEST
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse, say_anything
-from system.memory import NotEnoughMemoryError
-from system.processes import act_again_if_lost, on_first_stop_signal
+from racing.world import World
+from system.cpus import usable_cpus
 from training.actors.driving import ActorSpec
-from training.actors.pool import LocalPool, WorkerError, WorkerPool
-from training.runs.checkpoint import CheckpointError, Checkpoints
-from training.runs.run_folder import RunError, RunFolder
-from training.settings import RunSettings
-from training.tracking.journal import BEST, Journal
-from training.trainer import Trainer, TrainingError, ValidationGivenUpError
+from training.actors.pool import Pool
+from training.actors.worker import ProcessWorker
+from training.memory import refuse_run_that_does_not_fit
+from training.runs.checkpoint import Checkpoints
+from training.runs.run_folder import BEST, RunError, RunFolder, check_new
+from training.settings import RunSettings, check, flat
+from training.stop import InterruptedTaskError, Stop
+from training.tracking.csv_log import EpisodeLog, ValidationLog
+from training.tracking.run_log import Progress, RunLog, Sink
+from training.tracking.status import StatusLog
+from training.tracking.tensorboard import TensorBoardLog
+from training.trainer import Trainer
 
-S = TypeVar("S", bound=RunSettings)
-Build = Callable[[S], Trainer]
+MakeWorld = Callable[[WorldSpec], World]
 
 
-def run_script(agent: str, presets: dict[str, S], build: Build[S]) -> None:
-    """Train as the command line says.
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        run: Its folder.
+        finished: Whether all was done; otherwise it was stopped and can be resumed.
+        decisions: Made.
+        best_validation: Best mean score on the validation tracks; minus infinity before the first.
+        test: The best weights on the test tracks, if they were driven.
+    """
+
+    run: Path
+    finished: bool
+    decisions: int
+    best_validation: float
+    test: list[Episode]
+
+
+def train(
+    settings: RunSettings,
+    agent: type[QAgent[Any, Any]] | None = None,
+    *,
+    run: RunFolder | None = None,
+    sinks: Sequence[Sink] = (),
+    stop: Stop | None = None,
+    make_world: MakeWorld = World,
+) -> Outcome:
+    """Train, keep the best weights, and drive the test tracks with them.
 
     Args:
-        agent: Name of the script.
-        presets: Settings to start from, by name.
-        build: Puts the pieces together; raises ValueError where settings cannot be.
-    """
-    on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))
-    say_anything()
-    run = None
-    try:
-        preset = _chosen_preset(presets)
-        settings = tyro.cli(type(preset), default=preset)
-        if settings.resume:
-            run = RunFolder.find(settings.runs, agent, settings.resume)
-            settings = tyro.cli(type(preset), default=_with(type(preset), run, settings.resume))
-            run.refuse_other_settings(settings)
-        settings.check()
-        if run and not Checkpoints(run.path / "checkpoints").steps() and run.has_begun():
-            raise RunError(f"no checkpoint in {run.path}")
-        set_up_tensorflow(settings.threads, settings.device)
-        trainer = build(settings)
-        if run is None:
-            run = RunFolder.create(settings.runs, agent, settings.name, settings)
-        else:
-            run.lock()
-            run.go_on_with(settings)
-    except (ValueError, RunError, DeviceError, MemoryError, OSError) as e:
-        refuse(e)
-    try:
-        journal = Journal(run.path, settings.decisions)
-        finished = _train(agent, settings, trainer, run, journal)
-    except (CheckpointError, RunError) as e:
-        refuse(e)
-    except (NotEnoughMemoryError, TrainingError, WorkerError, OSError) as e:
-        refuse(e, EXIT_FAILED)
-    if not finished:
-        raise SystemExit(EXIT_STOPPED)
-    if settings.test_episodes:
-        try:
-            _test(run.path / BEST, list(TEST[: settings.test_episodes]), trainer, journal)
-            run.finish((run.path / BEST).read_bytes())
-        except (ValueError, OSError) as e:
-            refuse(e, EXIT_FAILED)
+        settings: Of the run.
+        agent: Learns; by default the one that was declared for these settings.
+        run: A run to go on with; a new one if None.
+        sinks: Told what happens, beside the run's own files.
+        stop: Asked between ticks.
+        make_world: Makes a world for a car.
 
-
-def _chosen_preset(presets: dict[str, S]) -> S:
-    """The settings that --preset names: the other flags change single ones of them.
+    Returns:
+        The run, and how it drives.
 
     Raises:
-        ValueError: If there are none of that name.
+        ValueError: If the settings, the device or the run cannot be used (RunError, CheckpointError,
+            DeviceError, NotEnoughMemoryError); nothing was written then, unless a run was damaged.
+        TrainingError: If something is NaN or infinite.
+        WorkerError: If worker processes die again and again.
+        OSError: If the disk does not take it.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", default="default")
-    name = parser.parse_known_args()[0].preset
-    if name not in presets:
-        raise ValueError(f"preset must be one of {', '.join(presets)}, got {name!r}")
-    return presets[name]
+    agent, stop = agent or QAgent.declared_for(type(settings)), stop or Stop()
+    check(settings)
+    check_device(settings.device)
+    spec = actor_spec(settings, agent, make_world)
+    workers = worker_count(settings)
+    refuse_run_that_does_not_fit(settings, workers)
+    if run is None:
+        check_new(settings.runs, agent.__name__, settings.name)
+    elif not Checkpoints(run.path / "checkpoints").steps() and run.has_begun():
+        raise RunError(f"no checkpoint in {run.path}")
+    with ExitStack() as stack:
+        # They load TensorFlow while this process does.
+        lost: list[Callable[[str], None]] = []
+        pool = Pool(
+            spec,
+            [ProcessWorker(spec, settings.threads) for _ in range(workers)],
+            lambda text: lost[0](text),
+        )
+        stack.callback(pool.close)
+        set_up_tensorflow(settings.threads, settings.device)
+        learner = agent(settings)
+        if run is None:
+            name = agent.__name__
+            run = RunFolder.create(settings.runs, name, settings.name, flat(settings))
+        else:
+            run.lock()
+            run.go_on_with(flat(settings))
+        status = StatusLog(run.path, workers)
+        files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
+        log = stack.enter_context(RunLog((*files, *sinks)))
+        lost.append(log.worker_lost)
+        try:
+            outcome = _train_and_test(settings, learner, pool, run, log, stop)
+        except BaseException as e:
+            status.state("failed", str(e))
+            raise
+        status.state("finished" if outcome.finished else "stopped")
+        return outcome
 
 
-def _test(best: Path, tracks: list[int], trainer: Trainer, journal: Journal) -> None:
-    """Drive unseen tracks with the best weights."""
-    on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))  # nothing that a resumed run does not redo
-    act_again_if_lost(SystemExit, lambda: sys.exit(EXIT_STOPPED))
-    if trainer.stop_asked:  # since the training ended
-        raise SystemExit(EXIT_STOPPED)
-    episodes = evaluate(str(best), tracks)
-    write_episodes(best.with_name("test.csv"), episodes)
-    journal.test(trainer.decisions, episodes)
-    print(summary_line(f"{best} on unseen tracks", episodes))
+def _train_and_test(
+    settings: RunSettings,
+    agent: QAgent[Any, Any],
+    pool: Pool,
+    run: RunFolder,
+    log: RunLog,
+    stop: Stop,
+) -> Outcome:
+    def pack_best(weights: Weights, facts: dict[str, Any]) -> bytes:
+        return pack(weights, make_card(type(agent).__name__, pool.spec, settings, facts))
 
-
-def _train(
-    agent: str, settings: RunSettings, trainer: Trainer, run: RunFolder, journal: Journal
-) -> bool:
-    def pack_best(learner: Learner, facts: dict[str, Any]) -> bytes:
-        return pack(learner.driving_weights(), make_card(agent, trainer.spec, settings, facts))
-
-    on_first_stop_signal(trainer.stop)
-    act_again_if_lost(ValidationGivenUpError, trainer.stop)
     checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
-    if settings.resume:
-        for difference in run.other_versions():
-            journal.say(f"not as when the run was started, the result may differ: {difference}")
+    trainer = Trainer(agent, pool, run, checkpoints, log, stop, pack_best)
+    name = type(agent).__name__
     if checkpoints.steps():
-        trainer.restore(journal, checkpoints)
+        for difference in run.other_surroundings():
+            log.say(f"not as when the run was started, the result may differ: {difference}")
+        trainer.restore()
         run.resumed()
+        log.say(f"{run.path}: {name} goes on after {agent.decisions:,} decisions")
     else:
-        journal.events.describe(dataclasses.asdict(settings), trainer.learner.online)
-    trainer.pack_best = pack_best
-    pool = (
-        WorkerPool(trainer.spec, settings.workers, settings.threads, journal.say)
-        if settings.workers
-        else LocalPool(trainer.spec)
+        log.describe(flat(settings), agent.online)
+        log.say(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
+    trainer.train()
+    test: list[Episode] = []
+    if not stop.asked and settings.test_episodes:
+        try:
+            with stop.interruptible():
+                test = _test(run, list(TEST[: settings.test_episodes]), agent.decisions, log)
+        except InterruptedTaskError:
+            test = []
+        else:
+            run.finish((run.path / BEST).read_bytes())
+    if stop.asked:
+        again = f"python {name}.py --resume {shlex.quote(str(run.path))}"
+        log.say(f"stopped; go on with: {again}")
+    finished = not stop.asked
+    return Outcome(run.path, finished, agent.decisions, trainer.best_score, test)
+
+
+def _test(run: RunFolder, tracks: list[int], decisions: int, log: RunLog) -> list[Episode]:
+    """Drive unseen tracks with the best weights."""
+    best = run.path / BEST
+
+    def tell(done: int, total: int) -> None:
+        log.progress(Progress("testing", done, total, log.training_score))
+
+    tell(0, len(tracks))
+    episodes = evaluate(str(best), tracks, tell=tell)
+    write_episodes(best.with_name("test.csv"), episodes)
+    log.test(decisions, episodes)
+    log.say(summary_line(f"{best} on unseen tracks", episodes))
+    return episodes
+
+
+def actor_spec(
+    settings: Any, agent: type[QAgent[Any, Any]], make_world: MakeWorld = World
+) -> ActorSpec:
+    """What every actor of a run has in common."""
+    return ActorSpec(
+        world=settings.view.world(),
+        greedy_world=settings.view.greedy_world(),
+        network=settings.network,
+        shaping=settings.shaping,
+        cars=settings.cars_per_actor,
+        greedy_cars=settings.cars_per_actor,
+        choose=agent.epsilon_greedy,
+        make_world=make_world,
     )
-    try:
-        with journal:
-            journal.say(
-                f"{run.path}: {agent}, seed {settings.seed}, {settings.decisions:,} decisions"
-            )
-            trainer.run(pool, journal, checkpoints)
-            if trainer.stop_asked:
-                again = shlex.quote(str(run.path))
-                journal.say(f"stopped; go on with: python {agent}.py --resume {again}")
-    finally:
-        pool.close()
-    return not trainer.stop_asked
 
 
-def make_card(
-    agent: str, spec: ActorSpec, settings: RunSettings, facts: dict[str, Any]
-) -> dict[str, Any]:
+def worker_count(settings: RunSettings) -> int:
+    """Processes that drive: as set, or as many as there are cores beside the learner's and actors to drive."""
+    actors = settings.cars // settings.cars_per_actor
+    if settings.workers == "auto":
+        return min(max(usable_cpus() - 1, 0), actors)
+    return min(settings.workers, actors)
+
+
+def make_card(agent: str, spec: ActorSpec, settings: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """What a weight file says of itself."""
     world = spec.greedy_world
     return {
         "agent": agent,
-        "network": dataclasses.asdict(spec.network),
+        "network": asdict(spec.network),
         "observation": [world.stack, world.height, world.width],
-        "actions": len(action_set(world.actions)),
-        "world": dataclasses.asdict(world),
-        "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
+        "actions": len(settings.view.action_set),
+        "world": asdict(world),
+        "settings": json.loads(json.dumps(flat(settings), default=str)),
         "validation": facts,
     }
 
 
-def _with(kind: type[S], run: RunFolder, resume: str) -> S:
-    """Settings from a run's config.json."""
-    config = run.config()
-    defaults = {f.name: f.default for f in dataclasses.fields(kind)}
-    unknown = sorted(set(config) ^ set(defaults))
-    if unknown:
-        raise RunError(f"{run.path} was made by another version: {', '.join(unknown)} differ")
-    values = {}
-    for name, default in defaults.items():
-        try:
-            values[name] = _restored(config[name], default)
-        except TypeError:
-            raise RunError(f"{run.path}/config.json: {name} is {config[name]!r}") from None
-    return kind(**{**values, "resume": resume})
-
-
-def _restored(value: Any, default: Any) -> Any:
-    """A setting from JSON.
-
-    Raises:
-        TypeError: If it is of another type than its default.
-    """
-    if isinstance(default, Path) and isinstance(value, str):
-        return Path(value)
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(_restored(v, default[0]) for v in value)
-    if type(value) not in ((int, float) if isinstance(default, float) else (type(default),)):
-        raise TypeError
-    return value
+__all__ = ["Outcome", "train"]

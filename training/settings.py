@@ -1,107 +1,190 @@
-"""Settings that every run has, whatever it learns with."""
+"""The settings of a run: those that every agent shares, and three ways to use any: flat, changed, checked."""
 
 from __future__ import annotations
 
-import math
-import os
-from dataclasses import dataclass
+import difflib
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
 
 from racing.tracks import TEST, VALIDATION
+from system.ranges import Count, Decisions, Range
 
-LARGEST = 1e12  # numbers beyond are slips of the hand, and their products overflow
+T = TypeVar("T")
+Flat = Annotated[
+    T, tyro.conf.OmitArgPrefixes
+]  # a group's flags have no prefix: --gamma, not --replay.gamma
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where, how far and on what a run runs."""
+    """Where, how far and with what a run runs."""
 
     preset: str = "default"
-    """Settings to start from: default (fast) or long (highest score)."""
-    seed: int = 1
+    """Settings to start from: default (minutes), long (highest score, an hour) or smoke (seconds, to try it)."""
+    seed: Annotated[int, Range(0)] = 1
     """Of everything that is random."""
-    decisions: int = 100_000
-    """Length of the run, decisions of all cars together."""
+    decisions: Annotated[int, Range(1, unit="decisions")] = 100_000
+    """Length of the run, all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""
     name: str = ""
-    """Name of the run; its starting time and seed if empty."""
+    """Name of the run; its starting time (UTC) and seed if empty."""
     resume: str = ""
-    """Go on with a run: its folder, or 'latest'."""
-    actors: int = 1
-    """Groups of cars; each drives with its own random numbers."""
-    cars: int = 16
-    """Cars of an actor, which share one batch of the network."""
-    workers: int = 1
-    """Processes that drive beside the one that learns, of use up to the number of actors; 0 drives in the same.
-    Changes the speed, not the result."""
-    threads: int = 1
+    """Go on with a run: its folder, its name or a part of it, -1 for the newest of this script, or auto: with the run
+    of this --name if it is there, else begin it."""
+    cars: Annotated[int, Range(1, 4096, "cars")] = 16
+    """Cars that gather experience; each explores at a rate of its own."""
+    cars_per_actor: Annotated[int, Range(1, 4096, "cars")] = 16
+    """Cars that share one batch of the network; divides cars. Changes the last bits of the result."""
+    workers: Annotated[int, Range(0, 1024, "processes")] | Literal["auto"] = "auto"
+    """Processes that drive beside the one that learns; 0 drives in the same; auto takes the cores that this process
+    may use. Changes the speed, not the result."""
+    threads: Annotated[int, Range(1, 1024, "threads")] = 1
     """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
     device: str = "auto"
     """What learns: auto, cpu, gpu or gpu:INDEX."""
-    slots_per_tick: int = 16
-    """Decisions per car between two hand-overs of weights and experience."""
-    validate_every: int = 50_000
+    steps_per_tick: Count = 16
+    """Decisions per car between two exchanges of weights and experience."""
+    validate_every: Annotated[int, Range(1, unit="decisions")] = 50_000
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
-    validation_tracks: int = 32
+    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 32
     """Tracks of such a drive."""
-    checkpoint_every: int = 10_000
+    checkpoint_every: Annotated[int, Range(1, unit="decisions")] = 10_000
     """Decisions between two checkpoints."""
-    test_episodes: int = 50
+    test_episodes: Annotated[int, Range(0, len(TEST), "tracks")] = 50
     """Test tracks that the best weights drive at the end, official camera; 0 for none."""
 
     def check(self) -> None:
-        """Refuse what cannot be.
+        """Refuse cars that cannot be divided.
 
         Raises:
-            ValueError: Naming the setting and its range.
+            ValueError: Naming the settings.
         """
-        at_least(self, 0, "seed")
-        between(self, 0, 64 * (os.cpu_count() or 1), "workers")
-        between(self, 1, 1024, "threads")
-        at_least(self, 1, "decisions", "actors", "cars", "slots_per_tick")
-        at_least(self, 1, "validate_every", "checkpoint_every")
-        between(self, 1, len(VALIDATION), "validation_tracks")
-        between(self, 0, len(TEST), "test_episodes")
+        if self.cars % self.cars_per_actor:
+            raise ValueError(
+                f"cars_per_actor must divide cars ({self.cars}), got {self.cars_per_actor}"
+            )
 
 
-def at_least(settings: object, least: float, *names: str) -> None:
-    """Check that settings are numbers not below `least`, and not beyond all measure.
-
-    Raises:
-        ValueError: Naming the first that is.
-    """
-    for name in names:
-        value = getattr(settings, name)
-        if not _is_number(value) or value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
-        if abs(value) > LARGEST:
-            raise ValueError(f"{name} must not be beyond {LARGEST:g}, got {value}")
+def groups(settings: Any) -> Iterator[Any]:
+    """The groups of some settings, and the settings themselves first."""
+    yield settings
+    values = (getattr(settings, field.name) for field in fields(settings))
+    yield from (value for value in values if is_dataclass(value))
 
 
-def above(settings: object, low: float, *names: str) -> None:
-    """Check that settings are numbers above `low`, and not beyond all measure.
-
-    Raises:
-        ValueError: Naming the first that is not.
-    """
-    at_least(settings, low, *names)
-    for name in names:
-        if getattr(settings, name) == low:
-            raise ValueError(f"{name} must be above {low}, got {low}")
+def flat(settings: Any) -> dict[str, Any]:
+    """Every setting by its name, groups opened up."""
+    return {
+        field.name: getattr(group, field.name)
+        for group in groups(settings)
+        for field in fields(group)
+        if not is_dataclass(getattr(group, field.name))
+    }
 
 
-def between(settings: object, low: float, high: float, *names: str) -> None:
-    """Check that settings are numbers from `low` to `high`.
+def changed(settings: T, **values: Any) -> T:
+    """The same settings with some of them changed, by their flat names.
 
     Raises:
-        ValueError: Naming the first that is not.
+        ValueError: If there is no setting of such a name, with the nearest one.
     """
-    for name in names:
-        value = getattr(settings, name)
-        if not _is_number(value) or not low <= value <= high:
-            raise ValueError(f"{name} must be {low} to {high}, got {value}")
+    for name in values.keys() - flat(settings).keys():
+        near = difflib.get_close_matches(name, flat(settings), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"there is no setting {name!r}{hint}")
+
+    def inside(group: Any) -> dict[str, Any]:
+        new = {}
+        for field in fields(group):
+            value = getattr(group, field.name)
+            if is_dataclass(value):
+                new[field.name] = replace(value, **inside(value))  # type: ignore[type-var]
+            elif field.name in values:
+                new[field.name] = values[field.name]
+        return new
+
+    return replace(settings, **inside(settings))  # type: ignore[type-var]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def check(settings: Any) -> None:
+    """Check every setting against its type and range, then what belongs together.
+
+    Raises:
+        ValueError: Naming the setting and what it may be.
+    """
+    for group in groups(settings):
+        hints = typing.get_type_hints(type(group), include_extras=True)
+        for name in flat(group):
+            if hasattr(group, name) and (wrong := problem(hints[name], getattr(group, name))):
+                raise ValueError(f"{name} {wrong}")
+    for group in groups(settings):
+        if hasattr(group, "check"):
+            group.check()
+
+
+def problem(hint: Any, value: Any) -> str:
+    """What is wrong with a value of a type, as the end of a sentence; empty if nothing is."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        ranges = (part.problem(value) for part in parts[1:] if isinstance(part, Range))
+        return problem(parts[0], value) or next(filter(None, ranges), "")
+    if origin in (typing.Union, types.UnionType):
+        found = [problem(part, value) for part in parts]
+        return "" if "" in found else " or ".join(found[:1] + [f"{p}" for p in _literals(parts)])
+    if origin is Literal:
+        return (
+            "" if value in parts else f"must be one of {', '.join(map(str, parts))}, got {value!r}"
+        )
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return f"must be a list, got {value!r}"
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        if len(kinds) != len(value):
+            return f"must have {len(kinds)} parts, got {value!r}"
+        return next(filter(None, map(problem, kinds, value)), "")
+    fits = isinstance(value, (int, float) if hint is float else hint)
+    if not fits or (isinstance(value, bool) and hint is not bool):
+        return f"must be {hint.__name__}, got {value!r}"
+    return ""
+
+
+def _literals(parts: tuple[Any, ...]) -> list[str]:
+    return [
+        str(v)
+        for part in parts
+        if typing.get_origin(part) is Literal
+        for v in typing.get_args(part)
+    ]
+
+
+def from_json(settings: T, values: dict[str, Any]) -> T:
+    """Settings changed by what a JSON or TOML file says, by their flat names.
+
+    Raises:
+        ValueError: If a name is unknown or a value is of the wrong type.
+    """
+    defaults = flat(settings)
+    as_ours = {
+        name: _as(defaults[name], value) if name in defaults else value
+        for name, value in values.items()
+    }
+    return changed(settings, **as_ours)
+
+
+def _as(default: Any, value: Any) -> Any:
+    """JSON has no tuples and no paths."""
+    if isinstance(default, Path) and isinstance(value, str):
+        return Path(value)
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(_as(default[0] if default else None, v) for v in value)
+    return value
+
+
+__all__ = ["Count", "Decisions", "Flat", "RunSettings", "changed", "check", "flat", "from_json"]

@@ -1,14 +1,17 @@
 """Experience replay: one frame store, two ways to draw from it."""
 
-from agents.replay.prioritised import PrioritisedReplay
-from agents.replay.store import Batch, FrameStore, Trajectory, side_by_side
-from agents.replay.uniform import Replay, UniformReplay
+from agents.replay.prioritised import Priorities, PrioritisedReplay
+from agents.replay.replay import Replay
+from agents.replay.store import Batch, FrameStore, ReplaySpec, Trajectory, side_by_side
+from agents.replay.uniform import UniformReplay
 
 __all__ = [
     "Batch",
     "FrameStore",
+    "Priorities",
     "PrioritisedReplay",
     "Replay",
+    "ReplaySpec",
     "Trajectory",
     "UniformReplay",
     "side_by_side",

@@ -2,62 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.replay.store import Batch, FrameStore, Trajectory
+from agents.replay.replay import Replay
+from agents.replay.store import Batch, ReplaySpec, Trajectory
 from agents.replay.sum_tree import SumTree
+from agents.schedules import linear
+from system.ranges import Probability, Updates
 
-PRIORITY_FLOOR = 1e-3  # added to |TD error|, so that nothing is never seen again
+
+@dataclass(frozen=True)
+class Priorities:
+    """How much surprise counts."""
+
+    alpha: Probability = 0.5
+    """How much priorities count when sampling; 0 is uniform."""
+    beta_start: Probability = 0.6
+    """How far importance weights correct for priorities at first; 1 is fully."""
+    beta_updates: Updates = 24_000
+    """Updates until beta is 1; a default run makes 7,020 and ends before."""
+
+    def beta(self, updates: int) -> float:
+        """Exponent of the importance weights after so many updates."""
+        return linear(updates, self.beta_start, 1.0, self.beta_updates)
 
 
-class PrioritisedReplay:
-    """A transition is drawn with probability P(i) = p_i^alpha / sum_k p_k^alpha, p_i = |TD error| + floor.
+class PrioritisedReplay(Replay):
+    """A transition is drawn with probability P(i) = priority_i / sum_k priority_k.
 
-    New transitions get the highest priority so far. The bias is corrected with importance weights
-    w_i = (n P(i))^-beta, divided by the largest of the draw.
+    New transitions get the highest priority so far, so that each is likely to be seen once.
 
     Args:
-        store: Where the experience is.
-        alpha: How much priorities count; 0 is uniform.
+        spec: Capacity, n-step return, discount.
+        environments: Number of environments N, which go in step.
+        observation_shape: (K, H, W).
+
+    Raises:
+        ValueError: If the capacity is too small for the stack and the return.
     """
 
-    def __init__(self, store: FrameStore, alpha: float) -> None:
-        self.store, self.alpha = store, alpha
-        self._tree = SumTree(store.slots * store.environments)
-        self._highest = 1.0  # of p^alpha
+    def __init__(
+        self, spec: ReplaySpec, environments: int, observation_shape: tuple[int, int, int]
+    ) -> None:
+        super().__init__(spec, environments, observation_shape)
+        self._tree = SumTree(self.store.slots * environments)
+        self._highest = 1.0
         self._open = (0, 0)  # slots whose transitions have a priority
 
     def extend(self, trajectory: Trajectory) -> None:
         """Remember."""
         first, last = self._open
-        self.store.extend(trajectory)
+        super().extend(trajectory)
         oldest, newest = self.store.oldest, self.store.newest
         self._tree.set(self.store.indices(first, oldest), 0.0)
         known = self.store.indices(max(last, oldest), newest)
         self._tree.set(known[~self.store.is_final(known)], self._highest)
         self._open = (oldest, newest)
 
-    def sample(self, batches: int, batch_size: int, beta: float, rng: np.random.Generator) -> Batch:
-        """Draw `batches` batches at once: each one transition from each of `batch_size` equal shares."""
+    def sample(
+        self, batches: int, batch_size: int, rng: np.random.Generator
+    ) -> tuple[Batch, NDArray[np.int64], NDArray[np.float64]]:
+        """Draw `batches` batches at once: each one transition from each of `batch_size` equal shares.
+
+        Returns:
+            The transitions, their indices, int64 [batches * batch_size], and with which probability P(i) each is
+            drawn, float64 [batches * batch_size].
+        """
         total = self._tree.total
         share = (np.arange(batch_size) + rng.random((batches, batch_size))) / batch_size
         index = self._tree.find(share.reshape(-1) * total)  # [batches * batch_size]
-        count = (self.store.newest - self.store.oldest) * self.store.environments
-        weight = (count * self._tree.get(index) / total) ** -beta
-        return self.store.batch(index, (weight / weight.max()).astype(np.float32))
+        return self.store.batch(index), index, self._tree.get(index) / total
 
-    def update_priorities(self, index: NDArray[np.int64], td_error: NDArray[np.float32]) -> None:
-        """Say how surprising the transitions at `index`, int64 [B], were: their TD errors, [B]."""
-        value = (np.abs(td_error.astype(np.float64)) + PRIORITY_FLOOR) ** self.alpha
-        self._tree.set(index, value)
-        self._highest = max(self._highest, float(value.max()))
+    def set_priorities(self, index: NDArray[np.int64], priority: NDArray[np.float64]) -> None:
+        """Change the priorities of the transitions at `index`, int64 [B], to `priority`, float64 [B]."""
+        self._tree.set(index, priority)
+        self._highest = max(self._highest, float(priority.max()))
 
-    def get_state(self) -> dict[str, NDArray[np.float64]]:
+    def get_state(self) -> dict[str, NDArray[Any]]:
         """Priorities, float64 [capacity], and the highest so far."""
         return {"priority": self._tree.values(), "highest": np.array([self._highest])}
 
-    def set_state(self, state: dict[str, NDArray[np.float64]]) -> None:
+    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
         """Put back what `get_state` gave; the store must be back already."""
         self._tree.set(np.arange(self._tree.size), state["priority"])
         self._highest = float(state["highest"][0])

@@ -8,12 +8,12 @@ a frame and what was done on seeing it. An episode's last frame, which nothing w
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from system.memory import refuse_what_does_not_fit
+from system.ranges import Probability, Range
 
 ITEM_BYTES = (
     41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32
@@ -56,8 +56,6 @@ class Batch(NamedTuple):
         n_step_return: Discounted rewards up to the next observation, float32 [B].
         discount: gamma^n, or 0 where the episode terminated on the way, float32 [B].
         next_observation: uint8 [B, K, H, W].
-        weight: Importance weight, float32 [B].
-        index: Where the transitions are in the store, int64 [B].
     """
 
     observation: NDArray[np.uint8]
@@ -65,43 +63,69 @@ class Batch(NamedTuple):
     n_step_return: NDArray[np.float32]
     discount: NDArray[np.float32]
     next_observation: NDArray[np.uint8]
-    weight: NDArray[np.float32]
-    index: NDArray[np.int64]  # type: ignore[assignment]  # tuple.index() is not missed here
+
+
+@dataclass(frozen=True)
+class ReplaySpec:
+    """What it remembers, and what it draws."""
+
+    replay_capacity: Annotated[int, Range(1, unit="decisions")] = 400_000
+    """Decisions kept (2.3 KB each with the default images)."""
+    learning_starts: Annotated[int, Range(1, unit="decisions")] = 10_000
+    """Decisions to collect before the first update."""
+    batch_size: Annotated[int, Range(1, unit="transitions")] = 64
+    """Transitions per update."""
+    n_step: Annotated[int, Range(1, unit="decisions")] = 5
+    """Rewards summed before the network is asked."""
+    gamma: Probability = 0.98
+    """Discount per decision."""
+
+    def check(self) -> None:
+        """Refuse a start that cannot come.
+
+        Raises:
+            ValueError: Naming the settings.
+        """
+        if not self.batch_size <= self.learning_starts <= self.replay_capacity:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) <= learning_starts ({self.learning_starts})"
+                f" <= replay_capacity ({self.replay_capacity}) does not hold"
+            )
+
+    def slots(self, environments: int, stack: int) -> int:
+        """Length of the ring that holds the capacity.
+
+        Raises:
+            ValueError: If it is too short for a stack and a return.
+        """
+        slots = self.replay_capacity // environments
+        if slots <= stack + self.n_step:
+            raise ValueError(
+                f"a replay of {slots * environments} decisions is too small: {environments}"
+                f" environments need more than {(stack + self.n_step) * environments}"
+            )
+        return slots
 
 
 class FrameStore:
     """A ring of `slots` slots of N environments.
 
     Args:
-        slots: Length of the ring. The replay's capacity in decisions is `slots * environments`.
+        spec: Capacity, n and gamma.
         environments: N.
         observation_shape: (K, H, W).
-        n_step: Rewards per return.
-        gamma: Discount per decision.
 
     Raises:
-        ValueError: If the ring is too short for a stack and a return, or larger than the memory that is left.
+        ValueError: If the ring is too short for a stack and a return.
     """
 
     def __init__(
-        self,
-        slots: int,
-        environments: int,
-        observation_shape: tuple[int, int, int],
-        n_step: int,
-        gamma: float,
+        self, spec: ReplaySpec, environments: int, observation_shape: tuple[int, int, int]
     ) -> None:
         self.stack, height, width = observation_shape
-        if slots <= self.stack + n_step:
-            raise ValueError(
-                f"replay of {slots * environments} decisions is too small: {environments} environments"
-                f" need more than {(self.stack + n_step) * environments}"
-            )
-        decisions = slots * environments
-        self.bytes = decisions * (height * width + ITEM_BYTES)
-        what = f"a replay of {decisions} decisions"
-        refuse_what_does_not_fit(what, self.bytes, "--replay-decisions")
-        self.slots, self.environments, self.n_step, self.gamma = slots, environments, n_step, gamma
+        slots = spec.slots(environments, self.stack)
+        self.slots, self.environments = slots, environments
+        self.n_step, self.gamma = spec.n_step, spec.gamma
         shape = (slots, environments)
         self._items = Trajectory(
             frame=np.zeros((*shape, height, width), np.uint8),
@@ -153,7 +177,7 @@ class FrameStore:
         environment = np.arange(self.environments)
         return (slot[:, None] * self.environments + environment).reshape(-1)
 
-    def batch(self, index: NDArray[np.int64], weight: NDArray[np.float32]) -> Batch:
+    def batch(self, index: NDArray[np.int64]) -> Batch:
         """Put the transitions at `index`, int64 [B], together.
 
         The n-step return is R = sum of gamma^k r_(t+k), k < n, to be continued by gamma^n Q(s_(t+n)) (Sutton 1988; in
@@ -179,8 +203,6 @@ class FrameStore:
             n_step_return=n_step_return,
             discount=discount,
             next_observation=self._stacks((slot + steps) % self.slots, environment),
-            weight=weight,
-            index=index,
         )
 
     def _stacks(self, slot: NDArray[np.int64], environment: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from agents.backend import keras
-from agents.tensorflow_setup import set_up_tensorflow
+from agents.backend import keras, set_up_tensorflow
 from benchmarks.ancestor.recipes import (
     ACTIONS,
     EPSILON_DECAY,
@@ -31,9 +30,11 @@ from benchmarks.ancestor.recipes import (
 )
 from benchmarks.rows import refuse_unwritable, write_rows
 from evaluation.evaluation import summary_line
-from racing.episode import Episode, finished, write_episodes
+from evaluation.scores import write_episodes
+from racing.episode import Episode, finished
+from racing.spec import WorldSpec
 from racing.tracks import TEST, VALIDATION, draw_training_track
-from racing.world import World, WorldSpec
+from racing.world import World
 from system.exits import refuse
 from training.settings import at_least, between
 

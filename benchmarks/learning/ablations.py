@@ -22,13 +22,14 @@ from unittest.mock import patch
 
 import numpy as np
 import tyro
+from agents.learner import Learner, Weights
+from agents.td import TdError, q_learning
 from numpy.typing import NDArray
+from training.tracking.journal import Journal
 
 import DDQN
 import racing.camera
-from agents.learner import Learner, Weights
-from agents.td import TdError, q_learning
-from agents.tensorflow_setup import set_up_tensorflow
+from agents.backend import set_up_tensorflow
 from benchmarks.rows import refuse_unwritable, write_rows
 from racing.gauges import Gauges
 from racing.tracks import VALIDATION
@@ -40,7 +41,6 @@ from system.exits import EXIT_FAILED, refuse
 from training.actors.pool import LocalPool, WorkerPool
 from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import FREE_ON_RESUME
-from training.tracking.journal import Journal
 from training.trainer import Trainer, TrainingError
 
 FIRST_SCORED = 1000  # of the validation tracks; those before are for choosing the best weights

@@ -28,8 +28,9 @@ from stable_baselines3.common.vec_env import (  # type: ignore[import-not-found,
 from benchmarks.speed.torch_network import sb3_policy
 from racing.gym_env import ENV_ID
 from racing.shaping import Shaping
+from racing.spec import Step, WorldSpec
 from racing.tracks import TRAINING, VALIDATION
-from racing.world import Step, World, WorldSpec
+from racing.world import World
 from system.files import write_whole
 
 COLUMNS = ["minutes", "decisions", "updates", "mean", "std", "min", "max", "laps", "episodes"]

@@ -17,8 +17,9 @@ import optuna
 import tyro
 
 from agents.pid import WORLD, PidGains, PidPolicy
+from racing.spec import WorldSpec
 from racing.tracks import draw_training_track
-from racing.world import World, WorldSpec
+from racing.world import World
 from system.exits import refuse
 
 CHECK_EVERY = 4  # tracks between two decisions whether to go on

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from evaluation.drivers import Driver, load_driver
 from racing.camera import OfficialCamera
+from racing.spec import WorldSpec
 from racing.tracks import VALIDATION
-from racing.world import World, WorldSpec
+from racing.world import World
 from system.exits import refuse
 
 MODEL = Path("models/ddqn.safetensors")

@@ -15,7 +15,7 @@ import tyro
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from evaluation.evaluation import BOOTSTRAP_DRAWS
-from racing.episode import read_episodes
+from evaluation.scores import read_episodes
 from system.exits import refuse
 
 

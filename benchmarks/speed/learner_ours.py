@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from agents.learner import Learner
 
 import DDQN
 import DQN
-from agents.learner import Learner
+from agents.backend import set_up_tensorflow
 from agents.replay import Replay, Trajectory
-from agents.tensorflow_setup import set_up_tensorflow
 from benchmarks.speed.turns import take_turns
 
 LEARNING_RATE, BETA = 3e-4, 0.6

@@ -25,7 +25,8 @@ def ours(camera: Literal["fast", "official"]) -> tuple[str, Iterator[int]]:
     """Our world: four frames of physics, then a picture."""
     import gymnasium
 
-    from racing.world import World, WorldSpec
+    from racing.spec import WorldSpec
+    from racing.world import World
 
     def drive() -> Iterator[int]:
         world, track = World(WorldSpec(frame_skip=FRAME_SKIP, actions=""), camera), FIRST_TRACK

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from training.tracking.journal import Journal
 
 import DDQN
+from agents.backend import set_up_tensorflow
 from agents.replay import Trajectory
-from agents.tensorflow_setup import set_up_tensorflow
 from benchmarks.rows import refuse_unwritable, write_rows
 from benchmarks.survival.forked import ROOT
 from training.runs.checkpoint import Checkpoints
 from training.settings import RunSettings
-from training.tracking.journal import Journal
 from training.trainer import Trainer
 
 

@@ -23,16 +23,16 @@ from itertools import product
 from pathlib import Path
 
 import tyro
+from training.tracking.journal import Journal
 
 import DDQN
-from agents.tensorflow_setup import set_up_tensorflow
+from agents.backend import set_up_tensorflow
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from benchmarks.survival.checkpoint_cost import remember_noise
 from benchmarks.survival.forked import ROOT
 from system.exits import EXIT_FAILED, EXIT_STOPPED
 from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import RunFolder
-from training.tracking.journal import Journal
 
 MOST_SECONDS = 10.0  # that an end may take
 MOMENTS = ("driving", "validation", "test")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from agents.tensorflow_setup import DeviceError, chosen_gpu
+from agents.backend import DeviceError, chosen_gpu
 from tests.support.command_line import ROOT
 
 LEARN_ON_BOTH = """

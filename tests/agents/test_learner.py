@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from agents.learner import Learner, mirrored
+from agents.td import double_q_learning, q_learning
 from numpy.typing import NDArray
 
 from agents.backend import keras
-from agents.learner import Learner, mirrored
 from agents.network import NetworkSpec
 from agents.replay import Batch
-from agents.td import double_q_learning, q_learning
 from tests.support.networks import ACTIONS, OBSERVATION, learner_spec, random_batch, small_network
 
 RATE = 1e-2

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from agents.learner import Learner
+from agents.td import TdError, double_q_learning, huber, q_learning
 
 from agents.backend import keras, tf
-from agents.learner import Learner
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import Batch
 from agents.schedules import ladder, linear
-from agents.td import TdError, double_q_learning, huber, q_learning
 from tests.support.networks import (
     ACTIONS,
     OBSERVATION,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from agents.backend import keras
-from agents.learner import Weights, weights_of
+from agents.network import Weights, weights_of
 from agents.weights import LARGEST_BYTES, WeightsError, pack, read_card, repack, unpack
 from evaluation.drivers import load_driver
 from tests.support.networks import ACTIONS, OBSERVATION, SMALL, random_batch, small_network

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agents.td import double_q_learning, q_learning
 
 import DDQN
-from agents.td import double_q_learning, q_learning
 from benchmarks.learning.ablations import (
     ABLATIONS,
     FIRST_SCORED,
@@ -23,7 +23,8 @@ from benchmarks.learning.ablations import (
 )
 from benchmarks.rows import write_rows
 from racing.gauges import GAUGE_ROWS
-from racing.world import World, WorldSpec
+from racing.spec import WorldSpec
+from racing.world import World
 from reports.ablation_table import COLUMNS, DEFAULT, ablation_table, read_rows
 from reports.report import with_block
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)

@@ -22,7 +22,7 @@ from benchmarks.ancestor.recipes import (
     road_in_sight,
 )
 from benchmarks.ancestor.train import Options, Training, main
-from racing.episode import read_episodes
+from evaluation.scores import read_episodes
 from racing.simulator import Simulator
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)
 from tests.support.driving import leave

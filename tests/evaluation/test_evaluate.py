@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tyro
+from agents.learner import weights_of
 
 import evaluate as evaluate_script
-from agents.learner import weights_of
 from agents.weights import pack
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, evaluate, summarise
-from racing.episode import Episode, read_episodes
-from racing.world import World, WorldSpec
+from evaluation.scores import read_episodes
+from racing.episode import Episode
+from racing.spec import WorldSpec
+from racing.world import World
 from tests.support.command_line import ROOT, files_below, start
 from tests.support.networks import SMALL, small_network
 

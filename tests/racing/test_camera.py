@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from racing.camera import FastCamera, OfficialCamera
 from racing.simulator import Simulator
+from racing.spec import WorldSpec
 from racing.vision import look
-from racing.world import World, WorldSpec
+from racing.world import World
 from tests.support.driving import leave, pursue, random_actions
 
 Script = Callable[[Simulator], NDArray[np.float64]]

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from racing.shaping import Shaping
-from racing.world import Step, World, WorldSpec
+from racing.spec import Step, WorldSpec
+from racing.world import World
 
 SHAPING = Shaping(
     grass_penalty=1.0,

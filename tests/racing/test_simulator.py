@@ -11,8 +11,9 @@ from gymnasium.envs.box2d import car_racing
 from numpy.typing import NDArray
 
 from racing.simulator import MISSED_AT_ONCE, Simulator
+from racing.spec import WorldSpec
 from racing.vision import look
-from racing.world import World, WorldSpec
+from racing.world import World
 from tests.support.driving import LAP_TRACK, centres, leave, pursue
 
 Script = Callable[[Simulator], NDArray[np.float64]]

@@ -12,8 +12,9 @@ from gymnasium.utils.env_checker import check_env
 import racing.gym_env
 from racing.actions import action_set
 from racing.simulator import Simulator
-from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH, look
-from racing.world import CameraName, DrivingError, World, WorldSpec
+from racing.spec import PICTURE_HEIGHT, PICTURE_WIDTH, CameraName, DrivingError, WorldSpec
+from racing.vision import look
+from racing.world import World
 from tests.support.driving import LAP_TRACK, leave, pursue, random_actions
 
 STAY = np.array([0.0, 0.0, 1.0])

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agents.learner import weights_of
 from numpy.typing import NDArray
 
 import runs
-from agents.learner import weights_of
 from agents.weights import pack
-from racing.episode import Episode, write_episodes
+from evaluation.scores import write_episodes
+from racing.episode import Episode
 from reports.curves import (
     band,
     best_within,

@@ -19,7 +19,7 @@ from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, frame_by_frame
 from racing.episode import Episode, finished
 from racing.simulator import Simulator
-from racing.world import WorldSpec
+from racing.spec import WorldSpec
 from reports.plots import mean_speed, plot_scores, plot_speed_and_missed_tiles
 from reports.track_map import AHEAD, MISSED, OFF_ROAD, ROAD, draw_map, write_map
 from tests.support.command_line import ROOT

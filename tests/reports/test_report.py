@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from evaluation.evaluation import summarise
-from racing.episode import Episode, read_episodes, write_episodes
+from evaluation.scores import read_episodes, write_episodes
+from racing.episode import Episode
 from reports.plots import plot_scores, plot_speed_and_missed_tiles
 from reports.report import (
     ROWS,

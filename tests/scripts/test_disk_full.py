@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training.tracking.journal import Journal, Table
 
 from agents.replay import FrameStore
-from racing.episode import Episode, write_episodes
+from evaluation.scores import write_episodes
+from racing.episode import Episode
 from reports.video import video
 from system.files import write_whole
 from tests.support.command_line import arguments, start
@@ -19,7 +21,6 @@ from tests.support.corridor import Run, drive_there
 from tests.support.lives import as_trajectory, live, part
 from tests.training.test_reproducible import finish
 from training.runs.checkpoint import Checkpoints
-from training.tracking.journal import Journal, Table
 
 Resize = Callable[[int], None]
 

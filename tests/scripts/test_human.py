@@ -23,8 +23,10 @@ from pygame._sdl2 import controller
 import human_control
 from cockpit.controls import FULL_LOCK, HARDEST_BRAKE, Command, Controls, turned
 from cockpit.dashboard import YELLOW
-from racing.episode import Episode, finished, read_episodes, write_episodes
-from racing.world import World, WorldSpec
+from evaluation.scores import read_episodes, write_episodes
+from racing.episode import Episode, finished
+from racing.spec import WorldSpec
+from racing.world import World
 
 SCRIPT = Path(human_control.__file__)
 PATIENCE_SECONDS = 400.0  # for anything that must happen on a busy machine

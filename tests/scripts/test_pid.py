@@ -29,8 +29,9 @@ from agents.pid import (
 from agents.pid_sight import flatten, room_on_road
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive
+from racing.spec import WorldSpec
 from racing.tracks import VALIDATION
-from racing.world import World, WorldSpec
+from racing.world import World
 from system.exits import EXIT_STOPPED
 
 GRASS, ROAD, HULL = 165, 102, 61

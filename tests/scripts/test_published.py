@@ -9,7 +9,8 @@ import pytest
 from agents.weights import read_card
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, summarise
-from racing.episode import Episode, read_episodes
+from evaluation.scores import read_episodes
+from racing.episode import Episode
 from tests.support import networks  # noqa: F401  (sets TensorFlow up as an evaluation does)
 from training.runs.run_folder import processor
 

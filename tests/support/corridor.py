@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agents.learner import Learner, LearnerSpec
+from agents.td import TdError, double_q_learning
 from numpy.typing import NDArray
+from training.tracking.journal import Journal
 
 import training.actors.actor
 import training.actors.driving
-from agents.learner import Learner, LearnerSpec
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import FrameStore, PrioritisedReplay, Replay, UniformReplay
 from agents.schedules import Schedules, linear
-from agents.td import TdError, double_q_learning
 from racing.actions import action_set
 from racing.shaping import Shaping
-from racing.world import EndReason, Step, WorldSpec
+from racing.spec import EndReason, Step, WorldSpec
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)
 from training.actors.driving import ActorSpec
 from training.actors.pool import LocalPool
 from training.runs.checkpoint import Checkpoints
 from training.settings import RunSettings
-from training.tracking.journal import Journal
 from training.trainer import Trainer
 
 CELLS, LIMIT = 9, 30

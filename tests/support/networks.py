@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from agents.learner import LearnerSpec
 from numpy.typing import NDArray
 
-from agents.backend import keras
-from agents.learner import LearnerSpec
+from agents.backend import keras, set_up_tensorflow
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import Batch
-from agents.tensorflow_setup import set_up_tensorflow
 
 set_up_tensorflow(threads=1, device="cpu")  # once, before anything is computed
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from agents.td import Network, TdError, double_q_learning, q_learning
 
 from agents.backend import tf
 from agents.replay import Batch
-from agents.td import Network, TdError, double_q_learning, q_learning
 from racing.tracks import VALIDATION
 from tests.support.corridor import Run, best_score, drive_there
 

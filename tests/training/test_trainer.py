@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agents.learner import Learned, Learner, Weights
+from agents.td import double_q_learning
 from safetensors.numpy import load_file
+from training.tracking.journal import BEST, Journal
 
 from agents.backend import tf
-from agents.learner import Learned, Learner, Weights
 from agents.replay import Batch
-from agents.td import double_q_learning
-from racing.world import Step
+from racing.spec import Step
 from tests.support.corridor import Corridor, Run, drive_there
 from tests.training.tracking.test_events import read as read_events
 from training.actors.actor import Rollout
 from training.actors.driving import Drive
 from training.actors.pool import LocalPool
 from training.runs.checkpoint import CheckpointError
-from training.tracking.journal import BEST, Journal
 from training.trainer import TrainingError
 
 DECISIONS = 2880  # three checkpoints; 48 decisions a tick

@@ -1,4 +1,4 @@
-"""An actor: N cars that drive in step with the weights it is given. A function of (state, weights)."""
+"""An actor: N cars that drive in step. Its rollout is a function of its state and of the network's weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learner import Weights
 from agents.replay import Trajectory
 from racing.episode import Episode, finished
+from racing.spec import DrivingError
 from racing.tracks import draw_training_track
-from racing.world import DrivingError, World
+from racing.world import World
 from training.actors.driving import ActorSpec, DrivingNetwork
 
 FAILED_TRACKS = 500  # remembered at most; the oldest are forgotten
@@ -108,46 +108,39 @@ class Actor:
 
     def __init__(self, spec: ActorSpec, network: DrivingNetwork) -> None:
         self.spec, self._network = spec, network
-        self._worlds = [World(spec.world) for _ in range(spec.cars)]
+        self._worlds = [spec.make_world(spec.world) for _ in range(spec.cars)]
         self._at: tuple[CarState, ...] | None = None  # where the simulators stand
 
-    def rollout(
-        self, state: ActorState, weights: Weights, slots: int, epsilons: NDArray[np.float64]
-    ) -> Rollout:
-        """Drive.
+    def rollout(self, state: ActorState, steps: int, epsilon: NDArray[np.float64]) -> Rollout:
+        """Drive with the weights that the network has.
 
         Args:
             state: Where to begin.
-            weights: Of the driving network.
-            slots: Items to store per car.
-            epsilons: Exploration rate of each car, float64 [N].
+            steps: Items to store per car.
+            epsilon: Exploration rate of each car, float64 [N].
 
         Returns:
             Experience and the state after it.
 
         Raises:
-            DrivingError: If a value, a reward or the physics is not finite.
+            DrivingError: If a reward or the physics is NaN or infinite.
         """
         self._restore(state.cars)
-        self._network.load(weights)
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
         failed = deque(state.failed, maxlen=FAILED_TRACKS)
-        items = _empty(slots, self.spec)
-        for slot in range(slots):
+        items = _empty(steps, self.spec)
+        for slot in range(steps):
             observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
-            values = self._network.values(observations)  # [N, A]
-            actions = values.argmax(axis=1)  # [N]
-            best_values.append(float(values.max(axis=1).mean()))
-            explore = exploration_rng.random(len(cars)) < epsilons
-            random_actions = exploration_rng.integers(values.shape[1], size=len(cars))
-            actions = np.where(explore, random_actions, actions)
+            q = self._network.q(observations)  # [N, A]
+            actions = self.spec.choose(q, epsilon, exploration_rng)  # [N]
+            best_values.append(float(q.max(axis=1).mean()))
             items.frame[slot] = observations[:, -1]
             items.age[slot] = [len(car.actions) for car in cars]
             for i, world in enumerate(self._worlds):
                 if cars[i].ended:
                     items.final[slot, i] = True
-                    track = next_track(failed, self.spec.retry_share, track_rng)
+                    track = next_track(failed, self.spec.shaping.retry_share, track_rng)
                     cars[i] = CarState(track, b"", 0.0, False)
                     world.start(cars[i].track)
                     continue
@@ -220,8 +213,8 @@ def _generator(state: Mapping[str, Any]) -> np.random.Generator:
     return rng
 
 
-def _empty(slots: int, spec: ActorSpec) -> Trajectory:
-    shape = (slots, spec.cars)
+def _empty(steps: int, spec: ActorSpec) -> Trajectory:
+    shape = (steps, spec.cars)
     return Trajectory(
         frame=np.zeros((*shape, spec.world.height, spec.world.width), np.uint8),
         action=np.zeros(shape, np.uint8),

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
+import errno
 import fcntl
 import json
 import os
-import platform
 import re
 import shutil
-import subprocess
-import sys
+import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from system.files import sha256, write_whole
+from system.times import now, parse
+from training.runs.compat import renamed
+from training.runs.origin import differences, origin
 
+BEST = "best.safetensors"
+CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
 # What a resumed run may be told anew: where and how far it runs, not what it learns.
 FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
-_KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
+KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
 
 class RunError(ValueError):
@@ -41,100 +43,80 @@ class RunFolder:
         self._lock: int | None = None
 
     @classmethod
-    def create(cls, runs: Path, agent: str, name: str, settings: Any) -> RunFolder:
-        """Make the folder of a new run and write down what it is.
+    def create(cls, runs: Path, agent: str, name: str, config: dict[str, Any]) -> RunFolder:
+        """Make the folder of a new run and write down what it is: the folder is there whole, or not at all.
+
+        Args:
+            runs: Folder of all runs.
+            agent: Name of the script.
+            name: Of the run; made of the time (UTC) and the seed if empty.
+            config: The settings by their flat names.
 
         Raises:
             RunError: If the name is not a plain one, the folder exists or cannot be written.
         """
-        name = name or f"{time.strftime('%Y%m%d-%H%M%S')}-seed{settings.seed}"
-        if not _NAME.fullmatch(name):
-            raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
-        path = runs / agent / name
-        if not str(path).isprintable():
-            raise RunError(f"not a path that everything here can handle: {str(path)!r}")
+        check_new(runs, agent, name)
         try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise RunError(f"{path} exists: choose another --name, or --resume {path}") from None
+            (runs / agent).mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=".new-", dir=runs / agent))
+        except FileExistsError as e:
+            raise RunError(f"{e.filename} is in the way: it is no folder") from None
         except OSError as e:
-            raise RunError(f"cannot make {path}: {e.strerror}; choose another --runs") from None
-        run = cls(path)
+            raise RunError(
+                f"cannot make {runs / agent}: {e.strerror}; choose another --runs"
+            ) from None
         try:
+            aside.chmod(0o777 & ~_umask())
+            run = cls(aside)
             run.lock()
-            write_whole(path / "origin.json", _as_json(_origin(agent)))
-            write_whole(path / "config.json", _as_json(dataclasses.asdict(settings)))
+            write_whole(aside / ORIGIN, as_json(origin(agent)))
+            write_whole(aside / CONFIG, as_json(config))
+            run.path = _put(aside, runs / agent, name, config.get("seed", 0))
         except BaseException as e:  # a signal, too
-            shutil.rmtree(path)
+            shutil.rmtree(aside, ignore_errors=True)
             if isinstance(e, OSError):
                 raise RunError(
-                    f"cannot write to {path}: {e.strerror}; choose another --runs"
+                    f"cannot write to {runs / agent}: {e.strerror}; choose another --runs"
                 ) from None
             raise
         return run
 
-    @classmethod
-    def find(cls, runs: Path, agent: str, wanted: str) -> RunFolder:
-        """The run to resume: a folder, or `latest` of this agent.
-
-        Raises:
-            RunError: If there is none, or it is another agent's.
-        """
-        if wanted == "latest":
-            folders = [p.parent for p in (runs / agent).glob("*/config.json")]
-            if not folders:
-                raise RunError(f"no run to resume in {runs / agent}")
-            path = max(folders, key=lambda p: p.stat().st_mtime)
-        else:
-            path = Path(wanted)
-        if not (path / "config.json").is_file():
-            raise RunError(
-                f"{path} is not a run: there is no config.json; use a run's folder or 'latest'"
-            )
-        run = cls(path)
-        made_by = run.origin().get("agent")
-        if made_by != agent:
-            raise RunError(f"{path} was made by {made_by}.py; resume it with that")
-        return run
+    def is_there(self) -> bool:
+        """Whether there is a run."""
+        return (self.path / CONFIG).is_file()
 
     def config(self) -> dict[str, Any]:
-        """The settings of the run; what is free, as it was told last."""
-        return _read(self.path / "config.json")
+        """The settings of the run by today's names; what is free, as it was told last."""
+        return renamed(_read(self.path / CONFIG))
 
     def identity(self) -> str:
         """What tells its checkpoints from another run's: runs that learn the same are the same run."""
-        config = {k: v for k, v in self.config().items() if k not in FREE_ON_RESUME}
-        return sha256(_as_json(config))
+        config = {k: v for k, v in _read(self.path / CONFIG).items() if k not in FREE_ON_RESUME}
+        return sha256(as_json(config))
 
     def has_begun(self) -> bool:
         """Whether it drove at all; one that was killed before begins anew."""
         log = self.path / "episodes.csv"
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
-    def other_versions(self) -> list[str]:
+    def other_surroundings(self) -> list[str]:
         """What was different when the run was started, and may change the last bits of its result.
 
         Raises:
             RunError: If the run does not say.
         """
-        path = self.path / "origin.json"
         try:
-            then, now = (
-                {k: o.get(k) for k in ("commit", "python", "processor")} | o.get("versions", {})
-                for o in (_read(path), _origin(""))
-            )
-        except TypeError:
-            raise RunError(f"{path}: not what a run writes") from None
-        return [f"{k} was {then[k]}, now {now.get(k)}" for k in then if then[k] != now.get(k)]
+            return differences(self.origin())
+        except (TypeError, AttributeError):
+            raise RunError(f"{self.path / ORIGIN}: not what a run writes") from None
 
-    def refuse_other_settings(self, settings: Any) -> None:
-        """Compare settings with those of the run.
+    def refuse_other_settings(self, config: dict[str, Any]) -> None:
+        """Compare settings, by their flat names, with those of the run.
 
         Raises:
             RunError: Naming every difference that would make it another run.
         """
-        ours = json.loads(_as_json(dataclasses.asdict(settings)))
-        theirs = self.config()
+        ours, theirs = json.loads(as_json(config)), self.config()
         different = [
             f"{key} was {theirs.get(key)!r}, now {ours.get(key)!r}"
             for key in sorted(set(ours) | set(theirs))
@@ -143,34 +125,53 @@ class RunFolder:
         if different:
             raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
 
-    def go_on_with(self, settings: Any) -> None:
+    def go_on_with(self, config: dict[str, Any]) -> None:
         """Note what a resumed run was told anew, so that it holds the next time too.
 
         Raises:
             RunError: If it cannot be written.
         """
-        then = self.config()
-        now = then | {key: getattr(settings, key) for key in _KEPT_ON_RESUME}
+        then = _read(self.path / CONFIG)
+        new = then | {key: config[key] for key in KEPT_ON_RESUME if key in config}
         try:
-            if now != then:
-                write_whole(self.path / "config.json", _as_json(now))
+            if new != then:
+                write_whole(self.path / CONFIG, as_json(new))
         except OSError as e:
             raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
 
     def origin(self) -> dict[str, Any]:
         """Where the run came from, and what was noted of its way since."""
-        return _read(self.path / "origin.json")
+        return _read(self.path / ORIGIN)
+
+    @property
+    def agent(self) -> str:
+        """The script that made it."""
+        return str(self.origin().get("agent", ""))
+
+    @property
+    def started(self) -> float:
+        """When it was started, as it says itself, seconds since 1970; 0 if it does not say."""
+        with contextlib.suppress(RunError, ValueError):
+            return parse(self.origin().get("started")).timestamp()
+        return 0.0
+
+    def is_finished(self) -> bool:
+        """Whether its last thing was done, with the weights that are there now."""
+        with contextlib.suppress(RunError, OSError):
+            tested = self.origin().get("tested")
+            return tested is not None and tested == sha256((self.path / BEST).read_bytes())
+        return False
 
     def resumed(self) -> None:
         """Note that it goes on from a checkpoint: its time from start to end says nothing any more."""
-        self._note(resumed=_now())
+        self._note(resumed=now())
 
     def finish(self, weights: bytes) -> None:
         """Note when the last thing of the run was done: these weights drove the test tracks."""
-        self._note(finished=_now(), tested=sha256(weights))
+        self._note(finished=now(), tested=sha256(weights))
 
     def _note(self, **facts: Any) -> None:
-        write_whole(self.path / "origin.json", _as_json(self.origin() | facts))
+        write_whole(self.path / ORIGIN, as_json(self.origin() | facts))
 
     def lock(self) -> None:
         """Keep other trainers out until this process ends, however it ends.
@@ -178,7 +179,7 @@ class RunFolder:
         Raises:
             RunError: If another one is at work.
         """
-        lock_file = self.path / ".lock"
+        lock_file = self.path / LOCK
         try:
             lock = os.open(lock_file, os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as e:
@@ -190,8 +191,67 @@ class RunFolder:
             raise RunError(f"{self.path} is being trained by another process") from None
         except OSError as e:
             os.close(lock)
-            raise RunError(f"cannot lock {lock_file}: {e.strerror}") from None
+            hint = ""
+            if e.errno in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL):
+                hint = "; this file system has no locks: choose --runs on a local disk"
+            raise RunError(f"cannot lock {lock_file}: {e.strerror}{hint}") from None
         self._lock = lock
+
+    def is_locked(self) -> bool:
+        """Whether a trainer is at work there, as far as this machine can tell."""
+        try:
+            lock = os.open(self.path / LOCK, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(lock)
+        return False
+
+
+def check_new(runs: Path, agent: str, name: str) -> None:
+    """Refuse a name, or a folder of runs, that a new run cannot have.
+
+    Raises:
+        RunError: Saying why.
+    """
+    if name and not _NAME.fullmatch(name):
+        raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
+    path = runs / agent / name
+    if not str(path).isprintable():
+        raise RunError(f"not a path that everything here can handle: {str(path)!r}")
+    for folder in (runs, runs / agent):
+        if folder.is_symlink() and not folder.exists():
+            raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
+    taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
+    if name and taken:
+        raise RunError(f"{path} exists: choose another --name, or --resume {path}")
+
+
+def _put(aside: Path, folder: Path, name: str, seed: int) -> Path:
+    """Give a new run its name; one that is made of the time gets a number where there is such a run already."""
+    stem = name or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-seed{seed}"
+    for number in range(1, 1000):
+        path = folder / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            return aside.rename(path)  # one of several can; never over anything but an empty folder
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            if name:
+                break
+    raise RunError(f"{path} exists: choose another --name, or --resume {path}")
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -204,50 +264,6 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _as_json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """As it is written into a run."""
     return (json.dumps(value, indent=1, default=str) + "\n").encode()
-
-
-def _origin(agent: str) -> dict[str, Any]:
-    return {
-        "agent": agent,
-        "started": _now(),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "processor": processor(),
-        "versions": {name: version(name) for name in _LIBRARIES},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-    }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def processor() -> str:
-    """The kind of CPU: the last bits of what a network computes depend on it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
-    wide = [f for f in ("avx512f", "avx2") if f in facts.get("flags", "").split()]
-    names = [name for name in ("model name", "cpu family", "model") if name in facts]
-    return ", ".join([*(facts[name] for name in names), *wide[:1]])
-
-
-def _commit() -> str:
-    """The commit of this program, with a mark when files were changed since; an image is told its own."""
-    here = Path(__file__).parents[2]
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match="],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("SOURCE_COMMIT", "unknown")
-    return described.stdout.strip()

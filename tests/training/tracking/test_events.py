@@ -12,11 +12,11 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.util import tensor_util
+from training.tracking.events import FILM_SCALE, LAYOUT, EventLog
 
 from tests.support.corridor import Run, drive_there
 from tests.support.networks import OBSERVATION, small_network
 from training.settings import RunSettings
-from training.tracking.events import FILM_SCALE, LAYOUT, EventLog
 
 
 def read(folder: Path) -> list[tuple[int, str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.custom_scalar import summary as custom_scalar
-from tensorboard.plugins.hparams import api as hparams
-from tensorboard.plugins.image import metadata as image_metadata
 
 from agents.backend import keras, tf
+from evaluation.evaluation import summarise
+from racing.episode import END_REASONS, Episode
 from training.runs.run_folder import FREE_ON_RESUME
+from training.tracking.run_log import Sink
 
 FILM_SCALE = 4  # pixels of a film per pixel that the network sees
 FILM_MILLISECONDS = 60  # that each of its pictures is shown
@@ -43,7 +42,7 @@ LAYOUT = {
 }
 
 
-class EventLog:
+class TensorBoardLog(Sink):
     """Writes event files that can be cut back to where a checkpoint saw them.
 
     A file that was written to before a checkpoint is never touched again: what comes later goes into the next one.
@@ -51,6 +50,8 @@ class EventLog:
     Args:
         folder: Of the run.
     """
+
+    name = "events"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -88,6 +89,8 @@ class EventLog:
             settings: Of the run, by name; those that a resumed run may change are left out.
             network: That learns.
         """
+        from tensorboard.plugins.hparams import api as hparams  # loads TensorFlow
+
         values = {k: _plain(v) for k, v in settings.items() if k not in FREE_ON_RESUME}
         shape = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, "observation")
         with self._writing(0):
@@ -102,10 +105,43 @@ class EventLog:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
-    def film(self, decisions: int, name: str, pictures: NDArray[np.uint8]) -> None:
-        """Write grey pictures, uint8 [n, H, W], as a film that plays in the page."""
-        large = pictures.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
-        first, *others = [Image.fromarray(picture) for picture in large]
+    def episode(
+        self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
+    ) -> None:
+        """A point of each curve of training episodes."""
+        e = episode
+        curves = {
+            "training/score": e.score,
+            "training/shaped_return": shaped_return,
+            "training/frames": e.frames,
+            "training/laps": e.laps,
+            "training/tiles_missing": e.track_tiles - e.tiles,
+        }
+        curves |= {f"training/end_{r}": float(e.end_reason == r) for r in END_REASONS}
+        self.scalars(decisions, curves)
+
+    def validation(self, row: Mapping[str, Any], best_before: float) -> None:
+        """A point of each curve of driving."""
+        curves = {
+            "driving/score": row["mean"],
+            "driving/laps": row["laps"] / row["episodes"],
+            "driving/best_score": max(row["mean"], best_before),
+        }
+        self.scalars(row["decisions"], curves)
+
+    def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
+        """A point of each test curve, after the last checkpoint: a resumed run forgets it."""
+        laps = sum(e.laps for e in episodes) / len(episodes)
+        scores = {"driving/test_score": summarise(list(episodes)).mean, "driving/test_laps": laps}
+        self.scalars(decisions, scores)
+        self.close()
+
+    def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
+        """Write grey images, uint8 [n, H, W], as a film that plays in the page."""
+        from tensorboard.plugins.image import metadata as image_metadata
+
+        large = images.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
+        first, *others = [Image.fromarray(image) for image in large]
         gif = io.BytesIO()
         first.save(
             gif, "gif", save_all=True, append_images=others, duration=FILM_MILLISECONDS, loop=0
@@ -131,11 +167,11 @@ class EventLog:
         self.close()
         return list(self._names)
 
-    def set_state(self, names: list[str]) -> None:
+    def set_state(self, state: list[str]) -> None:
         """Delete all files but these."""
-        self._names = list(names)
+        self._names = list(state)
         for path in self._folder.glob("events.out.tfevents.*"):
-            if path.name.rpartition(".")[2] not in names:
+            if path.name.rpartition(".")[2] not in state:
                 path.unlink()
 
 
@@ -145,6 +181,9 @@ def _plain(value: Any) -> bool | int | float | str:
 
 
 def _layout() -> Any:
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.plugins.custom_scalar import summary as custom_scalar
+
     categories = [
         layout_pb2.Category(
             title=title,

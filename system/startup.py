@@ -1,0 +1,75 @@
+"""Imported first in every script: nothing that happens to a terminal, a pipe or an early Ctrl-C breaks what follows.
+
+Ctrl-C ends the script without a word while Python loads the rest. Output that nobody takes any more (a reader of a pipe
+that has gone, a full disk behind a redirection, a terminal that is closed, streams closed from the start) is dropped:
+printing decides over nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from types import TracebackType
+
+
+def _tell(kind: type[BaseException], e: BaseException, trace: TracebackType | None) -> None:
+    if kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, e, trace)
+
+
+class Output(io.TextIOWrapper):
+    """A standard stream that goes on without its reader, and writes what its encoding lacks as an escape."""
+
+    def write(self, text: str) -> int:
+        """Write, or drop."""
+        try:
+            return super().write(text)
+        except OSError:
+            self._give_up()
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop."""
+        try:
+            super().flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """From now on into nothing, for C code and child processes too; what is buffered goes there as well."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        super().flush()
+
+
+def open_missing_descriptors() -> None:
+    """Give standard streams that were closed (`2>&-`) to /dev/null: no file of ours must get their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def protect_output() -> None:
+    """Make stdout and stderr go on without their readers."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _opened(number, "utf-8"))
+        elif (
+            type(stream) is io.TextIOWrapper and stream.fileno() == number
+        ):  # not a test's or a notebook's
+            setattr(sys, name, _opened(number, stream.encoding))
+
+
+def _opened(number: int, encoding: str) -> Output:
+    raw = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
+    return Output(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+
+sys.excepthook = _tell
+open_missing_descriptors()
+protect_output()

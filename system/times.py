@@ -1,0 +1,20 @@
+"""Times, in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    """This moment in UTC, as ISO 8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def parse(text: object) -> datetime:
+    """A time as `now` writes it; without a zone it is taken for UTC.
+
+    Raises:
+        ValueError: If it is not a time.
+    """
+    time = datetime.fromisoformat(str(text))
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

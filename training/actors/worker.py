@@ -1,0 +1,216 @@
+"""A worker answers tasks: in this process, in another one, or wherever somebody writes another `Worker`."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.backend import set_up_tensorflow
+from agents.network import Weights
+from racing.spec import DrivingError
+from system.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
+from training.actors.actor import Actor, ActorState, Rollout
+from training.actors.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
+
+SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two: then it hangs
+
+
+@dataclass(frozen=True)
+class Request:
+    """A rollout that is asked for: which actor, from where, each car's exploration rate, float64 [N]."""
+
+    actor: int
+    state: ActorState
+    epsilon: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RolloutTask:
+    """Rollouts of some actors with the same weights, so many steps per car."""
+
+    weights: Weights
+    requests: list[Request]
+    steps: int
+
+
+@dataclass(frozen=True)
+class ValidationTask:
+    """Whole greedy episodes on groups of tracks, a batch each."""
+
+    weights: Weights
+    groups: list[list[int]]
+
+
+Task = RolloutTask | ValidationTask
+Answer = list[Rollout] | list[Drive] | DrivingError
+
+
+class WorkerLostError(Exception):
+    """A worker died or does not answer; who it was."""
+
+
+class Worker(Protocol):
+    """Works on one task at a time. What it answers depends on the task alone, not on the worker."""
+
+    def ask(self, task: Task) -> None:
+        """Hand a task over; returns at once where the work is elsewhere."""
+        ...
+
+    def answer(self) -> Answer:
+        """Wait for the answer.
+
+        Raises:
+            WorkerLostError: If the worker died or hangs.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Begin again with a new worker and the same task."""
+        ...
+
+    def end(self) -> None:
+        """Stop for good."""
+        ...
+
+
+class Crew:
+    """The actors of one process and the network that they share."""
+
+    def __init__(self, spec: ActorSpec) -> None:
+        self.spec = spec
+        self._network: DrivingNetwork | None = None
+        self._actors: dict[int, Actor] = {}
+
+    def do(self, task: Task) -> Answer:
+        """Work on a task.
+
+        Raises:
+            DrivingError: If driving gave NaN or infinity.
+        """
+        if self._network is None:
+            self._network = DrivingNetwork(self.spec)
+        self._network.load(task.weights)
+        if isinstance(task, ValidationTask):
+            return [drive_greedily(self.spec, self._network, group) for group in task.groups]
+        rollouts = []
+        for r in task.requests:
+            if r.actor not in self._actors:
+                self._actors[r.actor] = Actor(self.spec, self._network)
+            rollouts.append(self._actors[r.actor].rollout(r.state, task.steps, r.epsilon))
+        return rollouts
+
+
+class LocalWorker:
+    """Works in this process, when it is asked for the answer."""
+
+    def __init__(self, spec: ActorSpec) -> None:
+        self._crew = Crew(spec)
+        self._task: Task | None = None
+
+    def ask(self, task: Task) -> None:
+        """Note the task."""
+        self._task = task
+
+    def answer(self) -> Answer:
+        """Work."""
+        assert self._task is not None, "answer() follows ask()"
+        return self._crew.do(self._task)
+
+    def restart(self) -> None:
+        """A process cannot lose itself."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Nothing to stop."""
+
+
+class ProcessWorker:
+    """Works in a process of its own, which starts to load TensorFlow at once.
+
+    Args:
+        spec: Of the actors.
+        threads: TensorFlow's.
+    """
+
+    def __init__(self, spec: ActorSpec, threads: int) -> None:
+        self._start = (spec, threads)
+        self._task: Task | None = None
+        self._sender: threading.Thread | None = None
+        self._spawn()
+
+    def _spawn(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
+        with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
+            process.start()
+        self._process = process  # one that did not start cannot be ended
+        theirs.close()
+
+    def ask(self, task: Task) -> None:
+        """Returns at once, also where the process does not read."""
+        self._task = task
+        sent = ForkingPickler.dumps(task)  # now: the weights go on changing
+        self._sender = threading.Thread(target=_send, args=(self._pipe, sent), daemon=True)
+        self._sender.start()
+
+    def answer(self) -> Answer:
+        """Wait for the process."""
+        try:
+            if self._pipe.poll(SECONDS_TO_ANSWER):
+                answer: Answer = self._pipe.recv()
+                return answer
+        except (EOFError, OSError):
+            pass
+        raise WorkerLostError(f"worker process {self._process.pid}")
+
+    def restart(self) -> None:
+        """Kill what is left, start another process, ask again."""
+        self.end()
+        self._spawn()
+        if self._task is not None:
+            self.ask(self._task)
+
+    def end(self) -> None:
+        """Kill the process."""
+        self._process.kill()
+        self._process.join()
+        if self._sender:
+            self._sender.join()  # hears of it; later its bytes could meet the next process's pipe
+        self._pipe.close()
+
+
+def _send(pipe: Connection, task: memoryview) -> None:
+    with contextlib.suppress(OSError):  # a dead one: answer() will notice
+        pipe.send_bytes(task)
+
+
+def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
+    """A worker process: answers until its trainer is gone."""
+    end_with_parent()
+    set_up_tensorflow(threads, "cpu")
+    crew = Crew(spec)
+    try:
+        while True:
+            pipe.send(_done(crew, pipe.recv()))
+    except (EOFError, OSError):
+        return
+
+
+def _done(crew: Crew, task: Task) -> Answer:
+    """The answer, or why there is none: another process would fail in the same way."""
+    try:
+        return crew.do(task)
+    except DrivingError as e:
+        return e
+    except Exception as e:
+        return DrivingError("".join(traceback.format_exception_only(e)).strip())

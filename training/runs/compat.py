@@ -1,0 +1,23 @@
+"""Runs of earlier versions: their settings by today's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RENAMED = {
+    "learn_from": "learning_starts",
+    "replay_decisions": "replay_capacity",
+    "huber_threshold": "huber_delta",
+    "gradient_clip_norm": "max_grad_norm",
+    "average_rate": "ema_rate",
+    "slots_per_tick": "steps_per_tick",
+}
+
+
+def renamed(config: dict[str, Any]) -> dict[str, Any]:
+    """A config.json by today's names; until they were one fleet, cars were counted by actor."""
+    new = {RENAMED.get(name, name): value for name, value in config.items()}
+    if "actors" in new:
+        actors, cars = new.pop("actors"), new.get("cars", 0)
+        new |= {"cars": actors * cars, "cars_per_actor": cars}
+    return new

@@ -1,0 +1,113 @@
+"""Where a run comes from: program, machine, libraries, and what of its surroundings can change the last bits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from system.cpus import usable_cpus
+from system.times import now
+
+LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
+# Variables that begin so may choose kernels, threads or precision.
+PREFIXES = (
+    "TF_",
+    "XLA_",
+    "ONEDNN_",
+    "DNNL_",
+    "MKL_",
+    "OMP_",
+    "OPENBLAS_",
+    "NVIDIA_TF32",
+    "CUBLAS_",
+)
+HARMLESS = {"TF_CPP_MIN_LOG_LEVEL", "TF_CPP_MAX_VLOG_LEVEL"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def origin(agent: str) -> dict[str, Any]:
+    """What a run writes down when it begins."""
+    return {
+        "agent": agent,
+        "started": now(),
+        **program(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {usable_cpus()} cores usable",
+        "processor": processor(),
+        "environment": environment(),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def differences(then: dict[str, Any]) -> list[str]:
+    """What is not as it was, and may change the last bits of the result: a line each.
+
+    Raises:
+        TypeError: If `then` is not what `origin` gives.
+    """
+    found = []
+    for before, after in zip(_comparable(then), _comparable(origin("")), strict=True):
+        names = sorted(before | after)
+        found += [
+            f"{k} was {before.get(k, 'not set')}, now {after.get(k, 'not set')}"
+            for k in names
+            if before.get(k) != after.get(k)
+        ]
+    return found
+
+
+def _comparable(o: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    facts = {k: o.get(k) for k in ("commit", "python", "processor")}
+    if "uncommitted" in o:
+        facts["uncommitted"] = o["uncommitted"]
+    # Runs of before the environment was noted say nothing of it.
+    surroundings = o["environment"] if "environment" in o else environment()
+    return facts | o.get("versions", {}), surroundings | {}
+
+
+def environment() -> dict[str, str]:
+    """Variables that may change the last bits, as they are set."""
+    return {
+        k: v for k, v in sorted(os.environ.items()) if k.startswith(PREFIXES) and k not in HARMLESS
+    }
+
+
+def processor() -> str:
+    """The kind of CPU: the last bits of what a network computes depend on it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    wide = [f for f in ("avx512f", "avx2") if f in facts.get("flags", "").split()]
+    names = [name for name in ("model name", "cpu family", "model") if name in facts]
+    return ", ".join([*(facts[name] for name in names), *wide[:1]])
+
+
+def program(root: Path = ROOT) -> dict[str, str]:
+    """The commit of this program, and a hash of what was changed since; an image is told its own commit."""
+    try:
+        top = _git(root, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+        if not Path(top).samefile(root):  # unpacked inside somebody else's repository
+            raise OSError
+        commit = _git(root, "rev-parse", "HEAD").decode().strip()
+        diff = _git(root, "diff", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": os.environ.get("SOURCE_COMMIT", "unknown")}
+    if not diff:
+        return {"commit": commit}
+    return {"commit": f"{commit}-dirty", "uncommitted": hashlib.sha256(diff).hexdigest()}
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    """What git says of the program's own folder, whatever GIT_DIR and its like point to."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True, env=ours)
+    return done.stdout

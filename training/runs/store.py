@@ -1,0 +1,90 @@
+"""All runs below a folder, and how to name one of them: by index, name, part of a name, glob or path."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from training.runs.run_folder import CONFIG, RunError, RunFolder
+
+
+class Runs:
+    """The runs below a folder, over all scripts: ROOT/AGENT/NAME.
+
+    Args:
+        root: Folder of all runs.
+        agent: Only the runs of this script, if given.
+    """
+
+    def __init__(self, root: Path | str = "runs", agent: str = "") -> None:
+        self.root, self._agent = Path(root), agent
+
+    def all(self) -> list[RunFolder]:
+        """Every run, by the start time that it says itself, oldest first; those of one second by name."""
+        pattern = f"{self._agent or '*'}/*/{CONFIG}"
+        found = [RunFolder(path.parent) for path in self.root.glob(pattern)]
+        return sorted((r for r in found if not r.path.name.startswith(".")), key=_order)
+
+    def resolve(self, wanted: str) -> RunFolder:
+        """The one run that is meant.
+
+        Args:
+            wanted: An index into `all()` (-1 is the newest), a name, a unique part of one, a glob, or a path.
+
+        Raises:
+            RunError: If there is none, or more than one.
+        """
+        found = self.matching(wanted)
+        if len(found) > 1:
+            names = ", ".join(str(run.path) for run in found[:5])
+            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+            raise RunError(f"{wanted!r} could be {names}{more}: say more of its name")
+        return found[0]
+
+    def matching(self, wanted: str) -> list[RunFolder]:
+        """Every run that is meant: as `resolve`, but a glob or a part of a name may mean several.
+
+        Raises:
+            RunError: If there is none.
+        """
+        path = Path(wanted)
+        if (path / CONFIG).is_file():
+            return [RunFolder(path)]
+        runs = self.all()
+        if wanted == "latest":
+            wanted = "-1"
+        if re.fullmatch(r"-?[0-9]{1,4}", wanted):
+            try:
+                return [runs[int(wanted)]]
+            except IndexError:
+                raise RunError(
+                    f"no run {wanted} in {self._where()}: there are {len(runs)}"
+                ) from None
+        for fits in (_is, _is_in_glob, _is_part):
+            if wanted and (
+                found := [r for r in runs if fits(f"{r.path.parent.name}/{r.path.name}", wanted)]
+            ):
+                return found
+        if path.exists():
+            raise RunError(f"{path} is not a run: there is no {CONFIG} in it")
+        raise RunError(f"no run {wanted!r} in {self._where()}")
+
+    def _where(self) -> Path:
+        return self.root / self._agent if self._agent else self.root
+
+
+def _is(name: str, wanted: str) -> bool:
+    return wanted in (name, name.partition("/")[2])
+
+
+def _is_in_glob(name: str, wanted: str) -> bool:
+    return fnmatchcase(name, wanted) or fnmatchcase(name.partition("/")[2], wanted)
+
+
+def _is_part(name: str, wanted: str) -> bool:
+    return wanted in name
+
+
+def _order(run: RunFolder) -> tuple[float, str]:
+    return run.started, run.path.name
