@@ -125,9 +125,8 @@ class QAgent(ABC, Generic[S, R]):
             flip = self._mirror_rng.random(len(batch.action)) < 0.5
             batch = mirrored(batch, self._mirror, flip)
         shape = (learning.updates_per_tick, self.settings.replay.batch_size)
-        parts = tuple(
-            np.reshape(x, (*shape, *np.shape(x)[1:])) for x in (*batch, *more)
-        )  # [U, B, ...] each
+        arrays: tuple[NDArray[Any], ...] = (*batch, *more)
+        parts = tuple(x.reshape(*shape, *x.shape[1:]) for x in arrays)  # [U, B, ...] each
         td_error, loss, norm = self._repeat(parts)
         metrics = {
             "loss": float(loss),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evaluation.evaluation import BOOTSTRAP_DRAWS
 from evaluation.scores import read_episodes
 from racing.episode import Episode
-from training.runs.run_folder import FREE_ON_RESUME
+from training.runs.run_folder import FREE_ON_RESUME, RunFolder
 
 GRID = 200  # points of a band
 BINS = 40  # of a run, over which training episodes are averaged
@@ -86,14 +86,14 @@ def _read_run(name: str, folder: Path) -> Curve:
     named = _FOLDER.fullmatch(name)
     if named is None:
         raise ValueError(f"{folder}: not a name that runs.py record gives")
-    config = json.loads((folder / "config.json").read_text())
+    config = RunFolder(folder).config()
     points = read_points(folder / "validation.csv")
     return Curve(
         agent=named["agent"],
         label=named["label"] or "",
         seed=int(named["seed"]),
         points=points,
-        training=read_training(folder / "episodes.csv", points, config["learn_from"]),
+        training=read_training(folder / "episodes.csv", points, config["learning_starts"]),
         test=read_episodes(folder / "test.csv"),
         config=config,
         minutes=_minutes(json.loads((folder / "origin.json").read_text())),
@@ -135,7 +135,9 @@ def read_points(path: Path) -> NDArray[np.float64]:
     return points
 
 
-def read_training(path: Path, points: NDArray[np.float64], learn_from: int) -> NDArray[np.float64]:
+def read_training(
+    path: Path, points: NDArray[np.float64], learning_starts: int
+) -> NDArray[np.float64]:
     """Minutes, decisions, updates and mean score of the training episodes of every part of a run, float64 [n, 4].
 
     Minutes and updates are known at validations; between two of them they go with the decisions.
@@ -143,7 +145,7 @@ def read_training(path: Path, points: NDArray[np.float64], learn_from: int) -> N
     Args:
         path: A run's episodes.csv.
         points: Its validations.
-        learn_from: Decisions at its first update.
+        learning_starts: Decisions at its first update.
 
     Raises:
         ValueError: If a column is missing, a cell is no number, or there is no row.
@@ -155,7 +157,7 @@ def read_training(path: Path, points: NDArray[np.float64], learn_from: int) -> N
     seen = np.unique(parts[(parts > 0) & (parts <= BINS)])
     decisions = (edges[seen - 1] + edges[seen]) / 2
     minutes = np.interp(decisions, [0, *points[:, 1]], [0, *points[:, 0]])
-    updates = np.interp(decisions, [0, learn_from, *points[:, 1]], [0, 0, *points[:, 2]])
+    updates = np.interp(decisions, [0, learning_starts, *points[:, 1]], [0, 0, *points[:, 2]])
     means = [episodes[parts == part, 1].mean() for part in seen]
     return np.stack([minutes, decisions, updates, means], axis=1)
 
