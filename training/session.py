@@ -191,7 +191,6 @@ def actor_spec(
         network=settings.network,
         shaping=settings.shaping,
         cars=settings.cars_per_actor,
-        greedy_cars=settings.cars_per_actor,
         choose=agent.epsilon_greedy,
         make_world=make_world,
     )

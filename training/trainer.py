@@ -150,15 +150,14 @@ class Trainer:
         weights = self.agent.actor_weights()
         self._refuse_not_finite(weights)  # relu hides NaN: the values would look like values
         with self._stop.interruptible():
-            drives = self._pool.validate(weights, tracks)
-        episodes = [e for drive in drives for e in drive.episodes]
+            drive = self._pool.validate(weights, tracks)
         seconds = self.seconds + time.monotonic() - began
-        row = validation_row(self.agent.decisions, int(self.agent.updates), seconds, episodes)
+        row = validation_row(self.agent.decisions, int(self.agent.updates), seconds, drive.episodes)
         if not math.isfinite(row["mean"]):
             raise self._error(f"the mean of the validation scores is {row['mean']}")
         self.seconds, self._validated_at = seconds, self.agent.decisions
         self._log.validation(row, self.best_score)
-        self._log.film(row["decisions"], "driving/film", drives[0].film)
+        self._log.film(row["decisions"], "driving/film", drive.film)
         if row["mean"] > self.best_score:
             self.best_score = row["mean"]
             self._best = self._pack_best(weights, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,16 +103,21 @@ def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
     return ActorState(cars, (), track_rng.bit_generator.state, exploration_rng.bit_generator.state)
 
 
+Driving = Generator[NDArray[np.uint8], NDArray[np.float32], Rollout]
+
+
 class Actor:
     """Keeps simulators at hand between rollouts; they are rebuilt from the state where they do not match it."""
 
-    def __init__(self, spec: ActorSpec, network: DrivingNetwork) -> None:
-        self.spec, self._network = spec, network
+    def __init__(self, spec: ActorSpec) -> None:
+        self.spec = spec
         self._worlds = [spec.make_world(spec.world) for _ in range(spec.cars)]
         self._at: tuple[CarState, ...] | None = None  # where the simulators stand
 
-    def rollout(self, state: ActorState, steps: int, epsilon: NDArray[np.float64]) -> Rollout:
-        """Drive with the weights that the network has.
+    def rollout(self, state: ActorState, steps: int, epsilon: NDArray[np.float64]) -> Driving:
+        """Drive: gives observations, uint8 [N, K, H, W], and is sent their action values, float32 [N, A].
+
+        So the actors of a process can ask the network together.
 
         Args:
             state: Where to begin.
@@ -132,7 +137,7 @@ class Actor:
         items = _empty(steps, self.spec)
         for slot in range(steps):
             observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
-            q = self._network.q(observations)  # [N, A]
+            q = yield observations  # [N, A]
             actions = self.spec.choose(q, epsilon, exploration_rng)  # [N]
             best_values.append(float(q.max(axis=1).mean()))
             items.frame[slot] = observations[:, -1]
@@ -181,6 +186,23 @@ class Actor:
         for car, world in zip(cars, self._worlds, strict=True):
             drive_again(world, car)
         self._at = cars
+
+
+def in_step(drivings: list[Driving], network: DrivingNetwork) -> list[Rollout]:
+    """Let several actors drive in step, one call of the network for all of them at every step."""
+    if not drivings:
+        return []
+    rollouts = list[Rollout]()
+    asked = [next(driving) for driving in drivings]  # uint8 [N, K, H, W] each
+    while not rollouts:
+        values = np.split(network.q(np.concatenate(asked)), len(drivings))  # float32 [N, A] each
+        asked = []
+        for driving, q in zip(drivings, values, strict=True):
+            try:
+                asked.append(driving.send(q))
+            except StopIteration as done:
+                rollouts.append(done.value)
+    return rollouts
 
 
 def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator) -> int:

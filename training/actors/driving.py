@@ -30,8 +30,7 @@ class ActorSpec:
         greedy_world: How the greedy driver meets it.
         network: What drives them.
         shaping: What training pays.
-        cars: Of one actor, which share a batch.
-        greedy_cars: That a greedy drive's batch has room for.
+        cars: Of one actor, which share a batch of the network.
         choose: The agent's epsilon-greedy.
         make_world: Makes a world for a car.
     """
@@ -41,7 +40,6 @@ class ActorSpec:
     network: NetworkSpec
     shaping: Shaping
     cars: int
-    greedy_cars: int
     choose: EpsilonGreedy
     make_world: Callable[[WorldSpec], World] = World
 
@@ -51,7 +49,7 @@ class Drive:
     """Whole greedy episodes.
 
     Attributes:
-        episodes: One record per track.
+        episodes: One record per track, in order.
         film: Images of the first track, uint8 [n, H, W].
     """
 
@@ -60,16 +58,29 @@ class Drive:
 
 
 class DrivingNetwork:
-    """The network of a process, to drive with: fixed batch shapes, so that the bits do not depend on who drives."""
+    """The network of a process, to drive with.
+
+    It takes observations in batches of `spec.cars`, whatever the number of cars that this process drives: the last bits
+    of a value depend on the shape of a batch, and must not depend on how cars are spread over processes.
+    """
 
     def __init__(self, spec: ActorSpec) -> None:
         world = spec.world
         shape = (world.stack, world.height, world.width)
+        actions = len(action_set(world.actions))
         with tf.device(DEVICE):
-            self._network = build_q_network(
-                spec.network, shape, len(action_set(world.actions)), seed=0
-            )
-        self._q = tf.function(self._network, autograph=False)
+            self._network = build_q_network(spec.network, shape, actions, seed=0)
+        self._batch = spec.cars
+
+        def q(observations: tf.Tensor) -> tf.Tensor:
+            batches = tf.reshape(observations, (-1, spec.cars, *shape))  # [N / B, B, K, H, W]
+            values = tf.map_fn(
+                self._network, batches, fn_output_signature=tf.float32, parallel_iterations=1
+            )  # [N / B, B, A]
+            return tf.reshape(values, (-1, actions))  # [N, A]
+
+        signature = tf.TensorSpec((None, *shape), tf.uint8)
+        self._q = tf.function(q, input_signature=[signature], autograph=False)
 
     def load(self, weights: Weights) -> None:
         """Take weights over."""
@@ -78,27 +89,31 @@ class DrivingNetwork:
 
     def q(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
+        count = len(observations)
+        missing = -count % self._batch
+        if missing:
+            padding = np.zeros((missing, *observations.shape[1:]), np.uint8)
+            observations = np.concatenate([observations, padding])
         with tf.device(DEVICE):
             values: NDArray[np.float32] = self._q(tf.constant(observations)).numpy()
-        return values
+        return values[:count]
 
 
 def drive_greedily(spec: ActorSpec, network: DrivingNetwork, tracks: list[int]) -> Drive:
-    """Whole episodes without exploration, on at most `greedy_cars` tracks, under the fast camera."""
+    """Whole episodes without exploration, in step, under the fast camera."""
     worlds = [spec.make_world(spec.greedy_world) for _ in tracks]
     for world, track in zip(worlds, tracks, strict=True):
         world.start(track)
-    size = (spec.world.stack, spec.world.height, spec.world.width)
-    observations = np.zeros((spec.greedy_cars, *size), np.uint8)  # [N, K, H, W]
     running, film, decisions = list(range(len(tracks))), [], 0
     while running:
         if running[0] == 0 and decisions % FILM_EVERY == 0:
             film.append(worlds[0].observation[-1])
         decisions += 1
-        for i in running:
-            observations[i] = worlds[i].observation
+        observations = np.stack([worlds[i].observation for i in running])  # [N, K, H, W]
         actions = network.q(observations).argmax(axis=1)  # [N]
-        steps = {i: worlds[i].decide(int(actions[i])) for i in running}
-        running = [i for i in running if not (steps[i].terminated or steps[i].truncated)]
+        steps = [worlds[i].decide(int(a)) for i, a in zip(running, actions, strict=True)]
+        running = [
+            i for i, s in zip(running, steps, strict=True) if not (s.terminated or s.truncated)
+        ]
     episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
     return Drive(episodes, np.stack(film))

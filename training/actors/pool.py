@@ -67,27 +67,22 @@ class Pool:
                 by_actor |= zip(numbers, self._answer(worker), strict=True)
         return [by_actor[actor] for actor in sorted(by_actor)]
 
-    def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
+    def validate(self, weights: Weights, tracks: list[int]) -> Drive:
         """Whole greedy episodes on every track; this process, which would only wait, takes its share.
 
         Raises:
             DrivingError: If driving gave NaN or infinity.
             WorkerError: If a worker was lost again and again.
         """
-        size = self.spec.greedy_cars
-        groups = [tracks[i : i + size] for i in range(0, len(tracks), size)]
         others = [worker for worker in self._workers if worker is not self._here]
-        everybody = [*others, self._here]
-        count = len(everybody)
-        busy = [w for i, w in enumerate(everybody) if groups[i::count]]
-        for i, worker in enumerate(busy):
-            worker.ask(ValidationTask(weights, groups[i::count]))
-        drives: dict[int, Drive] = {}
-        for i, worker in reversed(list(enumerate(busy))):  # this process works while the others do
-            drives |= zip(range(i, len(groups), count), self._answer(worker), strict=True)
-        return [drives[i] for i in range(len(groups))]
+        busy = [self._here, *others][: len(tracks)]
+        for i, worker in reversed(list(enumerate(busy))):
+            worker.ask(ValidationTask(weights, tracks[i :: len(busy)]))
+        drives: list[Drive] = [self._answer(worker) for worker in busy]
+        episodes = {e.track: e for drive in drives for e in drive.episodes}
+        return Drive([episodes[track] for track in tracks], drives[0].film)
 
-    def _answer(self, worker: Worker) -> list[Any]:
+    def _answer(self, worker: Worker) -> Any:
         for _ in range(MOST_RESTARTS_PER_TASK):
             try:
                 answer = worker.answer()

@@ -18,9 +18,10 @@ from agents.backend import set_up_tensorflow
 from agents.network import Weights
 from racing.spec import DrivingError
 from system.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
-from training.actors.actor import Actor, ActorState, Rollout
+from training.actors.actor import Actor, ActorState, Rollout, in_step
 from training.actors.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 
+CARS_AT_ONCE = 16  # of a validation, which bounds its memory
 SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two: then it hangs
 
 
@@ -44,14 +45,14 @@ class RolloutTask:
 
 @dataclass(frozen=True)
 class ValidationTask:
-    """Whole greedy episodes on groups of tracks, a batch each."""
+    """Whole greedy episodes."""
 
     weights: Weights
-    groups: list[list[int]]
+    tracks: list[int]
 
 
 Task = RolloutTask | ValidationTask
-Answer = list[Rollout] | list[Drive] | DrivingError
+Answer = list[Rollout] | Drive | DrivingError
 
 
 class WorkerLostError(Exception):
@@ -100,13 +101,21 @@ class Crew:
             self._network = DrivingNetwork(self.spec)
         self._network.load(task.weights)
         if isinstance(task, ValidationTask):
-            return [drive_greedily(self.spec, self._network, group) for group in task.groups]
-        rollouts = []
+            return self._validate(self._network, task.tracks)
         for r in task.requests:
             if r.actor not in self._actors:
-                self._actors[r.actor] = Actor(self.spec, self._network)
-            rollouts.append(self._actors[r.actor].rollout(r.state, task.steps, r.epsilon))
-        return rollouts
+                self._actors[r.actor] = Actor(self.spec)
+        drivings = [
+            self._actors[r.actor].rollout(r.state, task.steps, r.epsilon) for r in task.requests
+        ]
+        return in_step(drivings, self._network)
+
+    def _validate(self, network: DrivingNetwork, tracks: list[int]) -> Drive:
+        drives = [
+            drive_greedily(self.spec, network, tracks[i : i + CARS_AT_ONCE])
+            for i in range(0, len(tracks), CARS_AT_ONCE)
+        ]
+        return Drive([e for drive in drives for e in drive.episodes], drives[0].film)
 
 
 class LocalWorker:
