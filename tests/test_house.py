@@ -31,7 +31,7 @@ ALLOWED = {
         *("racing", "agents", "evaluation", "system"),
         *("training.actors", "training.runs", "training.tracking"),
     },
-    "reports": {"evaluation", "racing", "training.runs", "system"},
+    "reports": {"evaluation", "racing", "training", "training.runs", "system"},
     "cockpit": {"racing", "evaluation", "system"},
     "benchmarks": {"racing", "agents", "evaluation", "training", "reports", "cockpit", "system"}
     | SCRIPTS,

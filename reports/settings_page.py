@@ -1,0 +1,120 @@
+"""docs/settings.md: every setting of the scripts, from their types.
+
+python -m reports.settings_page     rewrites the page
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import typing
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from system.files import write_whole
+from system.ranges import Range
+from training.settings import flat, groups
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+HEAD = """# Settings
+
+Every setting is a flag of `DQN.py` and `DDQN.py`: `steps_per_tick` is `--steps-per-tick`. `--preset` chooses the values
+to start from; the columns *long* and *smoke* say what these presets change. A run keeps its settings in `config.json`.
+The glossary says what a decision, a tick or an update is: [glossary](glossary.md).
+This page is made from the types in the code by `python -m reports.settings_page`.
+"""
+
+
+def page(scripts: dict[str, dict[str, Any]]) -> str:
+    """The page, from the presets of every script by its name."""
+    parts, told = [HEAD], set[str]()
+    for script, presets in scripts.items():
+        for group in groups(presets["default"]):
+            rows = [
+                _row(group, name, presets)
+                for name in _own(group)
+                if f"{type(group).__name__}.{name}" not in told
+            ]
+            told |= {f"{type(group).__name__}.{name}" for name in _own(group)}
+            if rows:
+                title = (inspect.getdoc(type(group)) or "").split("\n")[0].split(":")[0].rstrip(".")
+                only = f" ({script}.py)" if script != next(iter(scripts)) else ""
+                head = "| setting | default | long | smoke | unit | range | meaning |\n|---|---|---|---|---|---|---|"
+                parts.append(f"## {title}{only}\n\n{head}\n" + "\n".join(rows) + "\n")
+    different = _differences(scripts)
+    if different:
+        parts.append("## Where the scripts differ\n\n" + "\n".join(different) + "\n")
+    return "\n".join(parts)
+
+
+def _own(group: Any) -> list[str]:
+    return [f.name for f in fields(group) if not is_dataclass(getattr(group, f.name))]
+
+
+def _row(group: Any, name: str, presets: dict[str, Any]) -> str:
+    hint = typing.get_type_hints(type(group), include_extras=True)[name]
+    values = {preset: flat(settings)[name] for preset, settings in presets.items()}
+    changes = ["" if values[p] == values["default"] else _text(values[p]) for p in ("long", "smoke")]
+    unit, allowed = _unit_and_range(hint)
+    cells = [f"`{name}`", _text(values["default"]), *changes, unit, allowed, documented(type(group))[name]]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _text(value: Any) -> str:
+    return f"`{value}`" if value != "" else ""
+
+
+def _unit_and_range(hint: Any) -> tuple[str, str]:
+    """Of the first range in a type, with the words that are allowed beside."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        ranges = [part for part in parts[1:] if isinstance(part, Range)]
+        return (ranges[0].unit, str(ranges[0])) if ranges else _unit_and_range(parts[0])
+    if origin is Literal:
+        return "", " or ".join(map(str, parts))
+    found = [_unit_and_range(part) for part in parts if part is not Ellipsis]
+    units = list(dict.fromkeys(unit for unit, _ in found if unit))
+    allowed = list(dict.fromkeys(text for _, text in found if text))
+    return ", ".join(units), " or ".join(allowed)
+
+
+def documented(kind: type) -> dict[str, str]:
+    """The text below every field of a class and of what it inherits from."""
+    texts: dict[str, str] = {}
+    for parent in reversed(kind.__mro__):
+        if not is_dataclass(parent):
+            continue
+        [tree] = ast.parse(inspect.getsource(parent)).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                assert isinstance(field.target, ast.Name)
+                assert isinstance(text.value, ast.Constant)
+                texts[field.target.id] = " ".join(str(text.value.value).split())
+    return texts
+
+
+def _differences(scripts: dict[str, dict[str, Any]]) -> list[str]:
+    values = {script: flat(presets["default"]) for script, presets in scripts.items()}
+    names = [n for n in next(iter(values.values())) if len({str(v.get(n)) for v in values.values()}) > 1]
+    return [
+        f"- `{name}`: " + ", ".join(f"`{v[name]}` in {script}.py" for script, v in values.items())
+        for name in names
+        if all(name in v for v in values.values())
+    ]
+
+
+def main() -> None:
+    """Write the page."""
+    write_whole(PAGE, settings_page().encode())
+
+
+def settings_page() -> str:
+    """The page of the scripts that are there."""
+    return page({name: importlib.import_module(name).PRESETS for name in ("DQN", "DDQN")})
+
+
+if __name__ == "__main__":
+    main()
