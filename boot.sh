@@ -30,7 +30,7 @@ here=${script%/*}
 python=$here/.venv/bin/python3
 [ -x "$python" ] || python=python3
 port_file=${TMPDIR:-/tmp}/tensorboard.port # only in a container, for its health check
-main='' beside='' stopped=''
+main='' beside='' stopped='' go_on=''
 
 say() { echo "$*" 2>/dev/null || :; }
 
@@ -112,13 +112,15 @@ outlives_container() {
     [ "${deepest:-/}" != / ] && [ "$kept" != tmpfs ]
 }
 
-# What only a container can get wrong.
+# check_container RUNS PORT OPTION...: what only a container can get wrong, and how it goes on after a stop.
 check_container() {
     [ -n "${IN_CONTAINER:-}" ] || return 0
     [ -w "${port_file%/*}" ] || refuse "cannot write to ${port_file%/*}; with --read-only, give --tmpfs /tmp too"
     outlives_container "$1" || echo "warning: $1 is inside the container and goes when it is removed;" \
         "to keep runs: --volume \"\$PWD/runs:/app/runs\"" >&2
     echo "$2" >"$port_file"
+    go_on="the same docker run, and --resume latest at its end"
+    case " ${*:3} " in *' --resume auto '* | *' --resume=auto '*) go_on="docker start $HOSTNAME" ;; esac
 }
 
 # Every child has a session of its own: Ctrl-C reaches this script alone, which passes it on once.
@@ -151,6 +153,7 @@ run() {
     code=$?
     end_session "$beside"
     end_session "$main"
+    [ "$code" != 3 ] || [ -z "$go_on" ] || say "go on with: $go_on"
     exit "$code"
 }
 
@@ -167,7 +170,7 @@ train() {
     runs=$(shown_folder "$@")
     check_writable "$runs"
     check tensorflow,tensorboard "$address" "$port" TENSORBOARD_PORT
-    check_container "$runs" "$port"
+    check_container "$runs" "$port" "$@"
     say "TensorBoard: http://127.0.0.1:$port, logs in $runs"
     ours setsid "$python" "${server[@]}" --logdir "$runs" --host "$address" --port "$port" </dev/null >&2 &
     beside=$!

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 import signal
 import socket
@@ -180,6 +183,29 @@ def test_lint(tool: str, files: list[str]) -> None:
         pytest.skip(f"{tool} is not installed")
     done = subprocess.run([tool, *files], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_an_image_check_that_ends_early_has_failed(tmp_path: Path) -> None:
+    """With nothing to build with, and where it gets as far as the first command that fails."""
+    (tools := tmp_path / "bin").mkdir()
+    for name in ("buildah", "debootstrap", "podman"):
+        (tools / name).symlink_to(shutil.which("false") or "/bin/false")
+    command = [*in_namespaces(), str(ROOT / "deploy/check_image.sh"), str(tmp_path / "image")]
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True)
+    assert done.returncode not in (0, 2)
+    assert "FAILED" in done.stderr.splitlines() and "PASSED" not in done.stdout
+
+
+def test_a_container_that_is_started_again_goes_on() -> None:
+    """Every training of the page, and the image's own, is one that a second start resumes."""
+    page = (ROOT / "docs" / "servers.md").read_text()
+    runs = re.findall(r"^(?:docker|hare) run --detach.*\\\n(?:.*\\\n)*(.*)\n", page, re.M)
+    assert len(runs) == 2 and all("--name race --resume auto" in run for run in runs)
+    (command,) = re.findall(r"^CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert json.loads(command) == ["DDQN.py", "--name", "race", "--resume", "auto"]
+    for build in re.findall(r"^(?:docker|hare) build .*GPU.*$", page, re.M):
+        assert '--build-arg REVISION="$(git rev-parse HEAD)"' in build
 
 
 def test_every_package_gets_into_the_image() -> None:
