@@ -59,7 +59,7 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
 
     (server.folder / "runs/DDQN/a/note").write_text("mine")
     (elsewhere := server.folder / "elsewhere").mkdir()
-    resume = ["--resume", str(server.folder / "runs/DDQN/a"), "--decisions", str(stopped_at + 3000)]
+    resume = ["--resume", str(server.folder / "runs/DDQN/a"), "--decisions", str(stopped_at + 100)]
     resumed = server.start_in(elsewhere, *resume)
     wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
     _, err = resumed.communicate(timeout=PATIENCE_SECONDS)
