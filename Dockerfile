@@ -1,21 +1,28 @@
 # Trains, evaluates and shows TensorBoard; docs/servers.md says how.
-#   docker build -t carracing-dqn .                      for CPUs
-#   docker build -t carracing-dqn --build-arg GPU=1 .    for NVIDIA GPUs
+#   docker build -t carracing-dqn --build-arg REVISION="$(git rev-parse HEAD)" .
+#   with --build-arg GPU=1 for NVIDIA GPUs, with --build-arg NOTEBOOK=1 for notebooks
 
 # A Python that the lock is made for, on the stable Debian of 2025. No package of Debian is added: every
 # dependency is a wheel that brings its libraries.
 FROM python:3.13-slim-trixie
 
 # The dependencies in layers of their own: only a new lock makes them anew.
-COPY requirements.lock requirements-gpu.lock /tmp/
+COPY requirements.lock /tmp/
 RUN python3 -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --require-hashes -r /tmp/requirements.lock
 
 # CUDA's libraries for the TensorFlow of the lock. The driver is the host's.
 ARG GPU=0
+COPY requirements-gpu.lock /tmp/
 RUN if [ "$GPU" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --require-hashes -r /tmp/requirements-gpu.lock; fi
+
+# Jupyter, with the tools of the developers whose lock it is in.
+ARG NOTEBOOK=0
+COPY requirements-dev.lock /tmp/
+RUN if [ "$NOTEBOOK" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --require-hashes -r /tmp/requirements-dev.lock; fi
 
 # Whatever user docker runs this as: /tmp is the home, and runs/ takes files of everybody.
 WORKDIR /app
@@ -42,4 +49,5 @@ EXPOSE 6006
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s CMD ["/app/boot.sh", "health"]
 # Not through a shell: boot.sh is process 1 and gets the signals.
 ENTRYPOINT ["/app/boot.sh"]
-CMD ["DDQN.py"]
+# The run of this name: begun at the first start, gone on with at every later one.
+CMD ["DDQN.py", "--name", "race", "--resume", "auto"]

@@ -1,22 +1,34 @@
-# Everything here needs only `make` and a python3 of 3.11, 3.12 or 3.13 with venv.
+# Everything here needs only `make` and a python3 of 3.11, 3.12 or 3.13 with venv; uv, if it is installed, is faster.
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-STAMP = $(VENV)/.installed-from-lock
+# `make UV= ...` does without: pip's settings, such as a mirror of a company, are not uv's.
+UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 
-.PHONY: help setup train train-dqn test test-fast lint evaluate tensorboard lock
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev train train-dqn test test-fast lint evaluate tensorboard lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-setup: $(STAMP) ## make .venv and install the locked dependencies
+setup: $(VENV)/requirements.lock ## make .venv and install what training and driving need
 
-$(STAMP): requirements.lock
+setup-dev: $(VENV)/requirements-dev.lock ## the same with what tests and notebooks need
+
+$(RUN):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13))' || \
 		{ echo "error: Python 3.11, 3.12 or 3.13 is needed; choose one with PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	touch $@
+	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV)
+
+# What is installed lies in the environment as a copy of its lock. pip, unlike uv, is silent while it unpacks.
+$(VENV)/%.lock: %.lock | $(RUN)
+	@echo "installing $< into $(VENV) with $(or $(UV),pip): some minutes, once"
+	$(if $(UV),$(UV) pip install --python $(RUN),$(RUN) -m pip install --disable-pip-version-check) \
+		--require-hashes -r $<
+	@cp $< $@
+
+# The lock of the tests has everything in the lock of the training, at the same versions.
+$(VENV)/requirements-dev.lock: requirements.lock
 
 train: setup ## train the prioritised Double DQN and tell its score on unseen tracks
 	$(RUN) DDQN.py $(ARGS)
@@ -27,22 +39,23 @@ train-dqn: setup ## the same with the plain DQN
 evaluate: setup ## score the published drivers on the test tracks
 	$(RUN) evaluate.py random pid $(wildcard models/*.safetensors) $(ARGS)
 
-test: setup lint ## run all tests
+test: setup-dev lint ## run all tests
 	$(RUN) -m pytest $(ARGS)
 
-test-fast: setup ## run the unit tests only
+test-fast: setup-dev ## run the unit tests only
 	$(RUN) -m pytest -m "not slow" $(ARGS)
 
-lint: setup ## check style and types
+lint: setup-dev ## check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
 tensorboard: setup ## watch runs at http://127.0.0.1:6006
-	$(RUN) -m tensorboard.main --logdir runs --host 127.0.0.1 --samples_per_plugin images=100
+	./boot.sh tensorboard $(ARGS)
 
-LOCK = uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra dev
+LOCK = uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra train
 
-lock: ## resolve both locks anew (needs uv)
+lock: ## resolve the three locks anew (needs uv)
 	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev --constraint requirements.lock -o requirements-dev.lock
 	$(LOCK) --extra gpu --constraint requirements.lock -o requirements-gpu.lock

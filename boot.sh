@@ -2,6 +2,7 @@
 # Runs this project on a server: a training with TensorBoard beside it, an evaluation, or the notebooks.
 #
 #   boot.sh [DDQN.py | DQN.py] [OPTIONS]   train; DDQN.py when no script is named
+#   boot.sh tensorboard [RUNS]             TensorBoard alone; RUNS is a folder of runs or a run, runs/ if not named
 #   boot.sh evaluate [OPTIONS]             compare drivers, as evaluate.py does
 #   boot.sh notebook [OPTIONS]             open notebooks/ in Jupyter
 #   boot.sh health                         exit code 0 unless TensorBoard should answer and does not
@@ -13,29 +14,25 @@
 # Listens on 127.0.0.1, and on all addresses only in a container that has a network of its own.
 # The Python is that of .venv, if there is one, else the first in PATH.
 
-set -u
+[ -n "${BASH_VERSION:-}" ] || exec bash -- "$0" "$@" # called as `sh boot.sh`
+if (return 0 2>/dev/null); then                      # sourced: leave the caller's shell as it is
+    bash -- "${BASH_SOURCE[0]}" "$@"
+    return
+fi
+set +o posix -u
+# Whoever reads the output may leave, or was never there: that ends no run. An open file must not become output.
+trap : PIPE
+{ : >&1; } 2>/dev/null || exec >/dev/null
+{ : >&2; } 2>/dev/null || exec 2>/dev/null
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+script=$(readlink -f -- "${BASH_SOURCE[0]}")
+here=${script%/*}
 python=$here/.venv/bin/python3
 [ -x "$python" ] || python=python3
 port_file=${TMPDIR:-/tmp}/tensorboard.port # only in a container, for its health check
-# TensorBoard with the stand-in for TensorFlow that it brings along: shows the same, starts in a fifth of the
-# time, takes 80 MB instead of 630, and no memory of a GPU. It is to keep its greetings to itself.
-tensorboard='import contextlib
-import io
-import signal
-import sys
-sys.modules["tensorboard.compat.notf"] = sys
-from tensorboard.program import TensorBoard, TensorBoardServerException
-server = TensorBoard()
-server.configure(sys.argv)
-try:
-    with contextlib.redirect_stderr(io.StringIO()):
-        server.launch()
-except TensorBoardServerException as e:
-    sys.exit(f"error: TensorBoard: {e.msg}")
-signal.pause()'
-main='' beside='' stopped=''
+main='' beside='' stopped='' go_on=''
+
+say() { echo "$*" 2>/dev/null || :; }
 
 refuse() {
     echo "error: $*" >&2
@@ -53,52 +50,77 @@ listen_address() {
     fi
 }
 
-# check ADDRESS PORT VARIABLE MODULE...: the modules are installed and the port is free.
-check() {
-    command -v "$python" >/dev/null || refuse "there is no python3; run 'make setup' first"
-    "$python" - "$@" <<'PYTHON' || exit 2
-import socket
-import sys
-from importlib.util import find_spec
+# ours MODULE ARGUMENT...: runs a module of this project, wherever we are and whatever lies there.
+ours() { PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$@"; }
 
-address, port, variable, *modules = sys.argv[1:]
-missing = [m for m in modules if find_spec(m) is None]
-if missing:
-    sys.exit(f"error: {sys.executable} has no {' and no '.join(missing)}; install it there,"
-             " or use the environment of the README")
-if not (port.isdecimal() and 0 < int(port) < 65536):
-    sys.exit(f"error: {variable} must be a port, 1 to 65535, got {port!r}")
-with socket.socket() as s:
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        s.bind((address, int(port)))
-        s.listen()
-    except OSError as e:
-        sys.exit(f"error: cannot listen on {address}:{port}: {e.strerror};"
-                 f" choose another port, for instance {variable}={int(port) % 65535 + 1}")
-PYTHON
+# check MODULE[,MODULE...] [ADDRESS PORT VARIABLE]: the modules are installed and the port is free.
+check() {
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+        || refuse "$python is not Python 3.11 or newer; run 'make setup' first"
+    (ours "$python" -P -m system.preflight "$@") || exit 2
 }
 
-# The value of --runs among the arguments.
-runs_folder() {
-    local folder=runs
+# The folder that TensorBoard shows: that of a resumed run with the runs beside it, else the value of --runs.
+shown_folder() {
+    local folder=runs resume='' run
     while [ $# -gt 0 ]; do
         case $1 in
             --runs) folder=${2:-} ;;
             --runs=*) folder=${1#*=} ;;
+            --resume) resume=${2:-} ;;
+            --resume=*) resume=${1#*=} ;;
         esac
         shift
     done
-    echo "$folder"
+    case $resume in
+        '' | auto | latest) echo "$folder" ;;
+        *)
+            run=$(realpath -m -- "$resume")
+            case ${run%/*} in
+                */DDQN | */DQN) run=${run%/*/*} ;;
+            esac
+            echo "${run:-/}"
+            ;;
+    esac
+}
+
+check_link() {
+    [ ! -L "$1" ] || [ -e "$1" ] || refuse "$1 is a link to $(readlink -- "$1"), which is not there;" \
+        "make that folder, or remove the link"
 }
 
 check_writable() {
     local folder=$1
-    until [ -e "$folder" ]; do folder=$(dirname -- "$folder"); done
+    until check_link "$folder" && [ -e "$folder" ]; do folder=$(dirname -- "$folder"); done
     if ! [ -d "$folder" ] || ! [ -w "$folder" ]; then
         refuse "user $(id -u) cannot write to $folder; make a folder of your own, or in a container:" \
             "mkdir -p runs, then --user \"\$(id -u):\$(id -g)\""
     fi
+}
+
+# Whether a folder lies on a mounted disk, which outlives the container, and not in the container or in memory.
+outlives_container() {
+    local folder mount kind deepest='' kept=''
+    folder=$(realpath -m -- "$1")
+    while read -r _ mount kind _; do
+        mount=$(printf %b "${mount//\\/\\0}") # \040 is a space
+        case $folder/ in "${mount%/}"/*) ;; *) continue ;; esac
+        if [ "${#mount}" -ge "${#deepest}" ]; then
+            deepest=$mount kept=$kind
+        fi
+    done </proc/mounts
+    [ "${deepest:-/}" != / ] && [ "$kept" != tmpfs ]
+}
+
+# check_container RUNS PORT OPTION...: what only a container can get wrong, and how it goes on after a stop.
+check_container() {
+    [ -n "${IN_CONTAINER:-}" ] || return 0
+    [ -w "${port_file%/*}" ] || refuse "cannot write to ${port_file%/*}; with --read-only, give --tmpfs /tmp too"
+    outlives_container "$1" || echo "warning: $1 is inside the container and goes when it is removed;" \
+        "to keep runs: --volume \"\$PWD/runs:/app/runs\"" >&2
+    echo "$2" >"$port_file"
+    go_on="the same docker run, and --resume latest at its end"
+    case " ${*:3} " in *' --resume auto '* | *' --resume=auto '*) go_on="docker start $HOSTNAME" ;; esac
 }
 
 # Every child has a session of its own: Ctrl-C reaches this script alone, which passes it on once.
@@ -123,7 +145,7 @@ end_session() {
 # run ARGUMENT...: run Python to its end and leave with its exit code.
 run() {
     local code
-    setsid "$python" "$@" </dev/null &
+    ours setsid "$python" "$@" </dev/null &
     main=$!
     [ -z "$stopped" ] || stop # the signal came before there was anybody to pass it to
     while kill -0 "$main" 2>/dev/null; do wait "$main"; done # a signal ends a wait
@@ -131,8 +153,11 @@ run() {
     code=$?
     end_session "$beside"
     end_session "$main"
+    [ "$code" != 3 ] || [ -z "$go_on" ] || say "go on with: $go_on"
     exit "$code"
 }
+
+server=(-P -m training.tracking.tensorboard_server --samples_per_plugin images=100)
 
 train() {
     local script=$1 port=${TENSORBOARD_PORT:-6006} address runs argument
@@ -142,19 +167,30 @@ train() {
         case $argument in -h | --help) run "$here/$script" --help ;; esac
     done
     address=$(listen_address)
-    runs=$(runs_folder "$@")
+    runs=$(shown_folder "$@")
     check_writable "$runs"
-    check "$address" "$port" TENSORBOARD_PORT tensorflow tensorboard
-    [ -z "${IN_CONTAINER:-}" ] || echo "$port" >"$port_file"
-    echo "TensorBoard: http://127.0.0.1:$port, logs in $runs"
-    setsid "$python" -c "$tensorboard" \
-        --logdir "$runs" --host "$address" --port "$port" --samples_per_plugin images=100 </dev/null >&2 &
+    check tensorflow,tensorboard "$address" "$port" TENSORBOARD_PORT
+    check_container "$runs" "$port" "$@"
+    say "TensorBoard: http://127.0.0.1:$port, logs in $runs"
+    ours setsid "$python" "${server[@]}" --logdir "$runs" --host "$address" --port "$port" </dev/null >&2 &
     beside=$!
     run "$here/$script" "$@"
 }
 
+tensorboard() {
+    local runs=${1:-runs} port=${TENSORBOARD_PORT:-6006} address
+    [ $# -le 1 ] || refuse "tensorboard takes one folder of runs, got $*"
+    check_link "$runs"
+    [ -d "$runs" ] || refuse "there is no folder $runs; train first, or name the folder that has the runs"
+    address=$(listen_address)
+    check tensorboard "$address" "$port" TENSORBOARD_PORT
+    say "TensorBoard: http://127.0.0.1:$port, logs in $runs; Ctrl-C ends it"
+    run "${server[@]}" --logdir "$runs" --host "$address" --port "$port"
+}
+
 evaluate() {
     [ -f "$here/evaluate.py" ] || refuse "there is no evaluate.py in $here"
+    check tensorflow
     run "$here/evaluate.py" "$@"
 }
 
@@ -162,7 +198,7 @@ notebook() {
     local port=${NOTEBOOK_PORT:-8888} address
     [ -d "$here/notebooks" ] || refuse "there is no folder notebooks/ in $here"
     address=$(listen_address)
-    check "$address" "$port" NOTEBOOK_PORT jupyterlab
+    check tensorflow,jupyterlab "$address" "$port" NOTEBOOK_PORT
     # In a rootless container root is the user outside, so root may.
     run -m jupyterlab --no-browser --allow-root --ip "$address" --port "$port" --ServerApp.port_retries=0 \
         --ServerApp.root_dir "$here/notebooks" "$@"
@@ -181,11 +217,12 @@ health() {
 trap stop TERM INT HUP
 
 case ${1:-} in
-    -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help | help) sed -n '2,/^$/s/^# \{0,1\}//p' "$script" ;;
     '' | -*) train DDQN.py "$@" ;;
     DDQN.py | DQN.py) train "$@" ;;
+    tensorboard) shift && tensorboard "$@" ;;
     evaluate | evaluate.py) shift && evaluate "$@" ;;
     notebook) shift && notebook "$@" ;;
     health) health ;;
-    *) refuse "unknown script '$1'; use DDQN.py, DQN.py, evaluate or notebook" ;;
+    *) refuse "unknown script '$1'; use DDQN.py, DQN.py, tensorboard, evaluate or notebook" ;;
 esac

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds the Dockerfile and runs its entry point, on a Debian machine without a docker engine.
 #
-#   sudo deploy/check_image.sh [FOLDER]    FOLDER takes the image, about 8 GB; a temporary one if not named
+#   sudo deploy/check_image.sh [--build FLAG]... [--run FLAG]... [FOLDER]
 #
-# Needs root, network, and the packages buildah, debootstrap and curl. BUILD_FLAGS are further flags of
-# `buildah build`, for instance --volume for the settings of a package mirror.
+# FOLDER takes the image, about 10 GB; a temporary one if not named. --build adds a flag of `buildah build`, for
+# instance --build --volume=/etc/pip.conf:/etc/pip.conf for the settings of a package mirror; --run one of `podman run`.
+# Needs root, network, and the packages buildah, debootstrap and curl.
 #
 # The base is made from Debian's packages: the same Debian release and Python version as in the Dockerfile's
 # FROM, under the same name. buildah builds and runs with chroot isolation, which needs no engine. Then:
@@ -15,8 +16,9 @@
 # else is refused in one line with exit code 2.
 #
 # With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
-# 127.0.0.1 and nowhere else, the health check, and a stop with exit code 3. RUN_FLAGS are further flags of
-# `podman run`. Chroot isolation alone has neither a network nor process numbers of its own.
+# 127.0.0.1 and nowhere else, the health check, a stop with exit code 3, a second start that goes on with the same
+# run, and a warning where runs/ is not mounted. Chroot isolation alone has neither a network nor process numbers of
+# its own.
 #
 # Not covered: the official python image itself, the timer of the health check, a GPU.
 
@@ -29,10 +31,21 @@ training=(--cars 2 --learn-from 64 --batch-size 16 --replay-decisions 2000
     --validate-every 100000 --validation-tracks 1 --test-episodes 0)
 
 fail() {
-    echo "FAILED: $*" >&2
+    echo "error: $*" >&2
     exit 1
 }
 
+build_flags=() run_flags=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --build) build_flags+=("$2") && shift 2 ;;
+        --run) run_flags+=("$2") && shift 2 ;;
+        *) break ;;
+    esac
+done
+passed=''
+# Whatever ends this before its last line has failed.
+trap '[ -n "$passed" ] || echo FAILED >&2' EXIT
 [ "$(id -u)" = 0 ] || fail "run this as root: debootstrap and chroot need it"
 for tool in buildah debootstrap curl; do
     command -v "$tool" >/dev/null || fail "$tool is missing; apt-get install buildah debootstrap curl"
@@ -49,6 +62,7 @@ buildah() { command buildah --root "$folder/storage" --runroot "$folder/runroot"
 podman() { command podman --root "$folder/storage" --runroot "$folder/runroot" --cgroup-manager cgroupfs "$@"; }
 
 clean_up() {
+    [ -n "$passed" ] || echo FAILED >&2
     ! command -v podman >/dev/null || podman rm --force --ignore check-container >/dev/null 2>&1 || true
     pkill -KILL -u "$user" || true # processes of this check: nobody else has this number
     buildah rm --all >/dev/null 2>&1 || true
@@ -66,19 +80,26 @@ if ! buildah inspect --type image "docker.io/library/$image" >/dev/null 2>&1; th
 fi
 
 echo "== build"
-# shellcheck disable=SC2086 # BUILD_FLAGS are several words
-buildah build --isolation chroot --pull=never --layers --format docker ${BUILD_FLAGS:-} \
-    -t carracing-dqn "$repository"
+revision=$(git -C "$repository" -c safe.directory='*' rev-parse HEAD)
+# build NAME FLAG...: the image of the Dockerfile under this name.
+build() {
+    buildah build --isolation chroot --pull=never --layers --format docker "${build_flags[@]}" \
+        --build-arg "REVISION=$revision" "${@:2}" -t "$1" "$repository"
+}
+build carracing-dqn
+build carracing-dqn-notebook --build-arg NOTEBOOK=1
 buildah images
 buildah from --pull=never --name check carracing-dqn >/dev/null
+buildah from --pull=never --name check-notebook carracing-dqn-notebook >/dev/null
 entry=$(buildah inspect --type image --format '{{index .Docker.Config.Entrypoint 0}}' carracing-dqn)
 
 # in_image FOLDER ARGUMENT...: the image's entry point with these arguments and FOLDER mounted as runs/.
 in_image() {
-    local runs=$1
+    local runs=$1 image=check
     shift
+    [ "$1" != notebook ] || image=check-notebook
     buildah run --isolation chroot --user "$user:$user" --volume "$runs:/app/runs" \
-        --env "TENSORBOARD_PORT=$port" --env "NOTEBOOK_PORT=$port" check -- "$entry" "$@"
+        --env "TENSORBOARD_PORT=$port" --env "NOTEBOOK_PORT=$port" "$image" -- "$entry" "$@"
 }
 
 # wait_for WORD PATH LOG: the server has the word under this path of its address.
@@ -108,6 +129,11 @@ versions=$(buildah run --isolation chroot check -- python3 -c 'import platform; 
 print("Python", platform.python_version(), "TensorFlow", version("tensorflow"))')
 echo "$versions"
 [[ $versions == "Python $version."* ]] || fail "the Dockerfile asks for Python $version"
+for module in mypy ruff optuna hypothesis pytest jupyterlab; do
+    ! buildah run --isolation chroot check -- python3 -c "import $module" 2>/dev/null || fail "$module is in it"
+done
+stamp=$(buildah inspect --type image --format '{{index .Docker.Config.Labels "org.opencontainers.image.revision"}}' carracing-dqn)
+[ "$stamp" = "$revision" ] || fail "the image says it is of $stamp"
 
 echo "== train, watch, stop"
 runs=$(new_runs)
@@ -155,19 +181,55 @@ echo "$refused"
 if command -v podman >/dev/null; then
     echo "== a real container"
     runs=$(new_runs)
-    # shellcheck disable=SC2086
-    podman run ${RUN_FLAGS:-} --detach --name check-container --user "$user:$user" --stop-timeout 60 \
-        --publish "127.0.0.1:$port:6006" --volume "$runs:/app/runs" \
-        carracing-dqn --name b --decisions 1000000 "${training[@]}" >"$folder/podman.log" 2>&1
+    # run_container NAME ARGUMENT...: the image as a container, with the flags that follow.
+    run_container() {
+        podman run "${run_flags[@]}" --detach --name check-container --user "$user:$user" --stop-timeout 60 \
+            --publish "127.0.0.1:$port:6006" "$@" >"$folder/podman.log" 2>&1 || {
+            cat "$folder/podman.log" >&2
+            fail "podman run"
+        }
+    }
+    # stop_container: with exit code 3.
+    stop_container() {
+        podman stop check-container >/dev/null
+        code=$(podman inspect --format '{{.State.ExitCode}}' check-container)
+        [ "$code" = 3 ] || fail "exit code $code, not 3"
+    }
+    run_container --volume "$runs:/app/runs" \
+        carracing-dqn DDQN.py --name b --resume auto --decisions 1000000 "${training[@]}"
     wait_for DDQN/ data/runs "$folder/podman.log"
     listening=$(ss -Hltn "sport = :$port" | awk '{print $4}')
     [ "$listening" = "127.0.0.1:$port" ] || fail "listening on $listening"
     podman exec check-container grep -q boot.sh /proc/1/cmdline || fail "boot.sh is not process 1"
     podman healthcheck run check-container || fail "the health check"
-    podman stop check-container >/dev/null
-    code=$(podman inspect --format '{{.State.ExitCode}}' check-container)
-    [ "$code" = 3 ] || fail "exit code $code, not 3"
-    ls "$runs"/DDQN/b/checkpoints/*/manifest.json >/dev/null || fail "no checkpoint"
-    echo "process 1, published on 127.0.0.1, healthy, exit code 3 with a checkpoint"
+    stop_container
+    states=("$runs"/DDQN/b/checkpoints/*/state.json)
+    [ -e "${states[0]}" ] || fail "no checkpoint"
+    stopped_at=$(grep -oh '"decisions": [0-9]*' "${states[-1]}" | grep -o '[0-9]*')
+    podman logs check-container 2>&1 | tail -n 3
+    podman logs check-container 2>&1 | grep -q "go on with: docker start" || fail "it does not say how to go on"
+    podman logs check-container 2>&1 | grep -q "inside the container" && fail "runs/ is mounted, it says that it is not"
+    echo "process 1, published on 127.0.0.1, healthy, exit code 3 with a checkpoint at $stopped_at decisions"
+
+    echo "== the same container, started again"
+    podman start check-container >/dev/null
+    wait_for DDQN/ data/runs "$folder/podman.log"
+    sleep 20
+    stop_container
+    folders=("$runs"/DDQN/*)
+    [ "${#folders[@]}" = 1 ] || fail "another run was begun"
+    states=("$runs"/DDQN/b/checkpoints/*/state.json)
+    went_on=$(grep -oh '"decisions": [0-9]*' "${states[-1]}" | grep -o '[0-9]*')
+    [ "$went_on" -gt "$stopped_at" ] || fail "it stands at $went_on decisions, after $stopped_at"
+    echo "went on to $went_on decisions in the same run"
+    podman rm check-container >/dev/null
+
+    echo "== read-only, and without a mounted folder"
+    run_container --read-only --tmpfs /tmp --tmpfs /app/runs:mode=1777 \
+        carracing-dqn DDQN.py --name b --decisions 1000000 "${training[@]}"
+    wait_for DDQN/ data/runs "$folder/podman.log"
+    stop_container
+    podman logs check-container 2>&1 | grep "warning: runs is inside the container" || fail "no warning"
 fi
+passed=1
 echo "PASSED"

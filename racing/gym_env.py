@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.actions import action_set
+from racing.registration import ENV_ID as ENV_ID
+from racing.registration import register_envs
 from racing.spec import CameraName, WorldSpec
 from racing.tracks import draw_training_track
 from racing.world import World
-
-ENV_ID = "CarRacingFast-v3"
 
 
 class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
@@ -58,4 +58,4 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return self._world.simulator.draw()
 
 
-gymnasium.register(ENV_ID, entry_point=FastCarRacing)
+register_envs()

@@ -56,9 +56,18 @@ def _own(group: Any) -> list[str]:
 def _row(group: Any, name: str, presets: dict[str, Any]) -> str:
     hint = typing.get_type_hints(type(group), include_extras=True)[name]
     values = {preset: flat(settings)[name] for preset, settings in presets.items()}
-    changes = ["" if values[p] == values["default"] else _text(values[p]) for p in ("long", "smoke")]
+    changes = [
+        "" if values[p] == values["default"] else _text(values[p]) for p in ("long", "smoke")
+    ]
     unit, allowed = _unit_and_range(hint)
-    cells = [f"`{name}`", _text(values["default"]), *changes, unit, allowed, documented(type(group))[name]]
+    cells = [
+        f"`{name}`",
+        _text(values["default"]),
+        *changes,
+        unit,
+        allowed,
+        documented(type(group))[name],
+    ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -98,7 +107,9 @@ def documented(kind: type) -> dict[str, str]:
 
 def _differences(scripts: dict[str, dict[str, Any]]) -> list[str]:
     values = {script: flat(presets["default"]) for script, presets in scripts.items()}
-    names = [n for n in next(iter(values.values())) if len({str(v.get(n)) for v in values.values()}) > 1]
+    names = [
+        n for n in next(iter(values.values())) if len({str(v.get(n)) for v in values.values()}) > 1
+    ]
     return [
         f"- `{name}`: " + ", ".join(f"`{v[name]}` in {script}.py" for script, v in values.items())
         for name in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,10 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import BOOT, ENVIRONMENT, PATIENCE_SECONDS, ROOT, TINY, Server, wait_for
+from tests.support.server import (
+    BOOT,
+    ENVIRONMENT,
+    PATIENCE_SECONDS,
+    ROOT,
+    TINY,
+    Server,
+    in_namespaces,
+    wait_for,
+)
 
 SHOWN = {"custom_scalars", "graphs", "hparams"}  # from the beginning
-INSTALL = "CARRACING_TEST_INSTALL"  # set it to download and install all dependencies
 
 
 def _listening_addresses(port: int) -> set[str]:
@@ -49,8 +58,13 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
     *_, stopped_at = server.checkpoints()
 
     (server.folder / "runs/DDQN/a/note").write_text("mine")
-    code, _, err = server.run("--resume", "latest", "--decisions", str(stopped_at + 100))
-    assert code == 0, err
+    (elsewhere := server.folder / "elsewhere").mkdir()
+    resume = ["--resume", str(server.folder / "runs/DDQN/a"), "--decisions", str(stopped_at + 100)]
+    resumed = server.start_in(elsewhere, *resume)
+    wait_for(lambda: "DDQN/a" in server.answers("data/runs"))
+    _, err = resumed.communicate(timeout=PATIENCE_SECONDS)
+    assert resumed.returncode == 0, err
+    assert server.processes() == [] and not list(elsewhere.iterdir())
     assert server.checkpoints()[0] == stopped_at < server.checkpoints()[-1]
     assert (server.folder / "runs/DDQN/a/note").read_text() == "mine"
 
@@ -87,7 +101,11 @@ def test_a_stop_before_training_begins_leaves_nothing(server: Server) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "named"),
     [
-        (["PPO.py"], {}, "unknown script 'PPO.py'; use DDQN.py, DQN.py, evaluate or notebook"),
+        (
+            ["PPO.py"],
+            {},
+            "unknown script 'PPO.py'; use DDQN.py, DQN.py, tensorboard, evaluate or notebook",
+        ),
         (["--runs", "file"], {}, "cannot write to file"),
         (["DDQN.py", "--runs=file/runs"], {}, "cannot write to file"),
         ([], {"TENSORBOARD_PORT": "http"}, "TENSORBOARD_PORT must be a port"),
@@ -110,15 +128,6 @@ def test_a_port_in_use_is_one_line(server: Server) -> None:
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert f"cannot listen on 127.0.0.1:{server.port}: Address already in use" in err
     assert not list(server.folder.iterdir())
-
-
-def in_namespaces(*prepare: str) -> list[str]:
-    """A command that runs another one where we are root and have a network and mounts of our own."""
-    unshare = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c"]
-    command = [*unshare, " && ".join([*prepare, 'exec "$0" "$@"'])]
-    if subprocess.run([*command, "true"], capture_output=True).returncode:
-        pytest.skip("this system does not let us make namespaces")
-    return command
 
 
 def test_in_a_network_of_its_own_a_container_listens_on_all_addresses() -> None:
@@ -176,50 +185,31 @@ def test_lint(tool: str, files: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_an_image_check_that_ends_early_has_failed(tmp_path: Path) -> None:
+    """With nothing to build with, and where it gets as far as the first command that fails."""
+    (tools := tmp_path / "bin").mkdir()
+    for name in ("buildah", "debootstrap", "podman"):
+        (tools / name).symlink_to(shutil.which("false") or "/bin/false")
+    command = [*in_namespaces(), str(ROOT / "deploy/check_image.sh"), str(tmp_path / "image")]
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True)
+    assert done.returncode not in (0, 2)
+    assert "FAILED" in done.stderr.splitlines() and "PASSED" not in done.stdout
+
+
+def test_a_container_that_is_started_again_goes_on() -> None:
+    """Every training of the page, and the image's own, is one that a second start resumes."""
+    page = (ROOT / "docs" / "servers.md").read_text()
+    runs = re.findall(r"^(?:docker|hare) run --detach.*\\\n(?:.*\\\n)*(.*)\n", page, re.M)
+    assert len(runs) == 2 and all("--name race --resume auto" in run for run in runs)
+    (command,) = re.findall(r"^CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert json.loads(command) == ["DDQN.py", "--name", "race", "--resume", "auto"]
+    for build in re.findall(r"^(?:docker|hare) build .*GPU.*$", page, re.M):
+        assert '--build-arg REVISION="$(git rev-parse HEAD)"' in build
+
+
 def test_every_package_gets_into_the_image() -> None:
     named = set((ROOT / ".dockerignore").read_text().split())
     packages = {p.parent.name for p in ROOT.glob("*/__init__.py")} - {"benchmarks", "tests"}
     assert packages and {f"!{name}" for name in packages} <= named
     assert "*" in named  # and nothing that is not named
-
-
-def locked(name: str) -> set[str]:
-    """Packages of a lock, each with its version."""
-    return set(re.findall(r"^[a-z][^ ]*==[^ ]+", (ROOT / name).read_text(), re.M))
-
-
-def test_the_lock_for_gpus_adds_cuda_and_changes_nothing() -> None:
-    with_gpu, without = locked("requirements-gpu.lock"), locked("requirements.lock")
-    assert without < with_gpu
-    assert all(added.startswith("nvidia-") for added in with_gpu - without)
-
-
-def test_one_python_and_the_same_locks_everywhere() -> None:
-    conda = (ROOT / "build_conda_env.yml").read_text()
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    assert re.findall(r"- python=([\d.]+)", conda) == re.findall(
-        r"FROM python:([\d.]+)", dockerfile
-    )
-    for text in (conda, dockerfile):
-        named = re.findall(r"--require-hashes.*?-r (?:/tmp/)?(requirements\S*\.lock)", text, re.S)
-        assert set(named) == {"requirements.lock", "requirements-gpu.lock"}
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.skipif(INSTALL not in os.environ, reason=f"downloads 1 GB; {INSTALL}=1 asks for it")
-def test_the_pip_part_of_the_conda_file_trains(tmp_path: Path) -> None:
-    conda = (ROOT / "build_conda_env.yml").read_text()
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
-    lines = re.findall(r"^ {6}- (.+)$", conda.partition("- pip:\n")[2], re.M)
-    (tmp_path / "pip.txt").write_text("\n".join(lines))
-    (version,) = re.findall(r"- python=([\d.]+)", conda)
-    wanted = shutil.which(f"python{version}") or ""
-    usable = wanted and not subprocess.run([wanted, "-c", ""], capture_output=True).returncode
-    subprocess.run(
-        [wanted if usable else sys.executable, "-m", "venv", "venv"], cwd=tmp_path, check=True
-    )
-    subprocess.run(["venv/bin/pip", "install", "-q", "-r", "pip.txt"], cwd=tmp_path, check=True)
-    train = ["venv/bin/python", str(ROOT / "DDQN.py"), "--decisions", "200", *TINY]
-    subprocess.run(train, cwd=tmp_path, check=True)
-    assert list(tmp_path.glob("runs/DDQN/*/checkpoints/*/manifest.json"))

