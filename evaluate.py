@@ -42,8 +42,8 @@ class Options:
     """random, random-continuous, pid, or weight files."""
     tracks: str = "test"
     """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
-    episodes: int = 50
-    """How many tracks of a named set."""
+    episodes: int | None = None
+    """How many tracks of a named set: 50, or 3 in a race, if not given."""
     camera: CameraName = "official"
     """What the driver sees with; scores are reported under the official camera."""
     csv: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
@@ -54,6 +54,8 @@ class Options:
     """Film the best, the median and the worst episode as mp4, each with a map (with one driver)."""
     gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Write a few seconds of the median episode as a GIF (with one driver)."""
+    race: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
+    """Race the drivers on these tracks, in one page to look at and to send on; a folder of recordings is a driver."""
     all: bool = False
     """Measure every driver that can drive here and write results/scores/."""
     table: bool = False
@@ -64,7 +66,11 @@ def main(options: Options) -> None:
     """Measure, print, write."""
     interrupt_for_sure()
     try:
-        tracks = parse_tracks(options.tracks, options.episodes)
+        count = (3 if options.race else 50) if options.episodes is None else options.episodes
+        tracks = parse_tracks(options.tracks, count)
+        if options.race:
+            _race(options.race, tracks, options)
+            return
         jobs = _jobs(options)
         if options.processes < 1:
             raise ValueError(f"processes must be at least 1, got {options.processes}")
@@ -125,6 +131,19 @@ def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | N
             write_mp4(driver, track, path.with_suffix(".mp4"))
             write_map(driver, track, path.with_suffix(".png"))
             print(f"{path}.mp4", f"{path}.png", sep="\n")
+
+
+def _race(page: Path, tracks: list[int], options: Options) -> None:
+    from reports.race import check_race, drive_race, write_page
+
+    if options.csv or options.film or options.gif or options.all or options.table:
+        raise ValueError("--race takes no --csv, --film, --gif, --all or --table")
+    check_race(page, options.drivers, tracks)
+    drives = drive_race(options.drivers, tracks, options.camera)
+    write_page(page, options.drivers, drives, options.camera)
+    for name, recordings in zip(options.drivers, drives, strict=True):
+        print(summary_line(name, [recording.episode for recording in recordings]))
+    print(page)
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:

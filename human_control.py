@@ -29,8 +29,9 @@ from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
 from racing.world import World
+from reports.recording import Recorder, Recording, write_recording
 from system.exits import EXIT_FAILED, refuse
-from system.files import check_file
+from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 
 HERE = Path(__file__).resolve().parent
@@ -50,7 +51,8 @@ class Options:
     episodes: int = 50
     """How many tracks of a named set."""
     csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = HERE / "results" / "scores" / "human.csv"
-    """Finished episodes are added here; tracks that are in it are not driven again."""
+    """Finished episodes are added here, recordings of them to recordings/ beside it; tracks that are in it are not
+    driven again."""
     ghost: Annotated[str, tyro.conf.arg(metavar="DRIVER")] = ""
     """Race a driver of evaluate.py on the same track: a weight file, or pid."""
     agents_view: bool = False
@@ -70,7 +72,7 @@ class Race:
         self._ghost: World | None = None
         self._where = ""
 
-    def drive(self, track: int, where: str, save: Callable[[Episode], None]) -> Command:
+    def drive(self, track: int, where: str, save: Callable[[Episode, Recording], None]) -> Command:
         """A whole episode, saved as soon as it is over.
 
         Returns:
@@ -87,14 +89,16 @@ class Race:
             command = self._frame(str(-(-left // FPS)))
             if command in (Command.RESTART, Command.QUIT):
                 return command
+        recorder = Recorder()
         while not self._world.end_reason:
             self._world.decide(self._controls.read(), look=False)
+            recorder.note(self._world.simulator)
             command = self._frame()
             if command in (Command.RESTART, Command.QUIT):
                 return command
             next(frames, None)
         episode = finished(self._world, track)
-        save(episode)
+        save(episode, recorder.end("person", episode))
         while command not in (Command.GO_ON, Command.QUIT):
             command = self._frame(_told(episode))
         return command
@@ -125,6 +129,7 @@ def main(options: Options) -> None:
         try:
             tracks = parse_tracks(options.tracks, options.episodes)
             check_file(options.csv)
+            check_folder(recordings(options.csv))
             episodes = read_episodes(options.csv) if options.csv.exists() else []
             ghost = load_driver(options.ghost) if options.ghost else None
             if not {e.track for e in episodes}.issuperset(tracks):
@@ -142,12 +147,18 @@ def main(options: Options) -> None:
         print(summary_line("human", episodes))
 
 
+def recordings(csv: Path) -> Path:
+    """The folder of the recordings that belong to a CSV; it is a driver of `evaluate.py --race`."""
+    return csv.parent / "recordings" / csv.stem
+
+
 def _drive(race: Race, tracks: list[int], episodes: list[Episode], path: Path) -> None:
     """Drive the tracks that have no row yet; `episodes` and the file grow by what is finished."""
 
-    def save(episode: Episode) -> None:
+    def save(episode: Episode, recording: Recording) -> None:
         episodes.append(episode)
         write_episodes(path, episodes)
+        write_recording(recordings(path), recording)
 
     for number, track in enumerate(tracks, start=1):
         if track in {e.track for e in episodes}:

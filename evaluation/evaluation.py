@@ -31,10 +31,10 @@ def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episod
     return finished(world, track)
 
 
-def frame_by_frame(driver: Driver, track: int) -> Iterator[World]:
-    """The same episode under the official camera, watched: its world after every frame (1/50 s)."""
+def frame_by_frame(driver: Driver, track: int, camera: CameraName = "official") -> Iterator[World]:
+    """The same episode, watched: its world after every frame (1/50 s)."""
     frames = driver.world.frame_skip
-    world, policy = World(replace(driver.world, frame_skip=1), "official"), driver.policy(track)
+    world, policy = World(replace(driver.world, frame_skip=1), camera), driver.policy(track)
     world.start(track)
     policy.reset()
     while not world.end_reason:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reports.markdown import table
+
 DEFAULT = "default"
 COLUMNS = (
     *("run", "seed", "minutes", "decisions", "updates", "mean", "std", "min", "laps", "episodes"),
@@ -50,7 +52,7 @@ def ablation_table(rows: list[Row]) -> str:
     runs = {name: {int(r["seed"]): r for r in rows if r["run"] == name} for name in names}
     default = runs.get(DEFAULT, {})
     names.sort(key=lambda name: (name != DEFAULT, -_mean(runs[name], _score)))
-    lines = [f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
+    lines = []
     for name in names:
         run = runs[name]
         scores = [_score(r) for r in run.values()]
@@ -70,8 +72,8 @@ def ablation_table(rows: list[Row]) -> str:
             f"{_mean(run, _on_the_way):.0f}",
             f"{_mean(run, lambda r: float(r['minutes'])):.1f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return table(HEAD, lines)
 
 
 def _score(row: Row) -> float:

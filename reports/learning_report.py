@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from evaluation.evaluation import summarise
+from reports.colours import DRIVERS
 from reports.curves import Curve, band, best_within, minutes_to
+from reports.markdown import table
 
 MARKS = (300, 600, 850, 900)
 BUDGETS = (2, 5, 15, 60)  # minutes
@@ -19,7 +21,6 @@ PEER_NOTE = (
     "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same"
     " clock ([benchmarks/README.md](benchmarks/README.md))."
 )
-COLOURS = {"dqn": "#33659c", "ddqn": "#1b7f5c", PEER: "#c2502d"}
 AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 
 
@@ -35,14 +36,14 @@ def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str
         "updates",
     ]
     rows = [_run_row(c) for c in curves]
-    runs = _markdown([*head, "test mean", "95 % interval", "laps"], rows)
+    runs = table([*head, "test mean", "95 % interval", "laps"], rows)
     head = ["minutes to a validation mean of", *map(str, MARKS)]
-    marks = _markdown(head, _mark_rows(curves, peer))
+    marks = table(head, _mark_rows(curves, peer))
     head = [
         "best validation mean within minutes (in brackets: it had ended before)",
         *map(str, BUDGETS),
     ]
-    parts = [runs, marks, _markdown(head, _budget_rows(curves, peer))]
+    parts = [runs, marks, table(head, _budget_rows(curves, peer))]
     return "\n\n".join(parts if peer is None else [*parts, PEER_NOTE])
 
 
@@ -105,11 +106,6 @@ def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
-
-
 def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> bytes:
     """Scores against minutes, decisions and updates. A PNG.
 
@@ -125,13 +121,13 @@ def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> byte
             unit = 1 if column == 0 else 1000
             _draw(axis, [(c.training[:, column] / unit, c.training[:, 3]) for c in runs], agent)
             for c in runs:
-                axis.plot(c.points[:, column] / unit, c.points[:, 3], ".", color=COLOURS[agent])
+                axis.plot(c.points[:, column] / unit, c.points[:, 3], ".", color=DRIVERS[agent])
         axis.axhline(900, color="black", lw=0.8, ls=":")
         axis.set_xlabel(title)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     if peer is not None:
-        axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=COLOURS[PEER], lw=1.5, label=PEER)
+        axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=DRIVERS["sb3"], lw=1.5, label=PEER)
     axes[0].legend(frameon=False)
     axes[0].set_ylabel("score")
     png = io.BytesIO()
@@ -142,7 +138,7 @@ def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> byte
 def _draw(
     axis: Axes, runs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], agent: str
 ) -> None:
-    colour, label = COLOURS[agent], f"{agent.upper()}, {_seeds(len(runs))}"
+    colour, label = DRIVERS[agent], f"{agent.upper()}, {_seeds(len(runs))}"
     thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5, "label": label}
     for x, score in runs:
         axis.plot(x, score, color=colour, **thin)

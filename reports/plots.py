@@ -6,71 +6,63 @@ import io
 
 import numpy as np
 from gymnasium.envs.box2d.car_racing import FPS, TRACK_DETAIL_STEP
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from racing.episode import Episode
-from reports.report import ROWS
+from reports.colours import DRIVERS
+from reports.report import ROWS, Row
 
-LAP, NO_LAP = "#1b7f5c", "#c2502d"
-GETS_ROUND = 400  # mean score; random is far below
-COLOURS = {
-    "pid": "#c2502d",
-    "human": "#8e44ad",
-    "dqn": "#33659c",
-    "ddqn": "#1b7f5c",
-    "ancestor-dqn": "#9db7d3",
-    "ancestor-ddqn1": "#b9d8a8",
-    "ancestor-ddqn2": "#7fb08a",
-}
+GOOD = (850, 950)  # where the drivers are that get round: a second panel shows them larger
+SCORE = "score on an unseen track"
 
 
 def plot_scores(scores: dict[str, list[Episode]]) -> bytes:
-    """Every episode a dot, every driver a row. A PNG."""
+    """Every episode a dot, every driver a row; a second panel shows the scores of GOOD. A PNG."""
     rows = [row for row in ROWS if row.stem in scores]
-    figure = Figure(figsize=(8, 0.7 * len(rows) + 1.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(11, 0.55 * len(rows) + 1.4), layout="constrained")
+    whole, good = figure.subplots(1, 2, sharey=True, width_ratios=(3, 4))
     rng = np.random.default_rng(0)
     for y, row in enumerate(reversed(rows)):
         values = np.array([e.score for e in scores[row.stem]])
         laps = np.array([bool(e.laps) for e in scores[row.stem]])
-        height = y + rng.uniform(-0.22, 0.22, len(values))
-        axes.scatter(values[laps], height[laps], s=12, color=LAP, alpha=0.8, lw=0)
-        axes.scatter(values[~laps], height[~laps], s=12, color=NO_LAP, alpha=0.8, lw=0)
-        axes.plot([values.mean()] * 2, [y - 0.35, y + 0.35], color="black", lw=2)
-    axes.scatter([], [], s=12, color=LAP, label="lap completed")
-    axes.scatter([], [], s=12, color=NO_LAP, label="no lap")
-    axes.plot([], [], color="black", lw=2, label="mean")
+        height = y + rng.uniform(-0.24, 0.24, len(values))
+        for axes, size in ((whole, 10), (good, 22)):
+            colour = DRIVERS[row.stem]
+            axes.scatter(values[laps], height[laps], s=size, color=colour, alpha=0.75, lw=0)
+            axes.scatter(values[~laps], height[~laps], s=size, fc="none", ec=colour, lw=0.9)
+            axes.plot([values.mean()] * 2, [y - 0.36, y + 0.36], color="black", lw=2)
+    good.set_xlim(*GOOD)
+    good.set_xlabel(f"the same from {GOOD[0]} to {GOOD[1]}")
+    whole.axvspan(*GOOD, color="black", alpha=0.06, lw=0)
+    whole.set_yticks(range(len(rows)), [row.title for row in reversed(rows)])
+    whole.set_xlabel(SCORE)
+    whole.scatter([], [], s=22, color="dimgrey", lw=0, label="lap completed")
+    whole.scatter([], [], s=22, fc="none", ec="dimgrey", label="no lap")
+    whole.plot([], [], color="black", lw=2, label="mean")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    axes.set_yticks(range(len(rows)), [row.title for row in reversed(rows)])
-    axes.set_xlabel("score on an unseen track (official camera, 1000 frames at most)")
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    for axes in (whole, good):
+        axes.grid(axis="x", alpha=0.3)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
     return _png(figure)
 
 
 def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
     """Score against mean speed and against missed tiles; every episode of who gets round a dot. A PNG."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    by_speed, by_missed = figure.subplots(1, 2, sharey=True)
-    rng = np.random.default_rng(0)
     rows = [row for row in ROWS if row.stem in scores and gets_round(scores[row.stem])]
-    aside = np.linspace(-0.22, 0.22, max(len(rows), 2))  # many miss none: drivers beside each other
-    for row, shift in zip(rows, aside, strict=False):
-        episodes = scores[row.stem]
-        score = [e.score for e in episodes]
-        speed = [mean_speed(e) for e in episodes]
-        missed = np.array([e.track_tiles - e.tiles for e in episodes])
-        missed = missed + shift + rng.uniform(-0.08, 0.08, len(missed))
-        for axes, x in ((by_speed, speed), (by_missed, missed)):
-            axes.scatter(x, score, s=14, alpha=0.7, lw=0, color=COLOURS[row.stem])
-        by_speed.scatter([], [], s=14, color=COLOURS[row.stem], label=row.title)
-    by_missed.set_xscale("symlog", linthresh=5)
-    by_missed.set_xlim(left=-1)
-    by_missed.set_xticks([0, 1, 2, 3, 5, 10, 30, 100])
-    by_missed.xaxis.set_major_formatter("{x:.0f}")
-    by_missed.set_xlabel("tiles not touched (one is enough to keep the lap from ending)")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    by_speed, by_missed = figure.subplots(1, 2)
+    below = _draw_speed(by_speed, rows, scores)
+    _draw_missed(by_missed, rows, scores)
+    by_speed.set_ylim(*GOOD)
+    if below:
+        note = f"below {GOOD[0]}: {', '.join(below)}"
+        by_speed.annotate(note, (0.02, 0.04), xycoords="axes fraction", fontsize="small")
     by_speed.set_xlabel("mean speed along the road, units/s")
     by_speed.set_ylabel("score")
+    by_missed.set_xlabel("tiles not touched (one is enough to keep the lap from ending)")
+    by_missed.set_ylabel("score")
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     for axes in (by_speed, by_missed):
         axes.grid(alpha=0.3)
@@ -78,9 +70,42 @@ def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
     return _png(figure)
 
 
+def _draw_speed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -> list[str]:
+    """The panel, and who has episodes below it, in words."""
+    below = []
+    for row in rows:
+        seen = [e for e in scores[row.stem] if e.score >= GOOD[0]]
+        if len(seen) < len(scores[row.stem]):
+            below.append(f"{len(scores[row.stem]) - len(seen)} of {row.title}")
+        speed, score = [mean_speed(e) for e in seen], [e.score for e in seen]
+        colour = DRIVERS[row.stem]
+        axes.scatter(speed, score, s=20, alpha=0.7, lw=0, color=colour, label=row.title)
+    return below
+
+
+def _draw_missed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -> None:
+    """Drivers beside each other where many miss the same number, with how many missed none."""
+    rng = np.random.default_rng(0)
+    aside = np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.zeros(1)
+    none = []
+    for row, shift in zip(rows, aside, strict=False):
+        episodes = scores[row.stem]
+        missed = np.array([e.track_tiles - e.tiles for e in episodes])
+        none.append(f"{row.title}: {(missed == 0).sum()} of {len(missed)}")
+        x = missed + shift + rng.uniform(-0.08, 0.08, len(missed))
+        score = [e.score for e in episodes]
+        axes.scatter(x, score, s=20, alpha=0.7, lw=0, color=DRIVERS[row.stem])
+    axes.set_xscale("symlog", linthresh=5)
+    axes.set_xlim(-1, 400)
+    axes.set_xticks([0, 1, 2, 3, 5, 10, 30, 100, 300])
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    told = "\n".join(["no tile missed by", *none])
+    axes.annotate(told, (0.02, 0.04), xycoords="axes fraction", fontsize="small")
+
+
 def gets_round(episodes: list[Episode]) -> bool:
-    """Whether a driver belongs into a picture of how laps are lost."""
-    return bool(np.mean([e.score for e in episodes]) > GETS_ROUND)
+    """Whether a driver belongs into a picture of how laps are lost: it has completed some."""
+    return any(e.laps for e in episodes)
 
 
 def mean_speed(episode: Episode) -> float:

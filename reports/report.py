@@ -9,9 +9,11 @@ from evaluation.evaluation import Summary, summarise
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from racing.tracks import TEST
+from reports.markdown import table
 from system.files import write_whole
 
 EPISODES = 50  # a row of the table is measured on the first so many test tracks
+HEAD = ("driver", "mean", "95 % interval", "max", "min", "std", "laps", "frames")
 MORE_EPISODES = 100  # and a second table has the drivers that drove so many
 
 
@@ -77,8 +79,7 @@ def on_first_tracks(
 
 def scores_table(scores: dict[str, list[Episode]]) -> str:
     """Every driver on the first EPISODES test tracks, beside the ancestor's figures, in Markdown."""
-    lines = _head("ancestor's mean")
-    driven, notes = on_first_tracks(scores), []
+    driven, rows, notes = on_first_tracks(scores), [], []
     for row in ROWS:
         count = len(driven.get(row.stem, []))
         if count == EPISODES:
@@ -95,26 +96,19 @@ def scores_table(scores: dict[str, list[Episode]]) -> str:
         if row.published and row.published.note:
             cells[-1] += "\\*"
             notes.append(f"\\* Its printed std, {row.published.std}, is {row.published.note}.")
-        lines.append("| " + " | ".join([row.title, *cells]) + " |")
-    return "\n".join([*lines, "", *notes])
+        rows.append([row.title, *cells])
+    return "\n".join([table((*HEAD, "ancestor's mean"), rows), "", *notes])
 
 
 def long_table(scores: dict[str, list[Episode]]) -> str:
     """The drivers that drove the first MORE_EPISODES test tracks, in Markdown."""
     driven = on_first_tracks(scores, MORE_EPISODES)
-    return "\n".join(
-        _head()
-        + [
-            "| " + " | ".join([row.title, *_measured(summarise(driven[row.stem]))]) + " |"
-            for row in ROWS
-            if len(driven.get(row.stem, [])) == MORE_EPISODES
-        ]
-    )
-
-
-def _head(*more: str) -> list[str]:
-    names = ("driver", "mean", "95 % interval", "max", "min", "std", "laps", "frames", *more)
-    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    rows = [
+        [row.title, *_measured(summarise(driven[row.stem]))]
+        for row in ROWS
+        if len(driven.get(row.stem, [])) == MORE_EPISODES
+    ]
+    return table(HEAD, rows)
 
 
 def _measured(s: Summary) -> list[str]:

@@ -5,29 +5,34 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from reports.markdown import table
+
 
 def speed_table(results: Path) -> str:
     """Ratios of the world and the learner against their rivals, and how alike the two cameras are, in Markdown."""
-    lines = ["| ours | rival | ratio | lowest – highest of the rounds |", "|---|---|---|---|"]
-    for name in ("speed_world.csv", "speed_learner.csv"):
-        lines += [
-            f"| {r['side']} | {r['rival']} | **{float(r['ratio']):.1f}** |"
-            f" {float(r['lowest_ratio']):.1f} – {float(r['highest_ratio']):.1f} |"
-            for r in _rows(results / name)
+    ratios = [
+        [
+            r["side"],
+            r["rival"],
+            f"**{float(r['ratio']):.1f}**",
+            f"{float(r['lowest_ratio']):.1f} – {float(r['highest_ratio']):.1f}",
         ]
+        for name in ("speed_world.csv", "speed_learner.csv")
+        for r in _rows(results / name)
+    ]
     driven = [r for r in _rows(results / "camera_difference.csv") if "rim" not in r["driver"]]
     frames = sum(int(r["frames"]) for r in driven)
     difference = sum(float(r["mean_difference"]) * int(r["frames"]) for r in driven) / frames
     worst = max(float(r["worst_difference"]) for r in driven)
     paired = _rows(results / "camera_scores.csv")[0]
-    lines += [
-        "",
+    parts = [
+        table(("ours", "rival", "ratio", "lowest – highest of the rounds"), ratios),
         f"The two cameras differ by {difference:.2f} of 255 grey levels on average over {frames:,} frames of driven"
         f" episodes (worst frame {worst:.2f}), and the same weights score {float(paired['difference']):+.1f} points"
         f" [{float(paired['low']):+.1f}, {float(paired['high']):+.1f}] under the fast one (paired over"
         f" {paired['tracks']} tracks).",
     ]
-    return "\n".join(lines)
+    return "\n\n".join(parts)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -42,7 +42,7 @@ def write_map(driver: Driver, track: int, path: Path) -> None:
 
 
 def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> Figure:
-    """Draw an episode that has ended.
+    """Draw an episode that has ended; who goes round again is drawn up to the end of the first lap.
 
     Args:
         simulator: As the episode left it.
@@ -54,7 +54,8 @@ def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> 
     axes.set_title(title)
     axes.axis("off")
     _draw_road(axes, simulator)
-    xy, speed, off = moments[:, :2], moments[:, 2], moments[:, 3] > 0
+    lap = moments[: _first_lap(simulator, moments[:, :2])]
+    xy, speed, off = lap[:, :2], lap[:, 2], lap[:, 3] > 0
     line = LineCollection(
         list(np.stack([xy[:-1], xy[1:]], axis=1)), cmap="viridis", lw=2, capstyle="round"
     )
@@ -66,10 +67,21 @@ def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> 
             xy[off, 0], xy[off, 1], s=20, color=OFF_ROAD, zorder=2, lw=0, label="off the road"
         )
     axes.plot(*xy[0], "k^", ms=9, label="start")
-    axes.plot(*xy[-1], "ks", ms=7, label="end")
+    axes.plot(
+        *xy[-1], "ks", ms=7, label="end" if len(lap) == len(moments) else "end of the first lap"
+    )
     figure.colorbar(line, label="speed, units/s", shrink=0.6)
     figure.legend(loc="outside lower center", ncols=5, frameon=False)
     return figure
+
+
+def _first_lap(simulator: Simulator, xy: NDArray[np.float64]) -> int:
+    """How many frames it took to come back to the start; all of them for who did not. xy is [frames, 2]."""
+    road = np.array([(x, y) for _, _, x, y in simulator.track])  # [tiles, 2]
+    nearest = ((xy[:, None] - road) ** 2).sum(axis=-1).argmin(axis=1)  # [frames]
+    along = np.unwrap(nearest.astype(np.float64), period=len(road))
+    round_again = np.flatnonzero(along - along[0] >= len(road))
+    return int(round_again[0]) + 1 if len(round_again) else len(xy)
 
 
 def _draw_road(axes: Axes, simulator: Simulator) -> None:

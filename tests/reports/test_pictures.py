@@ -13,6 +13,7 @@ import imageio_ffmpeg
 import matplotlib.colors
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from evaluation.drivers import load_driver
@@ -69,6 +70,27 @@ def test_a_map_shows_what_was_missed_and_where_the_car_left_the_road() -> None:
     after = drawn()
     assert after[MISSED] > 20
     assert after[ROAD] < before[ROAD]
+
+
+def test_a_map_shows_the_lap_once() -> None:
+    """The second time round would hide the first."""
+    simulator = Simulator()
+    simulator.start(LAP_TRACK)
+    road = np.array([(x, y, 50, 0) for _, _, x, y in simulator.track])
+    once = np.concatenate([road, road[:1]])
+    twice = np.concatenate([once, road[1:] + np.array([2, 2, 0, 0])])
+
+    def drawn(moments: NDArray[np.float64]) -> tuple[bytes, set[str]]:
+        png, figure = io.BytesIO(), draw_map(simulator, moments, "a title")
+        figure.savefig(png, format="png")
+        return png.getvalue(), {text.get_text() for text in figure.legends[0].texts}
+
+    half, (lap, told), (more, told_more) = map(drawn, (once[: len(once) // 2], once, twice))
+    assert half[0] != lap
+    assert told >= {"start", "end"} and told_more - told == {"end of the first lap"}
+    first, second = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in (lap, more))
+    # Only the legend, below, is another.
+    assert (first[:600] == second[:600]).all()
 
 
 @pytest.mark.slow

@@ -164,8 +164,6 @@ def test_every_row_can_be_drawn_and_who_drove_elsewhere_is_left_out() -> None:
     """Also the ancestor's, who has no CSV yet, and a human who drove other tracks only."""
     scores = {row.stem: [dataclasses.replace(GOOD, track=t) for t in range(3)] for row in ROWS}
     scores["human"] = [dataclasses.replace(GOOD, track=70)]
-    for stem in ("random", "random-continuous"):  # nobody has a colour who does not get round
-        scores[stem] = [dataclasses.replace(GOOD, score=-50.0, laps=0)]
     driven = on_first_tracks(scores)
     assert set(driven) == set(scores) - {"human"}
     for png in (plot_scores(driven), plot_speed_and_missed_tiles(driven)):

@@ -27,10 +27,12 @@ from evaluation.scores import read_episodes, write_episodes
 from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.world import World
+from reports.recording import CHANNELS, read_recording
 
 SCRIPT = Path(human_control.__file__)
 PATIENCE_SECONDS = 400.0  # for anything that must happen on a busy machine
 FIRST, SECOND = 184, 185  # full gas straight ahead leaves the playfield within four seconds
+SPEED, PEDAL = CHANNELS.index("speed"), CHANNELS.index("pedal")
 Screen = NDArray[np.uint8]  # [H, W, 3]
 GRASS = (102, 204, 102)
 NO_SCREEN = {
@@ -134,6 +136,9 @@ def test_a_drive_by_keys_is_recorded_and_gone_on_with(
     time.sleep(1)
     assert drive.end().startswith("human: 2 episodes, mean")
     assert read_episodes(csv) == [full_gas(FIRST), full_gas(SECOND)]
+    recorded = read_recording(human_control.recordings(csv), SECOND)
+    assert recorded.episode == full_gas(SECOND)
+    assert recorded.samples[-100:, SPEED].mean() > 50 and (recorded.samples[5:, PEDAL] > 0.4).all()
     done = run("--tracks", f"{FIRST}:{SECOND + 1}", "--csv", str(csv))
     assert (done.returncode, done.stdout.count("\n")) == (0, 1), (
         "all is driven: no screen is needed"
