@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -36,7 +36,11 @@ from racing.spec import WorldSpec
 from racing.tracks import TEST, VALIDATION, draw_training_track
 from racing.world import World
 from system.exits import refuse
-from training.settings import at_least, between
+from system.ranges import Range
+from training.settings import check
+from training.trainer import validation_row
+
+Minutes = Annotated[float, Range(0.01, 10_000, "minutes")]
 
 
 @dataclass(frozen=True)
@@ -45,31 +49,20 @@ class Options:
 
     recipe: Literal["DQN", "DDQN1", "DDQN2"] = "DDQN2"
     """Which of the three."""
-    seed: int = 1
+    seed: Annotated[int, Range(0)] = 1
     """Of everything that is random."""
-    minutes: float = 60.0
+    minutes: Minutes = 60.0
     """Wall-clock limit of the training, validation included."""
-    validate_every: float = 5.0
+    validate_every: Minutes = 5.0
     """Minutes between two greedy drives on validation tracks; the best weights are kept."""
-    validation_tracks: int = 10
+    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 10
     """Tracks of such a drive."""
-    test_episodes: int = 50
+    test_episodes: Annotated[int, Range(1, len(TEST), "tracks")] = 50
     """Test tracks that the best weights drive in the end."""
     csv: Path | None = None
     """Where the test episodes go; results/scores/ancestor-RECIPE.csv if not given."""
     curve: Path | None = None
     """Where the validations go; results/ancestor_RECIPE.csv if not given."""
-
-    def check(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            ValueError: Naming the option.
-        """
-        at_least(self, 0, "seed")
-        between(self, 0.01, 10_000.0, "minutes", "validate_every")
-        between(self, 1, len(VALIDATION), "validation_tracks")
-        between(self, 1, len(TEST), "test_episodes")
 
 
 class Training:
@@ -133,7 +126,7 @@ def train(options: Options, curve: Path) -> Training:
     """Train until the time is up; the learner then has the weights that drove best."""
     training = Training(RECIPES[options.recipe], options.seed)
     best_mean, best = -np.inf, training.learner.online.get_weights()
-    rows: list[dict[str, str]] = []
+    rows: list[dict[str, Any]] = []
     began, due = time.monotonic(), options.validate_every * 60
     while not rows or time.monotonic() - began < options.minutes * 60:
         training.drive_episode()
@@ -143,28 +136,15 @@ def train(options: Options, curve: Path) -> Training:
         due += options.validate_every * 60
         tracks = VALIDATION[: options.validation_tracks]
         episodes = [drive_greedily(training.learner, training.recipe, t) for t in tracks]
-        rows.append(_row(training, (time.monotonic() - began) / 60, episodes))
+        seconds, name = time.monotonic() - began, f"{training.episodes:,} episodes"
+        row = validation_row(training.decisions, training.updates, seconds, episodes)
+        rows.append(row)
         write_rows(curve, rows)
-        minutes, name = float(rows[-1]["minutes"]), f"{training.episodes:,} episodes"
-        print(f"{minutes:5.1f} min  {summary_line(name, episodes)}", flush=True)
-        mean = float(np.mean([e.score for e in episodes]))
-        if mean > best_mean:
-            best_mean, best = mean, training.learner.online.get_weights()
+        print(f"{seconds / 60:5.1f} min  {summary_line(name, episodes)}", flush=True)
+        if row["mean"] > best_mean:
+            best_mean, best = row["mean"], training.learner.online.get_weights()
     training.learner.online.set_weights(best)
     return training
-
-
-def _row(training: Training, minutes: float, episodes: list[Episode]) -> dict[str, str]:
-    scores = np.array([e.score for e in episodes])
-    names = ("mean", "std", "min", "max")
-    return {
-        "minutes": f"{minutes:.3f}",
-        "decisions": str(training.decisions),
-        "updates": str(training.updates),
-        **{name: f"{getattr(scores, name)():.2f}" for name in names},
-        "laps": str(sum(e.laps for e in episodes)),
-        "episodes": str(len(episodes)),
-    }
 
 
 def main(options: Options) -> None:
@@ -174,7 +154,7 @@ def main(options: Options) -> None:
     csv = o.csv or Path("results/scores") / f"ancestor-{stem}.csv"
     curve = o.curve or Path("results") / f"ancestor_{stem}.csv"
     try:
-        o.check()
+        check(o)
     except ValueError as e:
         refuse(e)
     refuse_unwritable(csv)

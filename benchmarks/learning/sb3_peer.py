@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -18,85 +19,82 @@ from benchmarks.rows import refuse_unwritable
 from benchmarks.speed.duel import require
 from racing.tracks import VALIDATION
 from system.exits import refuse
-from training.settings import at_least, between
+from system.ranges import Count, NotNegative, Probability, Range
+from training.settings import check
+
+Minutes = Annotated[float, Range(0.01, 10_000, "minutes")]
 
 
 @dataclass(frozen=True)
 class Options:
     """Train Stable-Baselines3's DQN on the clock, with its best settings known to us."""
 
-    minutes: float = 10.0
+    minutes: Minutes = 10.0
     """Wall-clock limit; validation is counted, as in a run of ours."""
-    validate_every: float = 2.0
+    validate_every: Minutes = 2.0
     """Minutes between two greedy drives on validation tracks."""
-    validation_tracks: int = 32
+    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 32
     """Tracks of such a drive."""
     csv: Path = Path("results/peer_sb3.csv")
     """Where the curve goes."""
     peer_python: Path = Path(sys.executable)
     """Python of the environment that has the rivals; this one if not given."""
-    seed: int = 1
+    seed: Annotated[int, Range(0)] = 1
     """Of everything that is random."""
-    environments: int = 2
+    environments: Count = 2
     """Processes that drive."""
-    threads: int = 1
+    threads: Count = 1
     """Threads of torch."""
-    decisions_per_update: int = 4
+    decisions_per_update: Count = 4
     """Decisions of all environments between two updates."""
-    learning_rate: float = 2e-4
+    learning_rate: NotNegative = 2e-4
     """Adam's step size."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Transitions per update."""
-    replay_decisions: int = 100_000
+    replay_capacity: Count = 100_000
     """Capacity of the replay, decisions."""
-    learn_from: int = 1_000
+    learning_starts: Count = 1_000
     """Decisions to collect before the first update."""
-    gamma: float = 0.95
+    gamma: Probability = 0.95
     """Discount per decision."""
-    n_step: int = 1
+    n_step: Count = 1
     """Rewards summed before the network is asked, decisions."""
-    target_update_period: int = 2_500
+    target_update_period: Count = 2_500
     """Decisions between two copies to the target network."""
-    epsilon_end: float = 0.05
+    epsilon_end: Probability = 0.05
     """Exploration rate in the end, probability; 1 at first."""
-    epsilon_decisions: int = 20_000
+    epsilon_decisions: Count = 20_000
     """Decisions from the first rate to the last."""
-    decisions: int = 10_000_000
+    decisions: Count = 10_000_000
     """Length of the run if the clock does not end it."""
 
     def check(self) -> None:
-        """Refuse what cannot be.
+        """Refuse what does not go together.
 
         Raises:
-            ValueError: Naming the option.
+            ValueError: Naming the options.
         """
-        at_least(self, 1, "environments", "threads", "batch_size", "n_step", "target_update_period")
-        at_least(self, 1, "validation_tracks", "epsilon_decisions", "decisions")
-        at_least(self, 0, "seed", "learning_rate")
-        between(self, 0.0, 1.0, "gamma", "epsilon_end")
-        between(self, 0.01, 10_000.0, "minutes", "validate_every")
-        if self.decisions_per_update < 1 or self.decisions_per_update % self.environments:
+        if self.decisions_per_update % self.environments:
             raise ValueError(
                 f"decisions_per_update must be a multiple of environments ({self.environments}),"
                 f" got {self.decisions_per_update}"
             )
-        if not self.batch_size <= self.learn_from <= self.replay_decisions:
-            raise ValueError("batch_size <= learn_from <= replay_decisions does not hold")
-        if self.epsilon_decisions > self.decisions or self.validation_tracks > len(VALIDATION):
-            raise ValueError("epsilon_decisions or validation_tracks is too large")
+        if not self.batch_size <= self.learning_starts <= self.replay_capacity:
+            raise ValueError("batch_size <= learning_starts <= replay_capacity does not hold")
+        if self.epsilon_decisions > self.decisions:
+            raise ValueError("epsilon_decisions is more than decisions")
 
 
 def main(options: Options) -> None:
     """Hand over to the peer's interpreter."""
     o = options
     try:
-        o.check()
+        check(o)
     except ValueError as e:
         refuse(e)
     refuse_unwritable(o.csv)
     require(o.peer_python, "torch", "stable_baselines3", "gymnasium", "Box2D", "cv2")
-    trainer = DDQN.build(DDQN.Settings())
-    ours = trainer.spec
+    ours = DDQN.Settings()
     setup = {
         "minutes": o.minutes,
         "every": o.validate_every,
@@ -106,15 +104,15 @@ def main(options: Options) -> None:
         "environments": o.environments,
         "threads": o.threads,
         "decisions": o.decisions,
-        "world": vars(ours.world),
-        "greedy_world": vars(ours.greedy_world),
+        "world": vars(ours.view.world()),
+        "greedy_world": vars(ours.view.greedy_world()),
         "shaping": vars(ours.shaping),
         "network": vars(ours.network),
         "dqn": {
             "learning_rate": o.learning_rate,
             "batch_size": o.batch_size,
-            "buffer_size": o.replay_decisions,
-            "learning_starts": o.learn_from,
+            "buffer_size": o.replay_capacity,
+            "learning_starts": o.learning_starts,
             "gamma": o.gamma,
             "n_steps": o.n_step,
             "train_freq": o.decisions_per_update // o.environments,

@@ -96,7 +96,8 @@ class Validation(BaseCallback):  # type: ignore[misc]
         scores = np.array([w.score for w in self.worlds])
         laps = sum(w.simulator.lap_done for w in self.worlds)
         minutes = self.minutes
-        statistics = [f"{x:.2f}" for x in (scores.mean(), scores.std(), scores.min(), scores.max())]
+        std = scores.std(ddof=min(1, len(scores) - 1))
+        statistics = [f"{x:.2f}" for x in (scores.mean(), std, scores.min(), scores.max())]
         counters = [f"{minutes:.3f}", self.num_timesteps, self.model._n_updates]
         self.rows.append([*counters, *statistics, laps, len(scores)])
         text = io.StringIO()
@@ -104,7 +105,7 @@ class Validation(BaseCallback):  # type: ignore[misc]
         write_whole(self.path, text.getvalue().encode())
         print(
             f"{minutes:5.1f} min {self.num_timesteps:>8,} decisions {self.model._n_updates:>7,} updates"
-            f"  validation {scores.mean():6.1f} ± {scores.std():5.1f}  laps {laps}/{len(scores)}",
+            f"  validation {scores.mean():6.1f} ± {std:5.1f}  laps {laps}/{len(scores)}",
             flush=True,
         )
 

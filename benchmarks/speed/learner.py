@@ -14,7 +14,6 @@ import tyro
 
 import DQN
 from benchmarks.speed import duel
-from racing.actions import action_set
 from system.exits import refuse
 
 DDQN_FULL, DQN_FULL, SB3 = "DDQN.py, with replay", "DQN.py, with replay", "SB3 DQN.train"
@@ -48,10 +47,10 @@ def main(options: Options) -> None:
     ours = DQN.Settings()
     setup = json.dumps(
         {
-            "observation": (ours.stack, ours.height, ours.width),
-            "actions": len(action_set(ours.actions)),
-            "convolutions": ours.convolutions,
-            "dense": ours.dense,
+            "observation": ours.view.observation_shape,
+            "actions": len(ours.view.action_set),
+            "convolutions": ours.network.convolutions,
+            "dense": ours.network.dense,
             "batch_size": options.batch_size,
             "updates_per_call": options.updates_per_call,
             "filled": options.filled,

@@ -1,4 +1,4 @@
-"""Our sides of the learner benchmark: the learners and replays of DQN.py and DDQN.py, as they are built there."""
+"""Our sides of the learner benchmark: the agents of DQN.py and DDQN.py, as they are made there."""
 
 from __future__ import annotations
 
@@ -7,30 +7,25 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
-from agents.learner import Learner
 
 import DDQN
 import DQN
-from agents.backend import set_up_tensorflow
-from agents.replay import Replay, Trajectory
+from agents.backend import keras, set_up_tensorflow, tf
+from agents.replay import Trajectory
 from benchmarks.speed.turns import take_turns
+from training.settings import from_json
 
-LEARNING_RATE, BETA = 3e-4, 0.6
-
-
-SCRIPTS = {
+NOTES = {
     "DQN": "Q-learning, uniform replay",
     "DDQN": "Double Q-learning, dueling head, prioritised replay",
 }
 
 
-def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
-    """A learner, and a replay with random experience in it."""
+def make(script: str, setup: dict[str, Any]) -> DQN.DQN | DDQN.DDQN:
+    """An agent with random experience in its replay."""
     _, height, width = setup["observation"]
-    common = {
+    changes = {
         "height": height,
         "width": width,
         "convolutions": setup["convolutions"],
@@ -38,16 +33,16 @@ def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
         "batch_size": setup["batch_size"],
         "updates_per_tick": setup["updates_per_call"],
     }
+    agent: DQN.DQN | DDQN.DDQN
     if script == "DDQN":
-        trainer = DDQN.build(DDQN.Settings(**common, dueling=True))
+        agent = DDQN.DDQN(from_json(DDQN.Settings(), changes))
     else:
-        trainer = DQN.build(DQN.Settings(**common, dueling=False))
-    replay, rng = trainer.replay, np.random.default_rng(1)
-    cars = replay.store.environments
+        agent = DQN.DQN(from_json(DQN.Settings(), changes))
+    rng, cars = np.random.default_rng(1), agent.settings.cars
     shape = (setup["filled"] // cars, cars)
-    replay.extend(
+    agent.replay.extend(
         Trajectory(
-            frame=rng.integers(0, 256, (*shape, *setup["observation"][1:]), np.uint8),
+            frame=rng.integers(0, 256, (*shape, height, width), np.uint8),
             action=rng.integers(0, setup["actions"], shape, np.uint8),
             reward=rng.normal(size=shape).astype(np.float32),
             terminal=rng.random(shape) < 0.01,
@@ -55,24 +50,32 @@ def build(script: str, setup: dict[str, Any]) -> tuple[Learner, Replay]:
             age=np.repeat(np.arange(shape[0], dtype=np.uint16)[:, None], cars, axis=1),
         )
     )
-    return trainer.learner, replay
+    return agent
+
+
+def same_batch(agent: DQN.DQN | DDQN.DDQN) -> Callable[[], object]:
+    """A tick's updates on the same batches again and again, without the replay."""
+    updates = agent.settings.learning.updates_per_tick
+    size, rng = agent.settings.replay.batch_size, np.random.default_rng(1)
+    if isinstance(agent, DDQN.DDQN):
+        batch, _, _ = agent.replay.sample(updates, size, rng)
+        weight = np.ones(updates * size, np.float32)
+        return lambda: agent.repeat(batch, weight)
+    batch = agent.replay.sample(updates, size, rng)
+    return lambda: agent.repeat(batch)
 
 
 def work(script: str, setup: dict[str, Any], with_replay: bool) -> tuple[str, Callable[[], int]]:
-    """What a tick of the trainer does between two rollouts; without a replay, on the same batches again."""
-    learner, replay = build(script, setup)
-    rng, updates, size = np.random.default_rng(1), setup["updates_per_call"], setup["batch_size"]
-    same = replay.sample(updates, size, BETA, rng)
+    """What the agent does in a tick; without its replay, on the same batches again."""
+    agent = make(script, setup)
+    learn = agent.learn if with_replay else same_batch(agent)
 
-    def learn() -> int:
-        batch = replay.sample(updates, size, BETA, rng) if with_replay else same
-        learned = learner.learn(batch, LEARNING_RATE, rng)
-        if with_replay:
-            replay.update_priorities(batch.index, learned.td_error)
-        return int(updates)
+    def tick() -> int:
+        learn()
+        return int(setup["updates_per_call"])
 
     versions = f"tensorflow {tf.__version__}, keras {keras.__version__}"
-    return f"{SCRIPTS[script]}, {learner.online.count_params()} parameters, {versions}", learn
+    return f"{NOTES[script]}, {agent.online.count_params()} parameters, {versions}", tick
 
 
 if __name__ == "__main__":

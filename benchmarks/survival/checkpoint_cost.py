@@ -17,15 +17,18 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from training.tracking.journal import Journal
 
 import DDQN
 from agents.backend import set_up_tensorflow
-from agents.replay import Trajectory
+from agents.replay import Replay, Trajectory
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT
+from system.forked import ROOT
+from training.actors.pool import Pool
 from training.runs.checkpoint import Checkpoints
-from training.settings import RunSettings
+from training.runs.run_folder import RunFolder
+from training.session import actor_spec
+from training.stop import Stop
+from training.tracking.run_log import RunLog
 from training.trainer import Trainer
 
 
@@ -48,18 +51,13 @@ def main(options: Options) -> None:
     refuse_unwritable(options.csv)
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
-    trainer = DDQN.build(settings)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        run = Path(name)
-        with Journal(run, settings.decisions) as journal:
-            checkpoints = Checkpoints(run / "checkpoints")
-            times = [
-                _save(trainer, settings, journal, checkpoints)
-                for _ in range(options.checkpoints + 1)
-            ]
-        size = sum(f.stat().st_size for f in (run / "checkpoints").rglob("*") if f.is_file())
-        content = f"{checkpoints.steps()[-1]:09d}"
-        fixed = sum(f.stat().st_size for f in (run / "checkpoints" / content).iterdir())
+        checkpoints = Checkpoints(Path(name) / "checkpoints")
+        trainer = trainer_that_saves(settings, RunFolder(Path(name)), checkpoints)
+        times = [_save(trainer) for _ in range(options.checkpoints + 1)]
+        size = sum(f.stat().st_size for f in checkpoints.folder.rglob("*") if f.is_file())
+        content = checkpoints.folder / f"{checkpoints.steps()[-1]:09d}"
+        fixed = sum(f.stat().st_size for f in content.iterdir())
     wall, cpu = map(float, np.median(times[1:], axis=0))
     seconds = _seconds_per_decision(options.run) * settings.checkpoint_every
     row = {
@@ -77,26 +75,39 @@ def main(options: Options) -> None:
     write_rows(options.csv, [row])
 
 
-def _save(
-    trainer: Trainer, settings: RunSettings, journal: Journal, checkpoints: Checkpoints
-) -> tuple[float, float]:
+def trainer_that_saves(
+    settings: DDQN.Settings, run: RunFolder, checkpoints: Checkpoints
+) -> Trainer:
+    """A trainer of DDQN.py, which tells nobody anything; whatever drives is in this process."""
+    pool = Pool(actor_spec(settings, DDQN.DDQN), [])
+    agent = DDQN.DDQN(settings)
+    return Trainer(agent, pool, run, checkpoints, RunLog(()), Stop(), lambda *_: b"")
+
+
+def _save(trainer: Trainer) -> tuple[float, float]:
     """One checkpoint and the experience before the next; seconds and CPU seconds of the save."""
     began = time.monotonic(), time.process_time()
-    trainer.save(journal, checkpoints)
+    trainer.save()
     took = time.monotonic() - began[0], time.process_time() - began[1]
-    remember_noise(trainer, settings.checkpoint_every)
+    remember_noise(trainer.agent.replay, trainer.settings.checkpoint_every)
     return took
 
 
-def remember_noise(trainer: Trainer, decisions: int) -> None:
+def remember_noise(replay: Replay, decisions: int) -> None:
     """As if it had driven: what is remembered takes its room, and means nothing."""
-    store, world = trainer.replay.store, trainer.spec.world
-    shape = (decisions // store.environments, store.environments)
-    rng = np.random.default_rng(trainer.decisions)
-    noise = rng.integers(256, size=(*shape, world.height, world.width), dtype=np.uint8)
-    flat = [np.zeros(shape, t) for t in (np.uint8, np.float32, np.bool_, np.bool_, np.uint16)]
-    trainer.replay.extend(Trajectory(noise, *flat))
-    trainer.decisions += decisions
+    noise = np.random.default_rng(replay.decisions)
+    shape = (decisions // replay.store.environments, replay.store.environments)
+    empty = replay.store.items(0, 0)  # says what an item is made of
+    replay.extend(
+        Trajectory(
+            **{
+                name: noise.integers(256, size=shape + array.shape[2:], dtype=np.uint8)
+                if name == "frame"
+                else np.zeros(shape, array.dtype)
+                for name, array in vars(empty).items()
+            }
+        )
+    )
 
 
 def _seconds_per_decision(run: Path) -> float:

@@ -7,74 +7,36 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+import DDQN
+import DQN
+import training.session  # noqa: F401  (what the forked scripts need not load)
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT, Forked
+from system.forked import ROOT, Forked
+from training.settings import flat
 
 TINY = {
-    **{"seed": "7", "actors": "1", "cars": "2", "slots-per-tick": "4", "decisions": "8"},
-    **{"height": "8", "width": "8", "stack": "2", "convolutions": "4 4 2", "dense": "8"},
-    **{"batch-size": "4", "updates-per-tick": "1", "learn-from": "32", "replay-decisions": "64"},
-    **{"validation-tracks": "1", "test-episodes": "0", "workers": "0", "device": "cpu"},
-    **{"frame-skip": "50", "name": "one", "runs": "runs"},
+    **{"preset": "smoke", "decisions": "8", "cars": "2", "cars-per-actor": "2"},
+    **{"steps-per-tick": "4", "batch-size": "4", "learning-starts": "32", "replay-capacity": "64"},
+    **{"frame-skip": "50", "validation-tracks": "1", "test-episodes": "0", "workers": "0"},
+    **{"device": "cpu", "name": "one", "runs": "runs"},
 }
 COUNTS = ["0", "-1", "1", "2", "7", "33", "64", "1000000000000000", "9" * 40]
-NUMBERS = [
-    "0",
-    "-0.0",
-    "-1",
-    "0.5",
-    "1",
-    "1.0001",
-    "40",
-    "1e300",
-    "-1e300",
-    "nan",
-    "inf",
-    "-inf",
-    "1e-300",
-]
-WORDS = [
-    "",
-    " ",
-    "x",
-    "one",
-    "None",
-    "True",
-    "1,5",
-    "1e3",
-    "0x10",
-    "1_0",
-    "٣",
-    "é\udcff",
-    "-",
-    "--",
-    "-1-",
-    "$(id)",
-    "{}",
-]
-PATHS = [
-    *WORDS,
-    "..",
-    "../up",
-    "/proc/nothing",
-    "/dev/null",
-    "a/b",
-    "\n",
-    "a" * 300,
-    "~",
-    "latest",
-    "runs",
-    "CON",
-]
-# Numbers that are accepted, and take long: not more than these.
+NUMBERS = ["0", "-0.0", "-1", "0.5", "1", "1.0001", "40", "1e300", "-1e300", "1e-300"]
+NUMBERS += ["nan", "inf", "-inf"]
+WORDS = ["", " ", "x", "one", "None", "True", "1,5", "1e3", "0x10", "1_0", "٣", "é\udcff"]
+WORDS += ["-", "--", "-1-", "$(id)", "{}"]
+PATHS = [*WORDS, "..", "../up", "/proc/nothing", "/dev/null", "a/b", "\n", "a" * 300, "~"]
+PATHS += ["latest", "auto", "-1", "runs", "CON"]
+# What is accepted may take long: not more than these.
 CHEAP = {
+    "preset": ["smoke", "Smoke", "", "tiny", "None"],
     "decisions": ["0", "-5", "9", "17", "24", "9" * 40, "nan"],
     "validation-tracks": ["0", "2", "10001", "-1"],
     "test-episodes": ["-1", "10001", "9" * 40],
@@ -85,15 +47,20 @@ CHEAP = {
     "actions": ["brisk", "stock", "", "Brisk", "fast"],
     "threads": ["0", "-1", "2", "100000"],
 }
+# Options of each script, with their defaults, whose types say what to try.
+OPTIONS = {
+    script: {name.replace("_", "-"): value for name, value in flat(module.Settings()).items()}
+    for script, module in (("DDQN", DDQN), ("DQN", DQN))
+}
 
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     """A script and options: those of a tiny run, one to four of them spoilt, and sometimes something behind."""
     script = draw(st.sampled_from(["DDQN", "DQN"]))
-    chosen = dict(TINY)
-    for name in draw(st.lists(st.sampled_from(sorted(KINDS[script])), min_size=1, max_size=4)):
-        chosen[name] = draw(_values(name, KINDS[script][name]))
+    options, chosen = OPTIONS[script], dict(TINY)
+    for name in draw(st.lists(st.sampled_from(sorted(options)), min_size=1, max_size=4)):
+        chosen[name] = draw(_values(name, options[name]))
     line = [word for name, text in chosen.items() for word in (f"--{name}", *_words(name, text))]
     line += draw(
         st.lists(st.sampled_from([*WORDS, "--colour", "--gamma", "--no-mirror"]), max_size=1)
@@ -101,20 +68,11 @@ def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     return script, line
 
 
-def _kinds(script: str) -> dict[str, str]:
-    """Options of a script and their types."""
-    module = __import__(script)
-    return {f.name.replace("_", "-"): str(f.type) for f in fields(module.Settings)}
-
-
-KINDS = {script: _kinds(script) for script in ("DDQN", "DQN")}
-
-
-def _values(name: str, kind: str) -> st.SearchStrategy[str]:
+def _values(name: str, default: object) -> st.SearchStrategy[str]:
     if name in CHEAP:
         return st.sampled_from(CHEAP[name])
-    known = {"int": [*COUNTS, *COUNTS, "1.5", *WORDS], "float": [*NUMBERS, *NUMBERS, *WORDS]}
-    return st.sampled_from(known.get(kind, PATHS))
+    known = {int: [*COUNTS, *COUNTS, "1.5", *WORDS], float: [*NUMBERS, *NUMBERS, *WORDS]}
+    return st.sampled_from(known.get(type(default), PATHS))
 
 
 def _words(name: str, text: str) -> list[str]:

@@ -5,8 +5,6 @@ python -m benchmarks.survival.kills --kills 50 --worker-kills 20     -> results/
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
 import signal
@@ -16,96 +14,21 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import numpy as np
 import tyro
-from safetensors.numpy import load, load_file
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+import training.session  # noqa: F401  (what the forked scripts need not load)
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT, Forked
+from benchmarks.survival.fingerprint import Fingerprint, fingerprint
 from system.exits import refuse
+from system.forked import ROOT, Forked
+from system.processes import children_of
 
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 CHECKPOINT_EVERY = 128  # decisions
 SECONDS_BETWEEN_CHECKPOINTS = 0.7  # about, of processor time
 MOST_SECONDS_TO_WORKER_KILL = 0.2  # after a checkpoint: the run must not get far ahead of its kills
-RUN = [
-    *(
-        "--seed=7",
-        "--actors=2",
-        "--cars=4",
-        "--slots-per-tick=8",
-        "--height=16",
-        "--width=20",
-        "--stack=2",
-    ),
-    *("--convolutions", "4", "4", "2", "--dense", "16", "--batch-size=16", "--updates-per-tick=3"),
-    *("--target-update-period=20", "--learn-from=256", "--replay-decisions=1600"),
-    *("--epsilon-decisions=2000", "--validate-every=3000"),
-    f"--checkpoint-every={CHECKPOINT_EVERY}",
-    *("--validation-tracks=1", "--test-episodes=0", "--device=cpu"),
-]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What must not depend on how a run was carried out: hashes."""
-
-    decisions: int
-    arrays: str  # of the last checkpoint: networks, optimizer, priorities
-    replay: str
-    state: str  # counters, random generators, actors; seconds aside
-    episodes: str
-    validations: str  # seconds aside
-    events: str  # TensorBoard's, in order; speeds aside
-    best: str  # the weights that drove best
-
-
-def outcome(run: Path) -> Outcome:
-    """What a finished run left behind."""
-    newest = max(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
-    state = json.loads((newest / "state.json").read_text())
-    state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
-    arrays = load_file(newest / "arrays.safetensors")
-    manifest = json.loads((newest / "manifest.json").read_text())["manifest"]
-    chunks = {n: e for n, e in manifest["files"].items() if n.startswith("replay/")}
-    rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
-    assert rows[0][2] == "seconds"
-    best = load((run / "best.safetensors").read_bytes())
-    return Outcome(
-        decisions=int(newest.name),
-        arrays=_hash({n: a.tobytes() for n, a in sorted(arrays.items()) if n != "best"}),
-        replay=_hash(_replay(run, sorted(chunks))),
-        state=_hash(json.dumps(state, sort_keys=True)),
-        episodes=_hash((run / "episodes.csv").read_text()),
-        validations=_hash([row[:2] + row[3:] for row in rows]),
-        events=_hash(events(run)),
-        best=_hash({name: array.tobytes() for name, array in sorted(best.items())}),
-    )
-
-
-def _replay(run: Path, chunks: list[str]) -> dict[str, bytes]:
-    """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
-    config = json.loads((run / "config.json").read_text())
-    slots = config["replay_decisions"] // (config["actors"] * config["cars"])
-    parts = [load_file(run / "checkpoints" / chunk) for chunk in chunks]
-    return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
-
-
-def events(run: Path) -> list[tuple[int, str, bytes]]:
-    """Step, name and value of everything that TensorBoard shows of the run's course, speeds aside."""
-    files = sorted(run.glob("events.out.tfevents.*"), key=lambda p: p.name.rpartition(".")[2])
-    return [
-        (event.step, value.tag, value.tensor.SerializeToString())
-        for file in files
-        for event in EventFileLoader(str(file)).Load()
-        for value in event.summary.value
-        if event.step and not value.tag.startswith("speed/")
-    ]
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()
+RUN = ["--preset=smoke", f"--checkpoint-every={CHECKPOINT_EVERY}", "--test-episodes=0"]
+RUN += ["--device=cpu"]
 
 
 def start(runs: Path, *options: str) -> Forked:
@@ -113,7 +36,7 @@ def start(runs: Path, *options: str) -> Forked:
     begun = sorted((runs / "DDQN").glob("*/config.json"))
     line = ["--resume", str(begun[0].parent)] if begun else [*RUN, "--name", "run"]
     process = Forked("DDQN", "--runs", str(runs), *line, *options)
-    process.wait_until(lambda: "DDQN, seed" in process.out())
+    process.wait_until(lambda: ": DDQN" in process.out())
     return process
 
 
@@ -128,10 +51,10 @@ def finish(process: Forked) -> str:
     return process.out()
 
 
-def undisturbed(runs: Path, decisions: int) -> Outcome:
+def undisturbed(runs: Path, decisions: int) -> Fingerprint:
     """A whole run."""
     finish(start(runs, "--decisions", str(decisions), "--workers", "0"))
-    return outcome(runs / "DDQN" / "run")
+    return fingerprint(runs / "DDQN" / "run")
 
 
 def newest(runs: Path) -> int:
@@ -147,7 +70,7 @@ def decisions_before(number: int, kills: int, decisions: int) -> int:
 
 def kill_and_resume(
     runs: Path, decisions: int, kills: int, rng: random.Random
-) -> tuple[Outcome, int]:
+) -> tuple[Fingerprint, int]:
     """Kill the whole process group `kills` times, resume it each time, let it finish.
 
     Args:
@@ -177,10 +100,12 @@ def kill_and_resume(
         process.kill()
         cut_saves += any(checkpoints.rglob(".*.part*"))
     finish(start(runs, "--decisions", str(decisions), "--workers", "0"))
-    return outcome(runs / "DDQN" / "run"), cut_saves
+    return fingerprint(runs / "DDQN" / "run"), cut_saves
 
 
-def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> tuple[Outcome, int]:
+def kill_workers(
+    runs: Path, decisions: int, kills: int, rng: random.Random
+) -> tuple[Fingerprint, int]:
     """Kill a worker process of a run `kills` times at random moments.
 
     Every fourth new process is perhaps still starting; the others die after the run went on, for more than a few
@@ -197,17 +122,10 @@ def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> 
         time.sleep(rng.uniform(0, MOST_SECONDS_TO_WORKER_KILL))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
-        process.wait_until(lambda: bool(workers_of(process.pid)))  # not both dead
-        os.kill(rng.choice(workers_of(process.pid)), signal.SIGKILL)
-    told = finish(process).count("another one makes its rollouts again")
-    return outcome(runs / "DDQN" / "run"), told
-
-
-def workers_of(trainer: int) -> list[int]:
-    """Process ids of a run's actors."""
-    children = Path(f"/proc/{trainer}/task/{trainer}/children").read_text().split()
-    lines = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
-    return [child for child, line in lines.items() if "spawn_main" in line]
+        process.wait_until(lambda: bool(children_of(process.pid)))  # not both dead
+        os.kill(rng.choice(children_of(process.pid)), signal.SIGKILL)
+    told = finish(process).count("another one does its work again")
+    return fingerprint(runs / "DDQN" / "run"), told
 
 
 @dataclass(frozen=True)
@@ -242,9 +160,8 @@ def main(options: Options) -> None:
             if not kills:
                 continue
             found, seen = carry_out(folder / what, options.decisions, kills, rng)
-            different = [
-                f.name for f in fields(Outcome) if vars(found)[f.name] != vars(expected)[f.name]
-            ]
+            names = (f.name for f in fields(Fingerprint))
+            different = [n for n in names if getattr(found, n) != getattr(expected, n)]
             group = what == "process group"
             row = {
                 "killed": what,

@@ -5,6 +5,7 @@ python -m benchmarks.survival.memory     -> results/survival_memory.csv
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,9 +16,9 @@ from pathlib import Path
 import tyro
 
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT
 from benchmarks.survival.kills import RUN
 from system.exits import refuse
+from system.forked import ROOT
 
 REPLAY = 20_000
 
@@ -50,20 +51,18 @@ def memory_mib(group: int) -> float:
     return total / 1024
 
 
-def decisions_in(log: Path) -> int:
-    """Decisions at the last episode's end."""
-    last = log.read_text().splitlines()[-1:] if log.exists() else []
-    number = last[0].split(",")[0] if last else ""
-    return int(number) if number.isdecimal() else 0
+def decisions_in(status: Path) -> int:
+    """Decisions that a run's status.json tells of."""
+    return int(json.loads(status.read_text()).get("decisions", 0)) if status.exists() else 0
 
 
 def command_line(decisions: int, runs: Path) -> list[str]:
     """Options of the run: small pictures, a small network, a small replay."""
-    changes = (
-        f"--decisions {decisions} --cars 16 --actors 1 --slots-per-tick 16 --height 8 --width 8"
+    changes = f"--decisions {decisions} --cars 16 --cars-per-actor 16 --steps-per-tick 16"
+    changes += (
+        f" --height 8 --width 8 --frame-skip 1 --greedy-frame-skip 1 --replay-capacity {REPLAY}"
     )
-    changes += f" --frame-skip 1 --greedy-frame-skip 1 --replay-decisions {REPLAY}"
-    changes += " --checkpoint-every 10000 --validate-every 50000 --workers 1 --learn-from 2000"
+    changes += " --checkpoint-every 10000 --validate-every 50000 --workers 1 --learning-starts 2000"
     return [*RUN, "--name", "long", *changes.split(), "--runs", str(runs)]
 
 
@@ -77,7 +76,7 @@ def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
     samples: list[tuple[int, float]] = []
     while process.poll() is None:
         time.sleep(0.2)
-        now = decisions_in(runs / "DDQN" / "long" / "episodes.csv")
+        now = decisions_in(runs / "DDQN" / "long" / "status.json")
         if now * options.samples >= options.decisions * (len(samples) + 1):
             samples.append((now, round(memory_mib(process.pid), 1)))
             print(*samples[-1], flush=True)

@@ -23,19 +23,20 @@ from itertools import product
 from pathlib import Path
 
 import tyro
-from training.tracking.journal import Journal
 
 import DDQN
 from agents.backend import set_up_tensorflow
 from benchmarks.rows import refuse_unwritable, show, write_rows
-from benchmarks.survival.checkpoint_cost import remember_noise
-from benchmarks.survival.forked import ROOT
+from benchmarks.survival.checkpoint_cost import remember_noise, trainer_that_saves
 from system.exits import EXIT_FAILED, EXIT_STOPPED
+from system.forked import ROOT
 from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import RunFolder
+from training.settings import flat
+from training.tracking.status import STATUS
 
 MOST_SECONDS = 10.0  # that an end may take
-MOMENTS = ("driving", "validation", "test")
+MOMENTS = ("training", "validating", "testing")
 WAYS = {"DDQN.py": [sys.executable, "DDQN.py"], "boot.sh": ["./boot.sh", "DDQN.py"]}
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -105,13 +106,19 @@ def fill(runs: Path) -> None:
     """Begin a run of default settings whose replay is full."""
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
-    trainer = DDQN.build(settings)
-    run = RunFolder.create(runs, "DDQN", "one", settings)
+    run = RunFolder.create(runs, "DDQN", "one", flat(settings))
     checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
-    with Journal(run.path, settings.decisions) as journal:
-        while trainer.decisions < settings.replay_decisions:
-            remember_noise(trainer, 10 * settings.checkpoint_every)
-            trainer.save(journal, checkpoints)
+    trainer = trainer_that_saves(settings, run, checkpoints)
+    replay = trainer.agent.replay
+    while replay.decisions < settings.replay.replay_capacity:
+        remember_noise(replay, 10 * settings.checkpoint_every)
+        trainer.save()
+
+
+def phase(run: Path) -> str:
+    """What a run does now, as its status.json says."""
+    status = run / STATUS
+    return str(json.loads(status.read_text()).get("phase")) if status.exists() else ""
 
 
 def stop_at(
@@ -131,13 +138,13 @@ def stop_at(
         A row.
     """
     # A run whose decisions are made begins with its last validation.
-    decisions = 1 if moment != "driving" else 10**7
-    training = Training(runs, through, "--resume", "latest", "--decisions", str(decisions))
-    sign = {"driving": " min left", "validation": "DDQN, seed", "test": "  validation "}[moment]
-    training.wait_until(lambda: sign in training.said())
+    decisions, run = 1 if moment != "training" else 10**7, runs / "DDQN" / "one"
+    (run / STATUS).unlink(missing_ok=True)  # tells of the time before
+    training = Training(runs, through, "--resume", str(run), "--decisions", str(decisions))
+    training.wait_until(lambda: phase(run) == moment)
     time.sleep(wait)
     seconds, code = training.stop(signum, twice)
-    manifest = max((runs / "DDQN").glob("*/checkpoints/*/manifest.json"))
+    manifest = max(run.glob("checkpoints/*/manifest.json"))
     return {
         "while": moment,
         "through": through,
@@ -167,7 +174,7 @@ def main(options: Options) -> None:
         for moment, through, signum in [*product(MOMENTS, WAYS, SIGNALS)] * options.rounds:
             rows.append(stop_at(moment, through, runs, rng.uniform(0.5, 4), signum))
         for through, signum in product(WAYS, SIGNALS):
-            rows.append(stop_at("driving", through, runs, rng.uniform(0.5, 4), signum, twice=True))
+            rows.append(stop_at("training", through, runs, rng.uniform(0.5, 4), signum, twice=True))
     write_rows(options.csv, rows)
     show("From the signal to the end", rows)
     if any(map(wrong, rows)):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from agents.td import double_q_learning, q_learning
 
 import DDQN
+import DQN
+from agents.backend import tf
+from agents.replay import Batch
 from benchmarks.learning.ablations import (
     ABLATIONS,
     FIRST_SCORED,
     PAGE,
-    Ablation,
     Options,
-    changed,
+    WithoutDouble,
     digest,
     main,
     shortened,
+    world_without_gauges,
 )
 from benchmarks.rows import write_rows
 from racing.gauges import GAUGE_ROWS
@@ -28,6 +30,7 @@ from racing.world import World
 from reports.ablation_table import COLUMNS, DEFAULT, ablation_table, read_rows
 from reports.report import with_block
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)
+from training.settings import changed, check, flat
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "results" / "ablations.csv"
@@ -42,13 +45,12 @@ def test_the_page_says_what_the_results_say() -> None:
 @pytest.mark.parametrize("name", [n for n in ABLATIONS if n != DEFAULT])
 def test_every_ablation_is_one_change(name: str) -> None:
     ablation, base = ABLATIONS[name], DDQN.Settings()
-    changes = [ablation.td_error is not None, not ablation.sees_gauges, bool(ablation.settings)]
-    assert sum(changes) == 1
-    settings = replace(base, **ablation.settings)
-    settings.check()
-    different = {k for k, v in asdict(settings).items() if v != asdict(base)[k]}
+    changes = [ablation.agent is not DDQN.DDQN, ablation.make_world is not World]
+    assert sum(changes) + len(ablation.settings) == 1
+    settings = changed(base, **ablation.settings)
+    check(settings)
+    different = {k for k, v in flat(settings).items() if v != flat(base)[k]}
     assert different == set(ablation.settings)
-    assert len(different) <= 1
 
 
 def test_weights_are_not_scored_where_they_were_chosen() -> None:
@@ -56,43 +58,46 @@ def test_weights_are_not_scored_where_they_were_chosen() -> None:
 
 
 def test_schedules_are_as_long_as_the_run() -> None:
-    base = replace(
-        DDQN.Settings(), decisions=640_000, learning_rate_updates=44_000, beta_updates=40_000
-    )
-    short = shortened(base, 160_000)
-    assert (short.decisions, short.learning_rate_updates, short.beta_updates) == (
-        160_000,
-        11_000,
-        10_000,
-    )
+    schedules = {"learning_rate_updates": 44_000, "beta_updates": 40_000}
+    base = changed(DDQN.Settings(), decisions=640_000, **schedules)
+    quarter = {"decisions": 160_000, "learning_rate_updates": 11_000, "beta_updates": 10_000}
+    assert shortened(base, 160_000) == changed(base, **quarter)
     assert shortened(base, base.decisions) == base
 
 
 def test_rows_of_other_settings_are_told_apart() -> None:
     base = DDQN.Settings()
-    assert digest(base, 100) == digest(replace(base, seed=9, workers=0), 100)
-    others = [replace(base, gamma=0.5), replace(base, decisions=9)]
+    assert digest(base, 100) == digest(changed(base, seed=9, workers=0), 100)
+    others = [changed(base, gamma=0.5), changed(base, decisions=9)]
     assert len({digest(base, 100), digest(base, 99), *(digest(o, 100) for o in others)}) == 4
 
 
-def test_without_double() -> None:
-    tiny = replace(DDQN.Settings(), replay_decisions=20_000)
-    with changed(ABLATIONS["no-double"]):
-        assert DDQN.build(tiny).learner._td_error is q_learning
-    assert DDQN.build(tiny).learner._td_error is double_q_learning
+def test_without_double_it_learns_from_the_other_script_s_error() -> None:
+    """A state whose best action two networks rate differently: r + 0.5 * 8, or r + 0.5 * 2."""
+    online, target = (lambda _, q=q: tf.constant([q]) for q in ([1.0, 3.0], [8.0, 2.0]))
+    images = np.zeros((1, 1, 1, 1), np.uint8)
+    half = np.array([0.5], np.float32)
+    batch = Batch(images, np.array([0], np.int32), half, half, images)
+    errors = {a: a.td_error(online, target, batch).numpy()[0] for a in (WithoutDouble, DDQN.DDQN)}
+    assert errors == {WithoutDouble: 0.5 + 4.0 - 1.0, DDQN.DDQN: 0.5 + 1.0 - 1.0}
+    assert WithoutDouble.td_error is DQN.td_error
+    assert WithoutDouble.update is DDQN.DDQN.update
 
 
-def test_without_gauges_the_road_is_still_there() -> None:
-    world = World(WorldSpec(height=96, width=96, actions=""))
-    world.start(8)
-    for _ in range(10):
-        world.decide(np.array([0.1, 0.5, 0.0]))
-    with changed(Ablation(sees_gauges=False)):
-        blind = world.picture()
-    seen = world.picture()
-    assert not blind[-GAUGE_ROWS:].any()
-    assert seen[-GAUGE_ROWS:].any()
-    np.testing.assert_array_equal(blind[:-GAUGE_ROWS], seen[:-GAUGE_ROWS])
+@pytest.mark.parametrize("size", [96, 50])
+def test_without_gauges_the_road_is_still_there(size: int) -> None:
+    spec = WorldSpec(height=size, width=size, actions="")
+    pictures = []
+    for world in (world_without_gauges(spec), World(spec)):
+        world.start(8)
+        for _ in range(10):
+            world.decide(np.array([0.1, 0.5, 0.0]))
+        pictures.append(world.picture())
+    blind, seen = pictures
+    rows = GAUGE_ROWS * size // 96  # a row that road and gauges share is not counted
+    assert not blind[-rows:].any()
+    assert seen[-rows:].any()
+    np.testing.assert_array_equal(blind[: -rows - 1], seen[: -rows - 1])
 
 
 def row(run: str, seed: int, mean: float, laps: int, curve: str) -> dict[str, str]:

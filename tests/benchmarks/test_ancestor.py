@@ -159,7 +159,7 @@ def test_from_training_to_test(tmp_path: Path) -> None:
     assert (episode.track, episode.end_reason) in [(0, "time"), (0, "out")]
     with curve.open() as file:
         [row] = csv.DictReader(file)
-    assert float(row["minutes"]) >= 0.02
+    assert float(row["seconds"]) >= 1.2
     assert int(row["updates"]) == int(row["decisions"]) - 19
     assert row["episodes"] == "1"
 

@@ -1,8 +1,7 @@
-"""Real processes that are killed, stopped, doubled and starved. The long versions are in benchmarks/."""
+"""Real processes that are stopped, doubled and starved. Those that are killed are in tests/benchmarks."""
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import json
 import os
@@ -17,20 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.survival.kills import workers_of
 from system.exits import EXIT_FAILED, EXIT_STOPPED
+from system.processes import children_of
 from tests.support.command_line import ROOT, arguments, start
 
 STOPPING = "stopping; a second signal ends at once\n"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-
-
-def benchmark(name: str, *options: str) -> str:
-    """Run one, which must find nothing wrong."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def lives(group: int) -> bool:
@@ -47,25 +38,6 @@ def begun(*options: str) -> subprocess.Popen[str]:
     assert process.stdout
     assert "DDQN, seed" in process.stdout.readline()
     return process
-
-
-def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
-    """Five kills of everything, some of them as a save begins; two of a worker."""
-    found = tmp_path / "kills.csv"
-    benchmark(
-        "survival.kills", "--kills=5", "--worker-kills=2", "--decisions=3072", f"--csv={found}"
-    )
-    with found.open(newline="") as file:
-        group, worker = csv.DictReader(file)
-    assert (group["kills"], group["different"]) == ("5", "nothing")
-    assert int(group["saves_cut"]) > 0
-    assert (worker["told_in_log"], worker["different"]) == ("2", "nothing")
-
-
-def test_command_lines_that_nobody_meant(tmp_path: Path) -> None:
-    assert "'cases': 15" in benchmark(
-        "survival.command_lines", "--cases=15", f"--csv={tmp_path / 'found'}"
-    )
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -117,7 +89,7 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
     """Training is over and saved; the test is made again by who resumes."""
     options = arguments(runs=str(tmp_path), name="one", workers=0, decisions=64, test_episodes=50)
     process = begun(*options)
-    while not workers_of(process.pid):
+    while not children_of(process.pid):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)

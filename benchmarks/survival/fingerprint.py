@@ -1,0 +1,89 @@
+"""The fingerprint of a run: what must not depend on how it was carried out, by how many workers, stopped or killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load, load_file
+
+from training.runs.run_folder import BEST, RunFolder
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Hashes of what a run left behind.
+
+    Attributes:
+        decisions: Of the last checkpoint, like the next three.
+        arrays: Networks, optimizer, priorities.
+        replay: What it holds.
+        state: Counters, random generators, actors; seconds aside.
+        episodes: episodes.csv.
+        validations: validation.csv, seconds aside.
+        events: TensorBoard's, in order; speeds aside.
+        best: The weights that drove best.
+    """
+
+    decisions: int
+    arrays: str
+    replay: str
+    state: str
+    episodes: str
+    validations: str
+    events: str
+    best: str
+
+
+def fingerprint(run: Path) -> Fingerprint:
+    """What a run that came to its end left behind."""
+    newest = max(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
+    state = json.loads((newest / "state.json").read_text())
+    state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
+    arrays = load_file(newest / "arrays.safetensors")
+    manifest = json.loads((newest / "manifest.json").read_text())["manifest"]
+    rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
+    seconds = rows[0].index("seconds")
+    best = load((run / BEST).read_bytes())
+    return Fingerprint(
+        decisions=int(newest.name),
+        arrays=_hash({n: a.tobytes() for n, a in sorted(arrays.items()) if n != "best"}),
+        replay=_hash(_replay(run, manifest["files"])),
+        state=_hash(json.dumps(state, sort_keys=True)),
+        episodes=_hash((run / "episodes.csv").read_text()),
+        validations=_hash([row[:seconds] + row[seconds + 1 :] for row in rows]),
+        events=_hash(events(run)),
+        best=_hash({name: array.tobytes() for name, array in sorted(best.items())}),
+    )
+
+
+def _replay(run: Path, files: Iterable[str]) -> dict[str, bytes]:
+    """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
+    config = RunFolder(run).config()
+    slots = config["replay_capacity"] // config["cars"]
+    chunks = [Path(name) for name in files if name.startswith("replay/")]
+    chunks.sort(key=lambda chunk: int(chunk.stem.partition("-")[0]))
+    parts = [load_file(run / "checkpoints" / chunk) for chunk in chunks]
+    return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
+
+
+def events(run: Path) -> list[tuple[int, str, bytes]]:
+    """Step, name and value of everything that TensorBoard shows of the run's course, speeds aside."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    files = sorted(run.glob("events.out.tfevents.*"), key=lambda p: p.name.rpartition(".")[2])
+    return [
+        (event.step, value.tag, value.tensor.SerializeToString())
+        for file in files
+        for event in EventFileLoader(str(file)).Load()
+        for value in event.summary.value
+        if event.step and not value.tag.startswith("speed/")
+    ]
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()

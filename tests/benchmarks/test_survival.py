@@ -1,0 +1,55 @@
+"""What training survives: short versions of benchmarks/survival."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import DDQN
+from benchmarks.survival.memory import REPLAY, command_line
+from system.forked import ROOT
+from training.main import read_command_line
+from training.settings import check
+
+
+def benchmark(name: str, *options: str) -> str:
+    """Run one, which must find nothing wrong."""
+    command = [sys.executable, "-m", f"benchmarks.survival.{name}", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
+    """Five kills of everything, some of them as a save begins; two of a worker."""
+    found = tmp_path / "kills.csv"
+    benchmark("kills", "--kills=5", "--worker-kills=2", f"--csv={found}")
+    with found.open(newline="") as file:
+        group, worker = csv.DictReader(file)
+    assert (group["kills"], group["different"]) == ("5", "nothing")
+    assert int(group["saves_cut"]) > 0
+    assert (worker["told_in_log"], worker["different"]) == ("2", "nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_command_lines_that_nobody_meant(tmp_path: Path) -> None:
+    found = benchmark("command_lines", "--cases=15", f"--csv={tmp_path / 'found'}")
+    assert "'cases': 15" in found
+
+
+def test_the_run_that_the_benchmark_watches_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["DDQN.py", *command_line(300_000, tmp_path)])
+    settings, run = read_command_line("DDQN", DDQN.PRESETS)
+    check(settings)
+    assert run is None
+    assert settings.replay.slots(settings.cars, settings.view.stack) * settings.cars == REPLAY
+    assert not list(tmp_path.iterdir())
