@@ -11,9 +11,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal is gone
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of what a process had multiprocessing start: a trainer's workers, or who drives an evaluation."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    found = []
+    for child in children:
+        with contextlib.suppress(OSError):  # it ended just now
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
+                found.append(int(child))
+    return found
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import tyro
 from gymnasium.envs.box2d.car_dynamics import Car
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
-from benchmarks.survival.forked import ROOT
+from system.forked import ROOT
 
 FRAME = 1 / 50  # seconds
 MOMENTS = (10, 25, 40, 100)  # frames after the beginning at which is measured

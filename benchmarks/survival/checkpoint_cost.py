@@ -23,7 +23,7 @@ import DDQN
 from agents.backend import set_up_tensorflow
 from agents.replay import Trajectory
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT
+from system.forked import ROOT
 from training.runs.checkpoint import Checkpoints
 from training.settings import RunSettings
 from training.trainer import Trainer

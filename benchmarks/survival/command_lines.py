@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT, Forked
+from system.forked import ROOT, Forked
 
 TINY = {
     **{"seed": "7", "actors": "1", "cars": "2", "slots-per-tick": "4", "decisions": "8"},

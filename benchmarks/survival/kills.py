@@ -22,8 +22,9 @@ from safetensors.numpy import load, load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT, Forked
 from system.exits import refuse
+from system.forked import ROOT, Forked
+from system.processes import children_of
 
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 CHECKPOINT_EVERY = 128  # decisions
@@ -197,17 +198,10 @@ def kill_workers(runs: Path, decisions: int, kills: int, rng: random.Random) -> 
         time.sleep(rng.uniform(0, MOST_SECONDS_TO_WORKER_KILL))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
-        process.wait_until(lambda: bool(workers_of(process.pid)))  # not both dead
-        os.kill(rng.choice(workers_of(process.pid)), signal.SIGKILL)
+        process.wait_until(lambda: bool(children_of(process.pid)))  # not both dead
+        os.kill(rng.choice(children_of(process.pid)), signal.SIGKILL)
     told = finish(process).count("another one makes its rollouts again")
     return outcome(runs / "DDQN" / "run"), told
-
-
-def workers_of(trainer: int) -> list[int]:
-    """Process ids of a run's actors."""
-    children = Path(f"/proc/{trainer}/task/{trainer}/children").read_text().split()
-    lines = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
-    return [child for child, line in lines.items() if "spawn_main" in line]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from pathlib import Path
 import tyro
 
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.forked import ROOT
 from benchmarks.survival.kills import RUN
 from system.exits import refuse
+from system.forked import ROOT
 
 REPLAY = 20_000
 

@@ -29,8 +29,8 @@ import DDQN
 from agents.backend import set_up_tensorflow
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from benchmarks.survival.checkpoint_cost import remember_noise
-from benchmarks.survival.forked import ROOT
 from system.exits import EXIT_FAILED, EXIT_STOPPED
+from system.forked import ROOT
 from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import RunFolder
 

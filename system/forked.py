@@ -17,7 +17,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from system.startup import protect_output
+
+ROOT = Path(__file__).resolve().parents[1]
+LOADED = ("tensorflow", "keras")  # in the process that forks, once
 
 
 class Forked:
@@ -30,7 +33,10 @@ class Forked:
     """
 
     def __init__(self, script: str, *options: str, cwd: Path = ROOT) -> None:
-        importlib.import_module(script)  # once
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        for name in (*LOADED, script):
+            importlib.import_module(name)
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         self.returncode: int | None = None
         self.pid = os.fork()
@@ -105,8 +111,8 @@ def _content(file: int) -> str:
 
 def _become(script: str, options: tuple[str, ...]) -> None:
     """In the child: be the script, and never return."""
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stderr = None
+    protect_output()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [f"{script}.py", *options]
     code = 1
@@ -118,6 +124,6 @@ def _become(script: str, options: tuple[str, ...]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         os._exit(code)
