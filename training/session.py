@@ -113,6 +113,7 @@ def train(
         else:
             run.lock()
             run.go_on_with(flat(settings))
+        stack.callback(run.unlock)  # who calls this from Python may go on with it at once
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
         log = stack.enter_context(RunLog((*files, *sinks)))

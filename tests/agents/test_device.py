@@ -16,18 +16,15 @@ import json
 from agents.backend import tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
-from tests.support.networks import learner_spec, random_batch, small_network
-import numpy as np
-from agents.learner import Learner
-from agents.td import double_q_learning
+from tests.support.networks import random_batch, small_dqn
 found = []
 for device in ("CPU:0", "CPU:1"):
     with tf.device(device):
-        learner = Learner(small_network, double_q_learning, learner_spec(), None)
-        learned = learner.learn(random_batch(4), 1e-3, np.random.default_rng(0))
-    variables = [v.value for n in (learner.online, learner.target, learner.average) for v in n.variables]
-    weights = {name: array.tolist() for name, array in learner.driving_weights().items()}
-    found.append([sorted({v.device[-5:] for v in variables}), learned.loss, weights])
+        agent = small_dqn()
+        _, metrics = agent.repeat(random_batch(4))
+    variables = [v.value for n in (agent.online, agent.target, agent.average) for v in n.variables]
+    weights = {name: array.tolist() for name, array in agent.actor_weights().items()}
+    found.append([sorted({v.device[-5:] for v in variables}), metrics["loss"], weights])
 print(json.dumps(found))
 """
 

@@ -6,38 +6,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+from training.presets import SMOKE
+
 ROOT = Path(__file__).parents[2]
 Value = str | int | float | tuple[int, ...]
-TINY: dict[str, Value] = {
+# The preset `smoke` on one core, without what it drives at its end; its replay wraps around.
+DEFAULTS: dict[str, Value] = {
+    "preset": "smoke",
     "seed": 7,
-    "actors": 2,
-    "cars": 4,
-    "slots_per_tick": 8,
-    "height": 16,
-    "width": 20,
-    "stack": 2,
-    "convolutions": (4, 4, 2),
-    "dense": 16,
-    "batch_size": 16,
-    "updates_per_tick": 3,
-    "target_update_period": 20,
-    "learn_from": 256,
-    "replay_decisions": 1600,
-    "epsilon_decisions": 2000,
-    "decisions": 3072,
-    "checkpoint_every": 1000,
-    "validate_every": 1000000,
-    "validation_tracks": 2,
-    "test_episodes": 0,
     "workers": 0,
     "device": "cpu",
+    "validate_every": 10**6,  # once, at the end
+    "test_episodes": 0,
 }
+DECISIONS: int = SMOKE["decisions"]
+TICK: int = SMOKE["cars"] * SMOKE["steps_per_tick"]  # decisions
 
 
 def arguments(**changes: Value) -> list[str]:
-    """Options of a run that takes seconds; its replay wraps around."""
+    """Options of a run that takes seconds."""
     line = []
-    for name, value in (TINY | changes).items():
+    for name, value in (DEFAULTS | changes).items():
         words = value if isinstance(value, tuple) else (value,)
         line += [f"--{name.replace('_', '-')}", *map(str, words)]
     return line
@@ -53,6 +42,14 @@ def start(script: str, *options: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Wait for its end with this exit code, and give what it said."""
+    out, err = process.communicate(timeout=900)
+    assert process.returncode == code, out + err
+    assert "Traceback" not in err
+    return out
 
 
 def files_below(folder: Path) -> list[Path]:

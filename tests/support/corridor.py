@@ -1,37 +1,71 @@
-"""A tiny task in pixels, which the real actor, pool, replay, learner and trainer run through."""
+"""A tiny task in pixels, which the real actors, pool, replay, agent and trainer run through."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import pytest
-from agents.learner import Learner, LearnerSpec
-from agents.td import TdError, double_q_learning
 from numpy.typing import NDArray
-from training.tracking.journal import Journal
 
-import training.actors.actor
-import training.actors.driving
-from agents.network import NetworkSpec, build_q_network
-from agents.replay import FrameStore, PrioritisedReplay, Replay, UniformReplay
-from agents.schedules import Schedules, linear
-from racing.actions import action_set
+import DDQN
+import DQN
+from agents.q_agent import QAgent
 from racing.shaping import Shaping
 from racing.spec import EndReason, Step, WorldSpec
+from racing.world import World
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)
-from training.actors.driving import ActorSpec
-from training.actors.pool import LocalPool
-from training.runs.checkpoint import Checkpoints
-from training.settings import RunSettings
-from training.trainer import Trainer
+from training.runs.run_folder import RunFolder
+from training.session import MakeWorld, Outcome, train
+from training.settings import RunSettings, changed
+from training.stop import Stop
+from training.tracking.run_log import Progress, Sink
 
 CELLS, LIMIT = 9, 30
-SPEC = WorldSpec(height=8, width=CELLS, stack=2, frame_skip=1, actions="stock")
 RIGHT, LEFT, GIVE_UP = 1, 2, 4
+TICK = 48  # decisions
+SETTINGS: dict[str, Any] = {f.name: 0 for f in fields(Shaping)} | {
+    "height": 8,
+    "width": CELLS,
+    "stack": 2,
+    "frame_skip": 1,
+    "greedy_frame_skip": 1,
+    "actions": "stock",
+    "retry_share": 0.5,
+    "stuck_frames": 10**6,
+    "reward_scale": 0.1,
+    "decisions": 2880,  # three checkpoints
+    "cars": 12,
+    "cars_per_actor": 6,
+    "workers": 0,
+    "device": "cpu",
+    "steps_per_tick": 4,
+    "validate_every": 2_000,
+    "validation_tracks": 10,
+    "checkpoint_every": 960,
+    "test_episodes": 0,
+    "convolutions": ((8, 3, 1),),
+    "dense": (32,),
+    "dueling": True,
+    "replay_capacity": 2400,
+    "learning_starts": 240,
+    "batch_size": 32,
+    "n_step": 2,
+    "gamma": 0.9,
+    "updates_per_tick": 8,
+    "target_update_period": 80,
+    "learning_rate": 2e-3,
+    "learning_rate_end": 0,
+    "learning_rate_updates": 1_300,
+    "huber_delta": 1.0,
+    "ema_rate": 0.02,
+    "epsilon_base": 0.2,
+    "epsilon_exponent": 0,
+    "epsilon_decisions": 3_000,
+}
 
 
 class Corridor:
@@ -77,16 +111,16 @@ class Corridor:
             self.end_reason = "time"
         self.score += reward
         self.observation = np.concatenate([self.observation[1:], self._picture()[None]])
-        unused: dict[str, Any] = {f.name: 0 for f in fields(Step)}
-        over = self.end_reason in ("lap", "out")
         return Step(
-            **unused
-            | {
-                "reward": reward,
-                "terminated": over,
-                "truncated": self.end_reason == "time",
-                "frames": 1,
-            }
+            reward=reward,
+            terminated=self.end_reason in ("lap", "out"),
+            truncated=self.end_reason == "time",
+            frames=1,
+            grass_frames=0,
+            missed_tiles=0,
+            idle_frames=0,
+            speed=0.0,
+            sideways=0.0,
         )
 
     @property
@@ -100,17 +134,69 @@ class Corridor:
         return self._cell
 
 
-def drive_there(patch: pytest.MonkeyPatch) -> None:
-    """Actors and validation drive in the corridor instead of the simulator."""
-    for module in (training.actors.actor, training.actors.driving):
-        patch.setattr(module, "World", Corridor)
+def corridor(spec: WorldSpec) -> World:
+    """Makes a corridor, for whoever makes worlds."""
+    return cast(World, Corridor(spec))
+
+
+def dqn(runs: Path, **settings: Any) -> DQN.Settings:
+    """Settings of a run of DQN in the corridor."""
+    return changed(DQN.Settings(), **SETTINGS | {"runs": runs} | settings)
+
+
+def ddqn(runs: Path, **settings: Any) -> DDQN.Settings:
+    """Settings of a run of DDQN in the corridor."""
+    more = {"beta_start": 0.5, "beta_updates": 500}
+    return changed(DDQN.Settings(), **SETTINGS | more | {"runs": runs} | settings)
+
+
+def drive_there(
+    settings: RunSettings,
+    agent: type[QAgent[Any, Any]] | None = None,
+    *,
+    run: Path | None = None,
+    sinks: Sequence[Sink] = (),
+    stop: Stop | None = None,
+    make_world: MakeWorld = corridor,
+) -> Outcome:
+    """Train in the corridor; go on with a run if its folder is given."""
+    folder = RunFolder(run) if run else None
+    return train(settings, agent, run=folder, sinks=sinks, stop=stop, make_world=make_world)
+
+
+class StopAt(Stop, Sink):
+    """Asks for a stop when so many decisions are made; hand it over as both."""
+
+    def __init__(self, decisions: int) -> None:
+        super().__init__()
+        self._decisions = decisions
+
+    def progress(self, progress: Progress) -> None:
+        """Called after every tick."""
+        if progress.phase == "training" and progress.done >= self._decisions:
+            self.ask()
+
+
+class Said(Sink):
+    """Remembers every line for people."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.lines.append(text)
+
+    def worker_lost(self, text: str) -> None:
+        """One line."""
+        self.lines.append(text)
 
 
 def best_score(tracks: list[int]) -> float:
     """Mean score of who goes straight to the bright end."""
     scores = []
     for track in tracks:
-        world = Corridor(SPEC)
+        world = Corridor(ddqn(Path()).view.world())
         world.start(track)
         while not world.end_reason:
             world.decide(RIGHT if track % 2 else LEFT)
@@ -118,79 +204,7 @@ def best_score(tracks: list[int]) -> float:
     return float(np.mean(scores))
 
 
-@dataclass
-class Run:
-    """A trainer and what it needs; call `drive_there` before it runs."""
-
-    folder: Path
-    decisions: int = 8_000
-    seed: int = 1
-    td_error: TdError = double_q_learning
-    prioritised: bool = True
-    learning_rate: float = 2e-3
-    validate_every: int = 2_000
-    trainer: Trainer = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        settings = RunSettings(
-            seed=self.seed,
-            decisions=self.decisions,
-            actors=2,
-            cars=6,
-            slots_per_tick=4,
-            validate_every=self.validate_every,
-            validation_tracks=10,
-            checkpoint_every=960,
-        )
-        network = NetworkSpec(convolutions=((8, 3, 1),), dense=(32,), dueling=True)
-        unused: dict[str, Any] = {f.name: 0 for f in fields(Shaping)}
-        shaping = Shaping(**unused | {"stuck_frames": 10**6, "reward_scale": 0.1})
-        shape = (SPEC.stack, SPEC.height, SPEC.width)
-        actions = action_set(SPEC.actions)
-        store = FrameStore(200, 12, shape, n_step=2, gamma=0.9)
-        replay: Replay = PrioritisedReplay(store, 0.5) if self.prioritised else UniformReplay(store)
-        self.trainer = Trainer(
-            settings,
-            ActorSpec(SPEC, SPEC, network, shaping, cars=6, retry_share=0.5),
-            Learner(
-                lambda: build_q_network(network, shape, len(actions), self.seed),
-                self.td_error,
-                LearnerSpec(32, 8, 80, 0.02, 1.0, 10.0, 1e-4),
-                actions.mirror,
-            ),
-            replay,
-            Schedules(
-                epsilons=lambda decisions: np.full(12, linear(decisions, 1.0, 0.2, 3_000)),
-                learning_rate=lambda updates: linear(updates, self.learning_rate, 0.0, 1_300),
-                beta=lambda updates: linear(updates, 0.5, 1.0, 500),
-            ),
-            learn_from=240,
-        )
-
-        self.trainer.pack_best = lambda learner, facts: b"".join(
-            array.tobytes() for array in learner.driving_weights().values()
-        )
-
-    @property
-    def checkpoints(self) -> Checkpoints:
-        return Checkpoints(self.folder / "checkpoints")
-
-    def train(self, resume: bool = False) -> None:
-        """From the beginning, or from the last whole checkpoint, to the end."""
-        journal = Journal(self.folder, self.decisions)
-        if resume:
-            self.trainer.restore(journal, self.checkpoints)
-        else:
-            self.describe(journal)
-        with journal:
-            self.trainer.run(LocalPool(self.trainer.spec), journal, self.checkpoints)
-
-    def describe(self, journal: Journal) -> None:
-        """As the scripts do when a run begins."""
-        journal.events.describe(vars(self.trainer.settings), self.trainer.learner.online)
-
-    def last_validation(self) -> float:
-        """Mean score of the averaged weights at the end, greedy."""
-        with (self.folder / "validation.csv").open() as file:
-            return float(list(csv.DictReader(file))[-1]["mean"])
+def last_validation(run: Path) -> float:
+    """Mean score of the averaged weights at the end, greedy."""
+    with (run / "validation.csv").open() as file:
+        return float(list(csv.DictReader(file))[-1]["mean"])

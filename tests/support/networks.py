@@ -1,19 +1,44 @@
-"""TensorFlow as a run sets it up, and small networks and batches."""
+"""TensorFlow as a run sets it up, and small agents and batches."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from agents.learner import LearnerSpec
 from numpy.typing import NDArray
 
+import DDQN
+import DQN
 from agents.backend import keras, set_up_tensorflow
 from agents.network import NetworkSpec, build_q_network
 from agents.replay import Batch
+from training.settings import changed
 
 set_up_tensorflow(threads=1, device="cpu")  # once, before anything is computed
 
-OBSERVATION, ACTIONS = (2, 8, 8), 3
+OBSERVATION, ACTIONS = (2, 8, 8), 5
 SMALL = NetworkSpec(convolutions=((4, 3, 2),), dense=(16,), dueling=True)
+SETTINGS: dict[str, Any] = {
+    "stack": 2,
+    "height": 8,
+    "width": 8,
+    "actions": "stock",
+    "cars": 4,
+    "cars_per_actor": 2,
+    "convolutions": SMALL.convolutions,
+    "dense": SMALL.dense,
+    "dueling": True,
+    "replay_capacity": 400,
+    "learning_starts": 40,
+    "batch_size": 4,
+    "updates_per_tick": 1,
+    "target_update_period": 3,
+    "learning_rate": 1e-2,
+    "learning_rate_updates": 10**9,
+    "ema_rate": 0.1,
+    "huber_delta": 1.0,
+    "mirror": False,
+}
 
 
 def small_network(seed: int = 0, spec: NetworkSpec = SMALL) -> keras.Model:
@@ -21,25 +46,14 @@ def small_network(seed: int = 0, spec: NetworkSpec = SMALL) -> keras.Model:
     return build_q_network(spec, OBSERVATION, ACTIONS, seed)
 
 
-def learner_spec(
-    batch_size: int = 4,
-    updates_per_call: int = 1,
-    target_update_period: int = 3,
-    average_rate: float = 0.1,
-    huber_threshold: float = 1.0,
-    gradient_clip_norm: float = 10.0,
-    adam_epsilon: float = 1e-4,
-) -> LearnerSpec:
-    """A learner's settings for tests."""
-    return LearnerSpec(
-        batch_size,
-        updates_per_call,
-        target_update_period,
-        average_rate,
-        huber_threshold,
-        gradient_clip_norm,
-        adam_epsilon,
-    )
+def small_dqn(**settings: Any) -> DQN.DQN:
+    """An agent with such a network; settings by their flat names."""
+    return DQN.DQN(changed(DQN.Settings(), **SETTINGS | settings))
+
+
+def small_ddqn(**settings: Any) -> DDQN.DDQN:
+    """The other agent."""
+    return DDQN.DDQN(changed(DDQN.Settings(), **SETTINGS | settings))
 
 
 def random_batch(count: int, seed: int = 0, reward: float = 1.0) -> Batch:
@@ -55,6 +69,4 @@ def random_batch(count: int, seed: int = 0, reward: float = 1.0) -> Batch:
         n_step_return=(reward * rng.normal(size=count)).astype(np.float32),
         discount=rng.choice([0.0, 0.9], size=count).astype(np.float32),
         next_observation=pictures(),
-        weight=rng.uniform(0.2, 1.0, size=count).astype(np.float32),
-        index=np.arange(count, dtype=np.int64),
     )

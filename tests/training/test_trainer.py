@@ -2,282 +2,288 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from agents.learner import Learned, Learner, Weights
-from agents.td import double_q_learning
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from training.tracking.journal import BEST, Journal
 
+import DDQN
 from agents.backend import tf
+from agents.network import QNetwork
+from agents.q_agent import Metrics, QAgent
 from agents.replay import Batch
-from racing.spec import Step
-from tests.support.corridor import Corridor, Run, drive_there
-from tests.training.tracking.test_events import read as read_events
-from training.actors.actor import Rollout
-from training.actors.driving import Drive
-from training.actors.pool import LocalPool
+from agents.weights import read_card
+from racing.spec import Step, WorldSpec
+from racing.world import World
+from tests.support.corridor import TICK, Corridor, Said, StopAt, ddqn, drive_there
+from tests.support.outcome import arrays_at, checkpoints, outcome
 from training.runs.checkpoint import CheckpointError
+from training.runs.run_folder import BEST, RunError
+from training.session import MakeWorld
+from training.stop import Stop
+from training.tracking.run_log import Progress, Sink
 from training.trainer import TrainingError
 
-DECISIONS = 2880  # three checkpoints; 48 decisions a tick
-
-
-@pytest.fixture(autouse=True)
-def corridor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The actors drive in the corridor."""
-    drive_there(monkeypatch)
-
-
-def outcome(run: Run) -> dict[str, Any]:
-    """All that a finished run left behind, seconds aside."""
-    steps = run.checkpoints.steps()
-    newest = run.folder / "checkpoints" / f"{steps[-1]:09d}" / "arrays.safetensors"
-    # A graph's attributes are written in any order.
-    left_out = ("speed/", "graph", "__run_graph__")
-    events = [e for e in read_events(run.folder) if not e[1].startswith(left_out)]
-    validations = [line.split(",") for line in (run.folder / "validation.csv").read_text().split()]
-    return {
-        "arrays": {name: array.tobytes() for name, array in load_file(newest).items()},
-        "episodes": (run.folder / "episodes.csv").read_text(),
-        "validations": [[*row[:2], *row[3:]] for row in validations],
-        "events": events,
-        "best": (run.folder / BEST).read_bytes(),
-    }
+ALL = 2880  # decisions of a run
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        drive_there(patch)
-        run = Run(tmp_path_factory.mktemp("undisturbed"), DECISIONS)
-        run.train()
-        assert run.checkpoints.steps() == [1920, 2880]
-        return outcome(run)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    done = drive_there(ddqn(tmp_path_factory.mktemp("undisturbed")))
+    assert done.finished and done.decisions == ALL
+    assert checkpoints(done.run) == [1920, ALL]
+    return outcome(done.run)
 
 
-def stopped_at(folder: Path, decisions: int) -> Run:
+def stopped_at(folder: Path, decisions: int, **settings: Any) -> Path:
     """A run that was asked to stop."""
-    run = Run(folder, DECISIONS)
+    stop = StopAt(decisions)
+    done = drive_there(ddqn(folder, **settings), sinks=[stop], stop=stop)
+    assert not done.finished
+    assert checkpoints(done.run)[-1] == done.decisions == decisions
+    return done.run
 
-    class Impatient(LocalPool):
-        def finish(self) -> list[Rollout]:
-            if run.trainer.decisions + 48 >= decisions:
-                run.trainer.stop()
-            return super().finish()
 
-    with Journal(folder, DECISIONS) as journal:
-        run.describe(journal)
-        run.trainer.run(Impatient(run.trainer.spec), journal, run.checkpoints)
-    assert run.checkpoints.steps()[-1] == decisions
-    return run
+def resumed(run: Path, folder: Path, *sinks: Sink, **settings: Any) -> dict[str, object]:
+    """What becomes of it."""
+    done = drive_there(ddqn(folder, **settings), run=run, sinks=sinks)
+    assert done.finished and done.decisions == ALL
+    return outcome(run)
 
 
 @pytest.mark.slow
-def test_stopped_and_resumed_it_is_the_same(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+def test_stopped_and_resumed_it_is_the_same(tmp_path: Path, undisturbed: dict[str, object]) -> None:
     """Whatever became of the logs and the best weights in between: a checkpoint has them."""
-    stopped_at(tmp_path, 2064)
-    whole = (tmp_path / "episodes.csv").read_bytes()
-    (tmp_path / "episodes.csv").write_bytes(whole[:500] + b"\xff\x00,past,the,checkpoint\n")
-    (tmp_path / "validation.csv").unlink()
-    (tmp_path / BEST).write_bytes(b"rotten")
-    again = Run(tmp_path, DECISIONS)
-    again.train(resume=True)
-    assert outcome(again) == undisturbed
+    run = stopped_at(tmp_path, 2064)
+    whole = (run / "episodes.csv").read_bytes()
+    (run / "episodes.csv").write_bytes(whole[:500] + b"\xff\x00,past,the,checkpoint\n")
+    (run / "validation.csv").unlink()
+    (run / BEST).write_bytes(b"rotten")
+    assert resumed(run, tmp_path) == undisturbed
 
 
 @pytest.mark.slow
-def test_killed_in_a_validation_and_resumed(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+def test_stopped_in_a_validation_and_resumed(
+    tmp_path: Path, undisturbed: dict[str, object]
+) -> None:
     """A stop does not wait for a validation; who resumes makes it again."""
-    run = Run(tmp_path, DECISIONS)
+    stop = Stop()
 
-    class Impatient(LocalPool):
-        def validate(self, weights: Weights, tracks: list[int]) -> list[Drive]:
-            run.trainer.stop()
-            pytest.fail("the validation went on")
+    class Watched(Corridor, World):
+        def decide(self, action: Any, look: bool = True) -> Step:
+            if validating.began and self.frames == 1:
+                stop.ask()
+                pytest.fail("the validation went on")
+            return super().decide(action, look)
 
-    with Journal(tmp_path, DECISIONS) as journal:
-        run.describe(journal)
-        run.trainer.run(Impatient(run.trainer.spec), journal, run.checkpoints)
-    assert run.trainer.decisions == run.checkpoints.steps()[-1] == 2016
-    assert (tmp_path / "validation.csv").read_text().count("\n") == 1
-    again = Run(tmp_path, DECISIONS)
-    again.train(resume=True)
-    assert outcome(again) == undisturbed
+    class Validating(Sink):
+        began = False
+
+        def progress(self, progress: Progress) -> None:
+            self.began = progress.phase == "validating"
+
+    validating = Validating()
+    done = drive_there(ddqn(tmp_path), sinks=[validating], stop=stop, make_world=Watched)
+    assert validating.began and not done.finished
+    assert done.decisions == checkpoints(done.run)[-1] == 2016
+    assert (done.run / "validation.csv").read_text().count("\n") == 1
+    assert resumed(done.run, tmp_path) == undisturbed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["arrays.safetensors", "state.json", "manifest.json"])
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(
-    tmp_path: Path, undisturbed: dict[str, Any], file: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, undisturbed: dict[str, object], file: str
 ) -> None:
     """The one before is used, and what came after is made again."""
-    stopped_at(tmp_path, 1296)
-    path = tmp_path / "checkpoints" / "000001296" / file
+    run, said = stopped_at(tmp_path, 1296), Said()
+    path = run / "checkpoints" / "000001296" / file
     path.write_bytes(path.read_bytes()[:-9])
-    again = Run(tmp_path, DECISIONS)
-    again.train(resume=True)
-    assert str(path) in capsys.readouterr().out
-    assert outcome(again) == undisturbed
-    assert (tmp_path / "checkpoints" / "damaged-000001296").is_dir()
+    assert resumed(run, tmp_path, said) == undisturbed
+    assert str(path) in said.lines[0]
+    assert (run / "checkpoints" / "damaged-000001296").is_dir()
 
 
 def test_when_none_is_whole_all_are_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    run = stopped_at(tmp_path, 1296)
-    files = [tmp_path / "checkpoints" / f"{s:09d}" / "state.json" for s in run.checkpoints.steps()]
+    run = stopped_at(tmp_path, 144, checkpoint_every=96)
+    files = [run / "checkpoints" / f"{s:09d}" / "state.json" for s in checkpoints(run)]
+    assert len(files) == 2
     for path in files:
         path.write_bytes(b"{}")
-    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    def content() -> dict[Path, bytes]:
+        kept = (p for p in run.rglob("*") if p.is_file() and p.name != "status.json")
+        return {p: p.read_bytes() for p in kept}
+
+    before = content()
     with pytest.raises(CheckpointError) as caught:
-        Run(tmp_path, DECISIONS).train(resume=True)
+        drive_there(ddqn(tmp_path, checkpoint_every=96), run=run)
     assert all(str(path) in str(caught.value) for path in files)
-    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert before == content()
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["reason"]) == ("failed", str(caught.value))
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        Run(tmp_path, DECISIONS).train(resume=True)
+    with pytest.raises(RunError, match="config.json: missing"):
+        drive_there(ddqn(tmp_path), run=tmp_path / "nowhere")
 
 
+POISONED_AT = 2064  # decisions: 296 updates were made then
 NAN = math.nan
 
 
-def bad_reward(run: Run, patch: pytest.MonkeyPatch) -> None:
-    """The world pays what is no number."""
-    decide = Corridor.decide
+class Poison(Sink):
+    """Acts from some tick on. Made anew for every test."""
 
-    def poisoned(world: Corridor, action: int, look: bool = True) -> Step:
-        step = decide(world, action, look)
-        return replace(step, reward=NAN) if run.trainer.learner.updates > 300 else step
+    active = False
 
-    patch.setattr(Corridor, "decide", poisoned)
+    def progress(self, progress: Progress) -> None:
+        self.active = progress.done >= POISONED_AT
 
+    def agent(self) -> type[QAgent[Any, Any]]:
+        return DDQN.DDQN
 
-def bad_observation(run: Run, patch: pytest.MonkeyPatch) -> None:
-    """A camera gives numbers that are none."""
-    decide = Corridor.decide
-
-    def poisoned(world: Corridor, action: int, look: bool = True) -> Step:
-        step = decide(world, action, look)
-        if run.trainer.learner.updates > 300:
-            world.observation = np.full(world.observation.shape, NAN)
-        return step
-
-    patch.setattr(Corridor, "decide", poisoned)
+    def make_world(self, spec: WorldSpec) -> World:
+        world: Any = Corridor(spec)
+        return world  # type: ignore[no-any-return]
 
 
-def bad_replay(run: Run, patch: pytest.MonkeyPatch) -> None:
-    """What is remembered rots."""
-    learn = Learner.learn
+class BadReward(Poison):
+    """The world pays NaN."""
 
-    def poisoned(learner: Learner, batch: Batch, *rest: Any) -> Learned:
-        if learner.updates > 300:
-            batch.n_step_return[5] = math.inf
-        return learn(learner, batch, *rest)
+    def make_world(self, spec: WorldSpec) -> World:
+        poison = self
 
-    patch.setattr(Learner, "learn", poisoned)
+        class Paying(Corridor, World):
+            def decide(self, action: Any, look: bool = True) -> Step:
+                step = super().decide(action, look)
+                return Step(**{**as_dict(step), "reward": NAN}) if poison.active else step
 
-
-def bad_gradient(run: Run, patch: pytest.MonkeyPatch) -> None:
-    """The loss is a number, its gradient is none."""
-    count = tf.Variable(0)
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def poison(x: tf.Tensor) -> Any:
-        return x, lambda upstream: tf.where(count > 300, NAN, upstream)
-
-    def td_error(*arguments: Any) -> tf.Tensor:
-        count.assign_add(1)
-        return poison(double_q_learning(*arguments))
-
-    patch.setattr(run.trainer.learner, "_td_error", td_error)
+        return Paying(spec)
 
 
-def bad_weights(run: Run, patch: pytest.MonkeyPatch) -> None:
+def as_dict(step: Step) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in step.__slots__}
+
+
+class BadReplay(Poison):
+    """What is remembered is infinite."""
+
+    def agent(self) -> type[QAgent[Any, Any]]:
+        poison = self
+
+        class Agent(DDQN.DDQN):
+            def repeat(
+                self, batch: Batch, *more: NDArray[Any]
+            ) -> tuple[NDArray[np.float32], Metrics]:
+                if poison.active:
+                    batch.n_step_return[5] = math.inf
+                return super().repeat(batch, *more)
+
+        return Agent
+
+
+class BadGradient(Poison):
+    """The loss is finite, its gradient is NaN."""
+
+    def agent(self) -> type[QAgent[Any, Any]]:
+        updates = tf.Variable(0)
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def poisoned(x: tf.Tensor) -> Any:
+            return x, lambda upstream: tf.where(updates > 300, NAN, upstream)
+
+        def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
+            updates.assign_add(1)
+            return poisoned(DDQN.td_error(online, target, batch))
+
+        return type("Agent", (DDQN.DDQN,), {"td_error": staticmethod(td_error)})
+
+
+class BadAverage(Poison):
     """An update spoils the averaged weights, which no loss sees, and whose values look like values."""
-    learn = Learner.learn
 
-    def poisoned(learner: Learner, *arguments: Any) -> Learned:
-        learned = learn(learner, *arguments)
-        if learner.updates > 300:
-            kernel = learner.average.variables[0]
-            kernel.assign_add(tf.fill(kernel.shape, NAN))
-        return learned
+    def agent(self) -> type[QAgent[Any, Any]]:
+        poison = self
 
-    patch.setattr(Learner, "learn", poisoned)
+        class Agent(DDQN.DDQN):
+            def repeat(
+                self, batch: Batch, *more: NDArray[Any]
+            ) -> tuple[NDArray[np.float32], Metrics]:
+                learned = super().repeat(batch, *more)
+                if poison.active:
+                    kernel = self.average.variables[0]
+                    kernel.assign_add(tf.fill(kernel.shape, NAN))
+                return learned
+
+        return Agent
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("poison", "named"),
+    ("poison", "validate_every", "named", "noticed"),
     [
-        (bad_reward, r"on track \d+, decision \d+ of its episode, the reward is nan"),
-        (bad_observation, "an observation is float64"),
-        (bad_replay, r"the mean loss is (nan|inf)"),
-        (bad_gradient, "mean norm nan"),
-        (bad_weights, "conv_0/kernel is not finite"),
+        (BadReward, 500, r"on track \d+, decision \d+ of its episode, the reward is nan", 2112),
+        (BadReplay, 500, r"the mean loss is (nan|inf)", 2112),
+        (BadGradient, 500, "mean norm nan", 2112),
+        (BadAverage, 500, r": conv_0/kernel is not finite", 2544),  # before a validation
+        (BadAverage, 5000, "learner/average/conv_0/kernel is not finite", 2880),  # or a save
     ],
 )
-def test_what_is_no_number_ends_the_run_and_what_was_saved_is_good(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    poison: Callable[[Run, pytest.MonkeyPatch], None],
-    named: str,
+def test_nan_ends_the_run_and_what_was_saved_is_good(
+    tmp_path: Path, poison: type[Poison], validate_every: int, named: str, noticed: int
 ) -> None:
-    run = Run(tmp_path, DECISIONS, validate_every=500)
-    poison(run, monkeypatch)
+    settings = ddqn(tmp_path, validate_every=validate_every)
+    bad = poison()
+    make_world: MakeWorld = bad.make_world
     with pytest.raises(
-        TrainingError, match=rf"^after [\d,]+ decisions and [\d,]+ updates: .*{named}"
-    ):
-        run.train()
-    assert 300 <= run.trainer.learner.updates <= 400, "noticed late"
-    steps = run.checkpoints.steps()
-    assert steps == [960, 1920]
-    for step in steps:
-        saved = load_file(tmp_path / "checkpoints" / f"{step:09d}" / "arrays.safetensors")
-        assert all(np.isfinite(array).all() for array in saved.values())
-    assert np.isfinite(np.frombuffer((tmp_path / BEST).read_bytes(), np.float32)).all()
-    monkeypatch.undo()
-    drive_there(monkeypatch)
-    again = Run(tmp_path, DECISIONS, validate_every=500)
-    again.train(resume=True)
-    assert again.checkpoints.steps()[-1] == DECISIONS
-
-
-def test_a_save_refuses_what_is_no_number(tmp_path: Path) -> None:
-    run = stopped_at(tmp_path, 960)
-    run.trainer.decisions += 1
-    run.trainer.learner.average.variables[0].assign_add(
-        tf.fill(run.trainer.learner.average.variables[0].shape, NAN)
-    )
-    with (
-        Journal(tmp_path, DECISIONS) as journal,
-        pytest.raises(TrainingError, match="average/conv_0/kernel is not finite"),
-    ):
-        run.trainer.save(journal, run.checkpoints)
-    assert run.checkpoints.steps() == [0, 960]
+        TrainingError, match=rf"^after ([\d,]+) decisions and [\d,]+ updates: .*{named}"
+    ) as e:
+        drive_there(settings, bad.agent(), sinks=[bad], make_world=make_world)
+    told = int(str(e.value).split()[1].replace(",", ""))
+    assert POISONED_AT <= told <= noticed
+    [run] = tmp_path.glob("*/*")
+    assert checkpoints(run) == [960, 1920]
+    for step in checkpoints(run):
+        assert all(np.isfinite(array).all() for array in arrays_at(run, step).values())
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["reason"]) == ("failed", str(e.value))
+    if validate_every < 960:
+        assert all(np.isfinite(array).all() for array in load_file(run / BEST).values())
+        done = drive_there(settings, DDQN.DDQN, run=run)
+        assert done.finished and checkpoints(run)[-1] == ALL
 
 
 def test_the_best_weights_are_kept(tmp_path: Path) -> None:
     """They are packed when a validation is better than all before, and only then."""
-    run, kept = Run(tmp_path, DECISIONS), []
 
-    def pack(learner: Learner, facts: dict[str, Any]) -> bytes:
-        kept.append(facts["mean"])
-        assert facts["updates"] == learner.updates
-        return b"%d" % len(kept)
+    class Watch(Sink):
+        def __init__(self) -> None:
+            self.means: list[float] = []
+            self.kept: list[float] = []
 
-    run.trainer.pack_best = pack
-    run.train()
-    rows = [line.split(",") for line in (tmp_path / "validation.csv").read_text().split()[1:]]
-    means = [float(row[3]) for row in rows]
-    assert kept == [m for i, m in enumerate(means) if all(m > earlier for earlier in means[:i])]
-    assert (tmp_path / BEST).read_bytes() == b"%d" % len(kept)
-    assert run.trainer.best_score == max(means)
-    assert [int(row[0]) for row in rows] == [2016, 2880]  # every 2000 decisions, and the end
+        def validation(self, row: Any, best_before: float) -> None:
+            assert best_before == max(self.means, default=-math.inf)
+            self.means.append(row["mean"])
+
+        def progress(self, progress: Progress) -> None:
+            if progress.phase == "training" and len(self.kept) < len(self.means):
+                [best] = tmp_path.glob(f"*/*/{BEST}")
+                self.kept.append(read_card(best)["validation"]["mean"])
+
+    watch = Watch()
+    done = drive_there(ddqn(tmp_path, decisions=960, validate_every=96), sinks=[watch])
+    rows = [line.split(",") for line in (done.run / "validation.csv").read_text().split()[1:]]
+    assert [int(row[0]) for row in rows] == list(range(96, 961, 96))
+    assert [float(row[3]) for row in rows] == watch.means
+    assert watch.kept == [max(watch.means[: i + 1]) for i in range(len(watch.kept))]
+    assert watch.kept[-1] != watch.means[len(watch.kept) - 1], "a worse one came after the best"
+    assert read_card(done.run / BEST)["validation"]["mean"] == max(watch.means)
+    assert done.best_validation == max(watch.means)
+    assert TICK == 48

@@ -174,7 +174,7 @@ class RunFolder:
         write_whole(self.path / ORIGIN, as_json(self.origin() | facts))
 
     def lock(self) -> None:
-        """Keep other trainers out until this process ends, however it ends.
+        """Keep other trainers out until `unlock`, or until this process ends, however it ends.
 
         Raises:
             RunError: If another one is at work.
@@ -196,6 +196,12 @@ class RunFolder:
                 hint = "; this file system has no locks: choose --runs on a local disk"
             raise RunError(f"cannot lock {lock_file}: {e.strerror}{hint}") from None
         self._lock = lock
+
+    def unlock(self) -> None:
+        """Let other trainers in."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def is_locked(self) -> bool:
         """Whether a trainer is at work there, as far as this machine can tell."""
