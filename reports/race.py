@@ -27,7 +27,7 @@ from evaluation.drivers import Driver, check_driver, load_driver
 from evaluation.evaluation import frame_by_frame
 from racing.episode import finished
 from racing.simulator import TIME_LIMIT_FRAMES, Simulator
-from racing.world import CameraName
+from racing.spec import CameraName
 from reports.colours import colours_of
 from reports.recording import Recorder, Recording, encode, read_recording, recording_path
 from reports.report import ROWS

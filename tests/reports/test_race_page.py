@@ -16,7 +16,8 @@ from deploy.browser import Browser, missing
 from evaluation.drivers import load_driver
 from evaluation.evaluation import evaluate
 from racing.episode import finished
-from racing.world import World, WorldSpec
+from racing.spec import WorldSpec
+from racing.world import World
 from reports.colours import DRIVERS
 from reports.race import record
 from reports.recording import (
