@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 EXIT_FAILED = 1
@@ -16,3 +18,16 @@ def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
         problem = f"{problem.filename}: {problem.strerror}"
     print(f"error: {problem}", file=sys.stderr)
     raise SystemExit(code)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Bad input is one line and exit code 2, what the system does not give exit code 1, Ctrl-C exit code 3."""
+    try:
+        yield
+    except ValueError as e:
+        refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_STOPPED) from None

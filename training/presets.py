@@ -27,7 +27,6 @@ SMOKE: dict[str, Any] = {
     "preset": "smoke",
     "decisions": 3072,
     "cars": 8,
-    "cars_per_actor": 4,
     "steps_per_tick": 8,
     "height": 16,
     "width": 20,

@@ -40,8 +40,9 @@ class RunSettings:
     of this --name if it is there, else begin it."""
     cars: Annotated[int, Range(1, 4096, "cars")] = 16
     """Cars that gather experience; each explores at a rate of its own."""
-    cars_per_actor: Annotated[int, Range(1, 4096, "cars")] = 16
-    """Cars that share one batch of the network; divides cars. Changes the last bits of the result."""
+    cars_per_actor: Annotated[int, Range(1, 4096, "cars")] = 1
+    """Cars that share a batch of the network and drive in one process; divides cars. Changes the last bits of the
+    result."""
     workers: Annotated[int, Range(0, 1024, "processes")] | Literal["auto"] = "auto"
     """Processes that drive beside the one that learns; 0 drives in the same; auto takes the cores that this process
     may use. Changes the speed, not the result."""

@@ -130,7 +130,7 @@ def test_when_none_is_whole_all_are_named_and_nothing_is_lost(tmp_path: Path) ->
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="config.json: missing"):
+    with pytest.raises(RunError, match=r"config\.json: missing"):
         drive_there(ddqn(tmp_path), run=tmp_path / "nowhere")
 
 

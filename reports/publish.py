@@ -1,0 +1,98 @@
+"""Publishing: a run's best weights, measured on the test tracks, go into models/ with a card that says it all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.weights import WeightsError, read_card, repack
+from evaluation.evaluation import evaluate, summarise
+from evaluation.scores import read_episodes, write_episodes
+from racing.episode import Episode
+from racing.tracks import TEST
+from system.files import check_folder, write_whole
+from system.progress import Tell
+from training.runs.origin import processor
+from training.runs.run_folder import BEST, RunFolder
+
+
+def publish(
+    run: RunFolder,
+    models: Path,
+    results: Path,
+    episodes: int = 100,
+    force: bool = False,
+    tell: Tell | None = None,
+) -> tuple[Path, list[Episode]]:
+    """Measure a run's best weights and put them into `models`; all is checked before anything is written.
+
+    Args:
+        run: The run.
+        models: Where the weights and their card go, as dqn.safetensors or ddqn.safetensors.
+        results: Where the episodes go, one row each, below scores/.
+        episodes: Test tracks to measure on.
+        force: Also replace published weights that drove better on the tracks that both drove.
+        tell: Called with episodes done and in all.
+
+    Returns:
+        The weights' file, and what it was measured by.
+
+    Raises:
+        ValueError: If the run has no such weights, or they drive worse than what they would replace.
+        OSError: If a file cannot be read or written, or the weights changed meanwhile.
+    """
+    weights = run.path / BEST
+    card, measured = read_card(weights), weights.read_bytes()
+    stem = str(card.get("agent", "")).lower()
+    if not stem.isalnum():  # it becomes a file's name
+        raise WeightsError(f"{weights}: made by {stem!r}, which is no script")
+    if not 1 <= episodes <= len(TEST):
+        raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
+    with (run.path / "validation.csv").open(newline="") as file:
+        curve = list(csv.DictReader(file))
+    scores = results / "scores" / f"{stem}.csv"
+    for folder in (models, scores.parent):
+        check_folder(folder)
+    origin = run.origin()
+    tested = evaluate(str(weights), list(TEST[:episodes]), **({"tell": tell} if tell else {}))
+    if weights.read_bytes() != measured:
+        raise OSError(f"{weights} changed while it was measured: publish it when the run has ended")
+    if scores.exists() and (models / f"{stem}.safetensors").exists() and not force:
+        refuse_worse(tested, read_episodes(scores), stem)
+    test = asdict(summarise(tested)) | {"processor": processor()}
+    card |= {"origin": origin, "curve": curve, "test": test}
+    for folder in (models, scores.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_whole(models / f"{stem}.safetensors", repack(weights, card))
+    write_whole(models / f"{stem}.json", _readable(card))
+    write_episodes(scores, tested)
+    return models / f"{stem}.safetensors", tested
+
+
+def refuse_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
+    """Compare on the tracks that both drove, or if there are none, mean with mean.
+
+    Raises:
+        ValueError: If the new ones drove worse.
+    """
+    before = {e.track: e.score for e in old}
+    common = [e for e in new if e.track in before]
+    if common:
+        lost = float(np.mean([before[e.track] - e.score for e in common]))
+        where = f"on the {len(common)} tracks that both drove"
+    else:
+        lost = float(np.mean([e.score for e in old]) - np.mean([e.score for e in new]))
+        where = "on average"
+    if lost > 0:
+        raise ValueError(
+            f"the published {stem} drives {lost:.1f} points better {where}; --force replaces it all the same"
+        )
+
+
+def _readable(card: dict[str, Any]) -> bytes:
+    return (json.dumps(card, indent=1) + "\n").encode()

@@ -1,0 +1,59 @@
+"""Recording: the curves of finished runs are kept in results/runs/, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.curves import folder_name, read_peer, read_runs
+from reports.learning_report import learning_table, plot_learning
+from reports.report import write_block
+from system.files import write_whole
+from training.runs.run_folder import RunFolder
+
+KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")
+
+
+def record(
+    runs: Sequence[RunFolder], results: Path, page: Path, picture: Path, label: str = ""
+) -> None:
+    """Keep finished runs, and write the tables and the plot of all that are kept.
+
+    Args:
+        runs: Finished runs; none to draw what is kept again.
+        results: Where to keep them, below runs/.
+        page: Where the tables go, between their markers.
+        picture: Where the plot goes.
+        label: What runs with other settings than the defaults are called, so that they count apart from the others'
+            seeds; the name of a run's preset if empty.
+
+    Raises:
+        ValueError: If a run is not finished, or two have the same place; nothing is written then.
+        OSError: If a file cannot be read or written.
+    """
+    kept = results / "runs"
+    added = {_kept_as(run, label): run.path for run in runs}
+    if len(added) < len(runs):
+        raise ValueError("two of these runs are of the same agent and seed")
+    before = {folder.name: folder for folder in kept.glob("*/") if folder.is_dir()}
+    curves, peer = read_runs(before | added), read_peer(results)
+    content = {kept / n / f: (run / f).read_bytes() for n, run in added.items() for f in KEPT}
+    png, table = plot_learning(curves, peer), learning_table(curves, peer)
+    for path, data in content.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    write_block(page, "learning", table)
+    write_whole(picture, png)
+
+
+def _kept_as(run: RunFolder, label: str) -> str:
+    """Its name in results/runs/.
+
+    Raises:
+        ValueError: If its test is missing, or was of other weights than its best ones: it went on since.
+    """
+    config = run.config()
+    if not run.is_finished():
+        raise ValueError(f"{run.path}: its best weights have not driven the test tracks")
+    label = label or ("" if config["preset"] == "default" else str(config["preset"]))
+    return folder_name(run.agent, label, config["seed"])
