@@ -1,7 +1,7 @@
-"""Prioritised Double DQN with a dueling head. Read it beside DQN.py: the difference is the lesson.
+"""Prioritised (Schaul et al. 2016) Double (van Hasselt et al. 2016) dueling (Wang et al. 2016) DQN; compare DQN.py.
 
-Double Q-learning: van Hasselt et al. 2016. Priorities and importance weights: Schaul et al. 2016. Dueling head: Wang
-et al. 2016. docs/settings.md lists every setting.
+Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a
+clipped gradient, and an average of the weights that drives. docs/algorithm.md explains, docs/settings.md lists it all.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from agents.learning import Learning, copy, move_average
 from agents.losses import huber
 from agents.network import NetworkSpec, QNetwork
 from agents.q_agent import Metrics, QAgent
-from agents.replay import Batch, Priorities, PrioritisedReplay, ReplaySpec
+from agents.replay import PRIORITY_FLOOR, Batch, Priorities, PrioritisedReplay, ReplaySpec
 from agents.schedules import Exploration
 from racing.shaping import Shaping
 from racing.spec import View
 from training.main import main
 from training.presets import LONG, SMOKE
 from training.settings import Flat, RunSettings, changed
-
-PRIORITY_FLOOR = 1e-3  # added to |TD error|, so that nothing is never drawn again
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,9 @@ class DDQN(QAgent[Settings, PrioritisedReplay]):
     def learn(self) -> Metrics:
         """A tick's updates, from one draw of the replay."""
         updates, size = self.settings.learning.updates_per_tick, self.settings.replay.batch_size
-        alpha, beta = (
-            self.settings.priorities.alpha,
-            self.settings.priorities.beta(int(self.updates)),
-        )
+        alpha, beta = self.settings.priorities.at(int(self.updates))
         batch, index, probability = self.replay.sample(updates, size, self.rng)
-        weight = (
-            len(self.replay) * probability
-        ) ** -beta  # undoes what drawing some more often does
+        weight = (len(self.replay) * probability) ** -beta  # undoes drawing some more often
         weight = (weight / weight.max()).astype(np.float32)  # [updates * size]
         delta, metrics = self.repeat(batch, weight)
         priority = (np.abs(delta.astype(np.float64)) + PRIORITY_FLOOR) ** alpha
@@ -99,7 +92,7 @@ class DDQN(QAgent[Settings, PrioritisedReplay]):
         return metrics | {"beta": beta}
 
     def update(self, batch: Batch, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One gradient step on a batch of B weighted transitions: TD errors [B], loss [], norm of the gradient []."""
+        """One gradient step on a batch of B transitions: TD errors [B], loss [], norm of the gradient []."""
         learning, weights = self.settings.learning, self.online.trainable_variables
         with tf.GradientTape() as tape:
             delta = self.td_error(self.online, self.target, batch)  # [B]

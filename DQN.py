@@ -1,7 +1,7 @@
 """Deep Q-Network (Mnih et al. 2015): experience replay and a fixed target network. Next lesson: `diff DQN.py DDQN.py`.
 
-Like DDQN.py it also takes n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with
-clipped gradients, and an average of the weights that drives. docs/settings.md lists every setting.
+Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a
+clipped gradient, and an average of the weights that drives. docs/algorithm.md explains, docs/settings.md lists it all.
 """
 
 from __future__ import annotations

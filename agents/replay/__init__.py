@@ -1,11 +1,12 @@
 """Experience replay: one frame store, two ways to draw from it."""
 
-from agents.replay.prioritised import Priorities, PrioritisedReplay
+from agents.replay.prioritised import PRIORITY_FLOOR, Priorities, PrioritisedReplay
 from agents.replay.replay import Replay
 from agents.replay.store import Batch, FrameStore, ReplaySpec, Trajectory, side_by_side
 from agents.replay.uniform import UniformReplay
 
 __all__ = [
+    "PRIORITY_FLOOR",
     "Batch",
     "FrameStore",
     "Priorities",

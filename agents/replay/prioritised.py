@@ -14,6 +14,8 @@ from agents.replay.sum_tree import SumTree
 from agents.schedules import linear
 from system.ranges import Probability, Updates
 
+PRIORITY_FLOOR = 1e-3  # added to |TD error|, so that no transition is never drawn again
+
 
 @dataclass(frozen=True)
 class Priorities:
@@ -26,9 +28,9 @@ class Priorities:
     beta_updates: Updates = 24_000
     """Updates until beta is 1; a default run makes 7,020 and ends before."""
 
-    def beta(self, updates: int) -> float:
-        """Exponent of the importance weights after so many updates."""
-        return linear(updates, self.beta_start, 1.0, self.beta_updates)
+    def at(self, updates: int) -> tuple[float, float]:
+        """Alpha, and beta after so many updates."""
+        return self.alpha, linear(updates, self.beta_start, 1.0, self.beta_updates)
 
 
 class PrioritisedReplay(Replay):
