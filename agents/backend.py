@@ -18,6 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
+# What a .bashrc or a module file of a shared server may set for other programs: kernels, precision, threads. Ours are
+# TensorFlow's own defaults, and the threads that a run's settings say.
+NOT_OURS = (
+    *("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "TF_DISABLE_MKL"),
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS"),
+    *("DNNL_DEFAULT_FPMATH_MODE", "NVIDIA_TF32_OVERRIDE", "TF_OVERRIDE_GLOBAL_THREADPOOL"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_GPU_THREAD_MODE"),
+)
+
 
 class DeviceError(ValueError):
     """The device that was asked for is not there."""
@@ -39,6 +48,8 @@ else:
 
 def _load(name: str) -> ModuleType:
     """Import both, Ctrl-C left as it is, with Keras's settings as they are in a fresh installation."""
+    for variable in NOT_OURS:
+        os.environ.pop(variable, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main = threading.current_thread() is threading.main_thread()

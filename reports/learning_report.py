@@ -106,22 +106,36 @@ def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> bytes:
-    """Scores against minutes, decisions and updates. A PNG.
+Points = NDArray[np.float64]  # minutes, decisions, updates, score: [n, 4]
+
+
+def plot_learning(curves: list[Curve], peer: Points | None) -> bytes:
+    """Scores against minutes, decisions and updates; runs with a label are left out. A PNG."""
+    plain = [c for c in curves if not c.label]
+    runs = {c.agent: [(o.points, o.training) for o in plain if o.agent == c.agent] for c in plain}
+    png = io.BytesIO()
+    draw_runs(runs, peer).savefig(png, format="png", dpi=130)
+    return png.getvalue()
+
+
+def draw_runs(runs: dict[str, list[tuple[Points, Points]]], peer: Points | None = None) -> Figure:
+    """Scores against minutes, decisions and updates.
 
     Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
-    greedy drives on validation tracks. Runs with a label are left out.
+    greedy drives on validation tracks.
+
+    Args:
+        runs: Validations and training episodes of the runs of every agent, float64 [n, 4] each.
+        peer: Validations of the peer.
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
-    curves = [c for c in curves if not c.label]
     for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
-        for agent in dict.fromkeys(c.agent for c in curves):
-            runs = [c for c in curves if c.agent == agent]
-            unit = 1 if column == 0 else 1000
-            _draw(axis, [(c.training[:, column] / unit, c.training[:, 3]) for c in runs], agent)
-            for c in runs:
-                axis.plot(c.points[:, column] / unit, c.points[:, 3], ".", color=DRIVERS[agent])
+        unit = 1 if column == 0 else 1000
+        for agent, pairs in runs.items():
+            _draw(axis, [(t[:, column] / unit, t[:, 3]) for _, t in pairs], agent)
+            for points, _ in pairs:
+                axis.plot(points[:, column] / unit, points[:, 3], ".", color=DRIVERS[agent])
         axis.axhline(900, color="black", lw=0.8, ls=":")
         axis.set_xlabel(title)
         axis.grid(alpha=0.3)
@@ -130,9 +144,7 @@ def plot_learning(curves: list[Curve], peer: NDArray[np.float64] | None) -> byte
         axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=DRIVERS["sb3"], lw=1.5, label=PEER)
     axes[0].legend(frameon=False)
     axes[0].set_ylabel("score")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=130)
-    return png.getvalue()
+    return figure
 
 
 def _draw(

@@ -71,7 +71,8 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
         for s in signals:
             signal.signal(s, signal.SIG_DFL)
         with contextlib.suppress(OSError):  # the terminal may be gone
-            os.write(2, b"stopping; a second signal ends at once\n")  # print() is not for signals
+            line = b"\n" if os.isatty(2) else b""  # ^C stands there
+            os.write(2, line + b"stopping; a second signal ends at once\n")  # print() may not
         act()
 
     for s in signals:

@@ -146,11 +146,16 @@ class Trainer:
         """
         began = time.monotonic()
         tracks = list(VALIDATION[: self.settings.validation_tracks])
-        self._log.progress(Progress("validating", 0, len(tracks), self._log.training_score))
+
+        def tell(done: int, total: int) -> None:
+            done = done * len(tracks) // total
+            self._log.progress(Progress("validating", done, len(tracks), self._log.training_score))
+
+        tell(0, 1)
         weights = self.agent.actor_weights()
         self._refuse_not_finite(weights)  # relu hides NaN: the values would look like values
         with self._stop.interruptible():
-            drive = self._pool.validate(weights, tracks)
+            drive = self._pool.validate(weights, tracks, tell)
         seconds = self.seconds + time.monotonic() - began
         row = validation_row(self.agent.decisions, int(self.agent.updates), seconds, drive.episodes)
         if not math.isfinite(row["mean"]):

@@ -198,7 +198,7 @@ def test_a_weight_of_nothing_teaches_nothing() -> None:
 
 def test_beta_grows_with_the_updates() -> None:
     agent = small_ddqn(beta_start=0.5, beta_updates=100)
-    assert [agent.settings.priorities.beta(n) for n in (0, 50, 100, 999)] == [0.5, 0.75, 1, 1]
+    assert [agent.settings.priorities.at(n)[1] for n in (0, 50, 100, 999)] == [0.5, 0.75, 1, 1]
     assert not hasattr(small_dqn().settings, "priorities")
 
 

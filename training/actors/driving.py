@@ -99,8 +99,20 @@ class DrivingNetwork:
         return values[:count]
 
 
-def drive_greedily(spec: ActorSpec, network: DrivingNetwork, tracks: list[int]) -> Drive:
-    """Whole episodes without exploration, in step, under the fast camera."""
+def drive_greedily(
+    spec: ActorSpec,
+    network: DrivingNetwork,
+    tracks: list[int],
+    tell: Callable[[int], None] = lambda done: None,
+) -> Drive:
+    """Whole episodes without exploration, in step, under the fast camera.
+
+    Args:
+        spec: Of the actors.
+        network: Drives.
+        tracks: Reset seeds.
+        tell: Called after every decision with the number of cars that have finished.
+    """
     worlds = [spec.make_world(spec.greedy_world) for _ in tracks]
     for world, track in zip(worlds, tracks, strict=True):
         world.start(track)
@@ -115,5 +127,6 @@ def drive_greedily(spec: ActorSpec, network: DrivingNetwork, tracks: list[int]) 
         running = [
             i for i, s in zip(running, steps, strict=True) if not (s.terminated or s.truncated)
         ]
+        tell(len(tracks) - len(running))
     episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
     return Drive(episodes, np.stack(film))

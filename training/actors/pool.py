@@ -67,8 +67,18 @@ class Pool:
                 by_actor |= zip(numbers, self._answer(worker), strict=True)
         return [by_actor[actor] for actor in sorted(by_actor)]
 
-    def validate(self, weights: Weights, tracks: list[int]) -> Drive:
+    def validate(
+        self,
+        weights: Weights,
+        tracks: list[int],
+        tell: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Drive:
         """Whole greedy episodes on every track; this process, which would only wait, takes its share.
+
+        Args:
+            weights: Drive.
+            tracks: Reset seeds.
+            tell: Called often with the episodes done here and all of them here.
 
         Raises:
             DrivingError: If driving gave NaN or infinity.
@@ -78,6 +88,8 @@ class Pool:
         busy = [self._here, *others][: len(tracks)]
         for i, worker in reversed(list(enumerate(busy))):
             worker.ask(ValidationTask(weights, tracks[i :: len(busy)]))
+        own = len(tracks[:: len(busy)])
+        self._here.crew.tell = lambda done: tell(done, own)
         drives: list[Drive] = [self._answer(worker) for worker in busy]
         episodes = {e.track: e for drive in drives for e in drive.episodes}
         return Drive([episodes[track] for track in tracks], drives[0].film)

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
@@ -88,6 +89,7 @@ class Crew:
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
+        self.tell: Callable[[int], None] = lambda done: None  # of validation episodes
         self._network: DrivingNetwork | None = None
         self._actors: dict[int, Actor] = {}
 
@@ -112,7 +114,12 @@ class Crew:
 
     def _validate(self, network: DrivingNetwork, tracks: list[int]) -> Drive:
         drives = [
-            drive_greedily(self.spec, network, tracks[i : i + CARS_AT_ONCE])
+            drive_greedily(
+                self.spec,
+                network,
+                tracks[i : i + CARS_AT_ONCE],
+                lambda done, before=i: self.tell(before + done),  # type: ignore[misc]
+            )
             for i in range(0, len(tracks), CARS_AT_ONCE)
         ]
         return Drive([e for drive in drives for e in drive.episodes], drives[0].film)
@@ -122,7 +129,7 @@ class LocalWorker:
     """Works in this process, when it is asked for the answer."""
 
     def __init__(self, spec: ActorSpec) -> None:
-        self._crew = Crew(spec)
+        self.crew = Crew(spec)
         self._task: Task | None = None
 
     def ask(self, task: Task) -> None:
@@ -132,7 +139,7 @@ class LocalWorker:
     def answer(self) -> Answer:
         """Work."""
         assert self._task is not None, "answer() follows ask()"
-        return self._crew.do(self._task)
+        return self.crew.do(self._task)
 
     def restart(self) -> None:
         """A process cannot lose itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from agents.backend import keras, tf
 from evaluation.evaluation import summarise
 from racing.episode import END_REASONS, Episode
 from training.runs.run_folder import FREE_ON_RESUME
-from training.tracking.run_log import Sink
+from training.tracking.run_log import RECENT_EPISODES, Sink
 
 FILM_SCALE = 4  # pixels of a film per pixel that the network sees
 FILM_MILLISECONDS = 60  # that each of its pictures is shown
@@ -57,6 +58,7 @@ class TensorBoardLog(Sink):
         self._folder = folder
         self._names: list[str] = []
         self._open: tf.summary.SummaryWriter | None = None
+        self._laps: deque[int] = deque(maxlen=RECENT_EPISODES)
 
     @contextmanager
     def _writing(self, decisions: int) -> Iterator[None]:
@@ -114,11 +116,16 @@ class TensorBoardLog(Sink):
             "training/score": e.score,
             "training/shaped_return": shaped_return,
             "training/frames": e.frames,
-            "training/laps": e.laps,
+            "training/laps": self._lap_share(e.laps),
             "training/tiles_missing": e.track_tiles - e.tiles,
         }
         curves |= {f"training/end_{r}": float(e.end_reason == r) for r in END_REASONS}
         self.scalars(decisions, curves)
+
+    def _lap_share(self, lap: int) -> float:
+        """Of the last episodes: a curve of zeros and ones says nothing."""
+        self._laps.append(lap)
+        return sum(self._laps) / len(self._laps)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
         """A point of each curve of driving."""
@@ -162,16 +169,18 @@ class TensorBoardLog(Sink):
             with self._disk_errors():
                 writer.close()
 
-    def get_state(self) -> list[str]:
-        """Names of all files, which are finished."""
+    def get_state(self) -> dict[str, Any]:
+        """Names of all files, which are finished, and the last laps."""
         self.close()
-        return list(self._names)
+        return {"files": list(self._names), "laps": list(self._laps)}
 
-    def set_state(self, state: list[str]) -> None:
-        """Delete all files but these."""
-        self._names = list(state)
+    def set_state(self, state: dict[str, Any] | list[str]) -> None:
+        """Delete all files but those; of runs of before there are only the files."""
+        names = state["files"] if isinstance(state, dict) else state
+        self._laps.extend(state["laps"] if isinstance(state, dict) else ())
+        self._names = list(names)
         for path in self._folder.glob("events.out.tfevents.*"):
-            if path.name.rpartition(".")[2] not in state:
+            if path.name.rpartition(".")[2] not in names:
                 path.unlink()
 
 

@@ -1,0 +1,103 @@
+"""What a script says when a run is finished: how well it drives, where everything is, what to do next."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from evaluation.evaluation import summarise
+from reports.curves import read_points, read_training
+from reports.learning_report import draw_runs
+from system.files import write_whole
+from system.hints import command
+from training.runs.run_folder import BEST, RunFolder
+
+if TYPE_CHECKING:
+    from training.session import Outcome
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+PICTURE = "learning.png"
+
+
+def show_closing(outcome: Outcome, agent: str) -> None:
+    """Draw the run's curve into its folder and print the panel.
+
+    Args:
+        outcome: Of `training.session.train`.
+        agent: Name of the script.
+    """
+    picture = _draw(outcome.run, agent)
+    lines = [
+        *_scores(outcome, agent),
+        "",
+        *_files(outcome.run, picture, bool(outcome.test)),
+        "",
+        *_next(outcome),
+    ]
+    text = Text("\n".join(lines), overflow="fold")
+    Console().print(Panel(text, title=f"{agent} is done", expand=False))
+
+
+def _scores(outcome: Outcome, agent: str) -> list[str]:
+    lines = []
+    if outcome.test:
+        s = summarise(outcome.test)
+        lines.append(
+            f"{s.mean:.1f} [{s.low:.1f}, {s.high:.1f}] on {s.episodes} tracks it never saw,"
+            f" {s.laps} laps, worst {s.min:.1f}"
+        )
+        lines += _published(agent)
+    else:
+        lines.append(f"best on validation tracks: {outcome.best_validation:.1f}")
+    lines.append(f"{outcome.decisions:,} decisions, {outcome.minutes:.1f} minutes of training")
+    return lines
+
+
+def _published(agent: str) -> list[str]:
+    """The same of the weights in models/, if there are any."""
+    try:
+        test = json.loads((MODELS / f"{agent.lower()}.json").read_text())["test"]
+        return [
+            f"published: {test['mean']:.1f} [{test['low']:.1f}, {test['high']:.1f}]"
+            f" on {test['episodes']} such tracks, {test['laps']} laps"
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _files(run: Path, picture: Path | None, tested: bool) -> list[str]:
+    lines = [f"weights   {run / BEST}"]
+    if picture:
+        lines.append(f"curve     {picture}")
+    if tested:
+        lines.append(f"episodes  {run / 'test.csv'}")
+    return lines
+
+
+def _next(outcome: Outcome) -> list[str]:
+    best = outcome.run / BEST
+    return [
+        "film it:           " + command("evaluate.py", best, "--film", "films"),
+        "drive more tracks: " + command("evaluate.py", best, "--tracks", "1000:1100"),
+        "look at the run:   ./boot.sh tensorboard",
+    ]
+
+
+def _draw(run: Path, agent: str) -> Path | None:
+    """The run's curve as a picture in its folder; nothing hangs on it."""
+    try:
+        points = read_points(run / "validation.csv")
+        starts = RunFolder(run).config()["learning_starts"]
+        training = read_training(run / "episodes.csv", points, starts)
+        png = io.BytesIO()
+        draw_runs({agent.lower(): [(points, training)]}).savefig(png, format="png", dpi=130)
+        write_whole(run / PICTURE, png.getvalue())
+    except (OSError, ValueError, KeyError):
+        return None
+    return run / PICTURE
