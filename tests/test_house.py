@@ -33,6 +33,9 @@ ALLOWED = {
         *("racing", "agents", "evaluation", "system"),
         *("training.actors", "training.runs", "training.tracking"),
     },
+    # The skin of the scripts, on top of everything.
+    "training.main": {"agents", "reports", "system", "training", "training.runs"}
+    | {"training.actors", "training.tracking"},
     "reports": {"agents", "evaluation", "racing", "training", "training.runs", "system"},
     "cockpit": {"racing", "evaluation", "system"},
     "benchmarks": {"racing", "agents", "evaluation", "training", "reports", "cockpit", "system"}

@@ -60,6 +60,9 @@ def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None) -> No
         refuse(e)
     if not outcome.finished:
         raise SystemExit(EXIT_STOPPED)
+    from reports.closing import show_closing
+
+    show_closing(outcome, agent.__name__)
 
 
 def read_command_line(agent: str, presets: dict[str, S]) -> tuple[S, RunFolder | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -14,13 +13,14 @@ from agents.backend import check_device, set_up_tensorflow
 from agents.network import Weights
 from agents.q_agent import QAgent
 from agents.weights import pack
-from evaluation.evaluation import evaluate, summary_line
+from evaluation.evaluation import evaluate
 from evaluation.scores import write_episodes
 from racing.episode import Episode
 from racing.spec import WorldSpec
 from racing.tracks import TEST
 from racing.world import World
 from system.cpus import usable_cpus
+from system.hints import command
 from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
 from training.actors.worker import ProcessWorker
@@ -48,6 +48,7 @@ class Outcome:
         decisions: Made.
         best_validation: Best mean score on the validation tracks; minus infinity before the first.
         test: The best weights on the test tracks, if they were driven.
+        minutes: Of training with validation, resumed runs added up.
     """
 
     run: Path
@@ -55,6 +56,7 @@ class Outcome:
     decisions: int
     best_validation: float
     test: list[Episode]
+    minutes: float
 
 
 def train(
@@ -161,10 +163,10 @@ def _train_and_test(
         else:
             run.finish((run.path / BEST).read_bytes())
     if stop.asked:
-        again = f"python {name}.py --resume {shlex.quote(str(run.path))}"
-        log.say(f"stopped; go on with: {again}")
+        log.say(f"stopped; go on with: {command(f'{name}.py', '--resume', run.path)}")
     finished = not stop.asked
-    return Outcome(run.path, finished, agent.decisions, trainer.best_score, test)
+    minutes = trainer.seconds / 60
+    return Outcome(run.path, finished, agent.decisions, trainer.best_score, test, minutes)
 
 
 def _test(run: RunFolder, tracks: list[int], decisions: int, log: RunLog) -> list[Episode]:
@@ -178,7 +180,6 @@ def _test(run: RunFolder, tracks: list[int], decisions: int, log: RunLog) -> lis
     episodes = evaluate(str(best), tracks, tell=tell)
     write_episodes(best.with_name("test.csv"), episodes)
     log.test(decisions, episodes)
-    log.say(summary_line(f"{best} on unseen tracks", episodes))
     return episodes
 
 
