@@ -27,7 +27,7 @@ def publish(
     results: Path,
     episodes: int = 100,
     force: bool = False,
-    tell: Tell | None = None,
+    tell: Tell = lambda done, total: None,
 ) -> tuple[Path, list[Episode]]:
     """Measure a run's best weights and put them into `models`; all is checked before anything is written.
 
@@ -59,7 +59,7 @@ def publish(
     for folder in (models, scores.parent):
         check_folder(folder)
     origin = run.origin()
-    tested = evaluate(str(weights), list(TEST[:episodes]), **({"tell": tell} if tell else {}))
+    tested = evaluate(str(weights), list(TEST[:episodes]), tell=tell)
     if weights.read_bytes() != measured:
         raise OSError(f"{weights} changed while it was measured: publish it when the run has ended")
     if scores.exists() and (models / f"{stem}.safetensors").exists() and not force:

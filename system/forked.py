@@ -125,5 +125,6 @@ def _become(script: str, options: tuple[str, ...]) -> None:
         traceback.print_exc()
     finally:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         os._exit(code)

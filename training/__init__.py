@@ -1,1 +1,19 @@
-"""How experience becomes skill: actors, trainer, checkpoints, runs, evaluation."""
+"""Training: `from training import train`, then `train(Settings(seed=3))` with the Settings of DQN.py or DDQN.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.session import Outcome, train
+
+__all__ = ["Outcome", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads TensorFlow and the simulator no sooner than somebody trains."""
+    if name in __all__:
+        from training import session
+
+        return getattr(session, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
