@@ -92,7 +92,9 @@ def main(options: Options) -> None:
             if options.film or options.gif:
                 _film(name, episodes, options.film, options.gif)
         if options.table:
-            _write_table()
+            from reports.tables import write_tables
+
+            write_tables(HERE)
     except ValueError as e:
         refuse(e)
     except OSError as e:
@@ -155,37 +157,6 @@ def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
             bar.update(task, completed=done, total=total)
 
         return evaluate(name, tracks, options.camera, options.processes, tell)
-
-
-def _write_table() -> None:
-    """Everything is made before anything is written."""
-    from reports.plots import plot_scores, plot_speed_and_missed_tiles
-    from reports.report import (
-        long_table,
-        on_first_tracks,
-        read_scores,
-        scores_table,
-        with_block,
-    )
-    from reports.speed_report import speed_table
-    from system.files import write_whole
-
-    readme, images = HERE / "README.md", HERE / "imgs"
-    plots = {
-        images / "scores.png": plot_scores,
-        images / "speed_and_missed_tiles.png": plot_speed_and_missed_tiles,
-    }
-    for path in (readme, *plots):
-        check_file(path)
-    scores = read_scores(SCORES)
-    page = with_block(readme.read_text(encoding="utf-8"), "speed", speed_table(HERE / "results"))
-    page = with_block(page, "results", scores_table(scores))
-    page = with_block(page, "long", long_table(scores))
-    driven = on_first_tracks(scores)
-    drawn = {path: plot(driven) for path, plot in plots.items()}
-    for path, png in drawn.items():
-        write_whole(path, png)
-    write_whole(readme, page.encode())
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def record(
     label: str = "",
     runs: Path = Path("runs"),
     results: Path = HERE / "results",
-    page: Path = HERE / "README.md",
+    page: Path = HERE / "docs" / "results.md",
     picture: Path = HERE / "imgs" / "learning.png",
 ) -> None:
     """Keep what finished runs scored in results/runs/, and write the tables and the plot of it.

@@ -19,7 +19,7 @@ BUDGETS = (2, 5, 15, 60)  # minutes
 PEER = "Stable-Baselines3 DQN"
 PEER_NOTE = (
     "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same"
-    " clock ([benchmarks/README.md](benchmarks/README.md))."
+    " clock ([how](../benchmarks/README.md))."
 )
 AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 

@@ -225,6 +225,8 @@ def test_a_table_of_bad_scores_is_not_written(
     shutil.copytree(ROOT / "results", scores.parent)
     (tmp_path / "imgs").mkdir()
     shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "results.md", tmp_path / "docs")
     monkeypatch.setattr(evaluate_script, "HERE", tmp_path)
     monkeypatch.setattr(evaluate_script, "SCORES", scores)
     (scores / "human.csv").write_bytes(content)

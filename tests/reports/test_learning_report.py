@@ -35,8 +35,8 @@ PAGE = "before\n<!-- learning table: begin -->\n<!-- learning table: end -->\naf
 Points = NDArray[np.float64]
 
 
-def test_readme_says_what_the_results_say() -> None:
-    page = (ROOT / "README.md").read_text()
+def test_the_page_says_what_the_results_say() -> None:
+    page = (ROOT / "docs" / "results.md").read_text()
     results = ROOT / "results"
     curves = read_runs({folder.name: folder for folder in (results / "runs").iterdir()})
     assert curves
