@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Unit
 from numpy.typing import NDArray
 
 from agents.backend import keras, tf
 from agents.replay import Batch
 from agents.schedules import linear
-from system.ranges import NotNegative, Positive, Probability, Range, Updates
+from system.ranges import NotNegative, Positive, Probability, Updates
 
 
 @dataclass(frozen=True)
 class Learning:
     """How it learns."""
 
-    updates_per_tick: Annotated[int, Range(1, unit="updates")] = 20
+    updates_per_tick: Annotated[int, Ge(1), Unit("updates")] = 20
     """Updates while every car makes steps_per_tick decisions."""
     learning_rate: NotNegative = 6e-4
     """Adam's step size at first."""
@@ -32,7 +33,7 @@ class Learning:
     """TD error beyond which the loss grows no faster than the error; a rare crash beyond it is underrated."""
     max_grad_norm: Positive = 10.0
     """The gradient is clipped to this global norm."""
-    target_update_period: Annotated[int, Range(1, unit="updates")] = 400
+    target_update_period: Annotated[int, Ge(1), Unit("updates")] = 400
     """Updates between two copies of the online to the target network."""
     ema_rate: Probability = 0.0004
     """Share of the online weights that each update adds to the averaged weights, which drive (Polyak & Juditsky

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from agents.backend import keras
-from system.ranges import Range
 
-Size = Annotated[int, Range(1, 10**9)]
+Size = Annotated[int, Interval(ge=1, le=10**9)]
 Weights = dict[str, NDArray[np.float32]]
 QNetwork = Callable[[Any], Any]  # observations uint8 [B, K, H, W] -> values float32 [B, A]
 

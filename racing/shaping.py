@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from annotated_types import Ge, Gt, Interval, Unit
+
 from racing.spec import Step
-from system.ranges import Number, Points, Positive, Probability, Range, Speed
+
+Points = Annotated[float, Ge(0), Unit("points")]
+Speed = Annotated[float, Ge(0), Unit("world units/s")]
 
 CRAWL = 10.0  # world units per second
 
@@ -15,13 +19,13 @@ CRAWL = 10.0  # world units per second
 class Shaping:
     """What it practises, and what training pays: from what came of a decision to the reward that is learned from."""
 
-    retry_share: Probability = 0.5
+    retry_share: Annotated[float, Interval(ge=0, le=1)] = 0.5
     """Share of episodes on a track where a car made no lap before, while there are any."""
     grass_penalty: Points = 1.0
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: Points = 20.0
     """Points lost per tile left behind untouched: one of them keeps a lap from ending."""
-    stuck_frames: Annotated[int, Range(1, unit="frames (1/50 s)")] = 200
+    stuck_frames: Annotated[int, Ge(1), Unit("frames (1/50 s)")] = 200
     """An episode ends after so many frames without a new tile."""
     stuck_penalty: Points = 60.0
     """Points lost when an episode ends so."""
@@ -35,9 +39,9 @@ class Shaping:
     """Sideways speed above which slipping costs: it prices a spin where it begins, not where its harm shows."""
     slip_penalty: Points = 0.5
     """Points lost per decision and unit/s above that."""
-    reward_offset: Number = 3.5
+    reward_offset: float = 3.5
     """Points taken off every decision: centres the values of good driving near 0 (Naik et al. 2024)."""
-    reward_scale: Positive = 0.1
+    reward_scale: Annotated[float, Gt(0)] = 0.1
     """Factor from points to the reward that the network learns from."""
 
     def stuck(self, step: Step) -> bool:

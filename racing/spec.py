@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+from annotated_types import Interval, Unit
+
 from racing.actions import ActionSet, action_set
-from system.ranges import Range
 
 CameraName = Literal["fast", "official"]
 EndReason = Literal["", "lap", "out", "time", "stuck"]
@@ -21,15 +22,15 @@ class DrivingError(ValueError):
 class View:
     """What the agent sees and does."""
 
-    height: Annotated[int, Range(8, PICTURE_HEIGHT, "pixels")] = 48
+    height: Annotated[int, Interval(ge=8, le=PICTURE_HEIGHT), Unit("pixels")] = 48
     """Height of an image."""
-    width: Annotated[int, Range(8, PICTURE_WIDTH, "pixels")] = 48
+    width: Annotated[int, Interval(ge=8, le=PICTURE_WIDTH), Unit("pixels")] = 48
     """Width of an image."""
-    stack: Annotated[int, Range(1, 16, "images")] = 4
+    stack: Annotated[int, Interval(ge=1, le=16), Unit("images")] = 4
     """Images in an observation, frame_skip frames apart."""
-    frame_skip: Annotated[int, Range(1, 50, "frames (1/50 s)")] = 4
+    frame_skip: Annotated[int, Interval(ge=1, le=50), Unit("frames (1/50 s)")] = 4
     """Length of a decision: the action is held so long."""
-    greedy_frame_skip: Annotated[int, Range(1, 50, "frames (1/50 s)")] = 2
+    greedy_frame_skip: Annotated[int, Interval(ge=1, le=50), Unit("frames (1/50 s)")] = 2
     """The same for the greedy driver, which does better when it may change its mind sooner; divides frame_skip."""
     actions: str = "brisk"
     """Action set: brisk or stock."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from system.files import write_whole
-from system.ranges import Range
+from system.ranges import allowed, unit
 from training.settings import flat, groups
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
@@ -59,13 +59,13 @@ def _row(group: Any, name: str, presets: dict[str, Any]) -> str:
     changes = [
         "" if values[p] == values["default"] else _text(values[p]) for p in ("long", "smoke")
     ]
-    unit, allowed = _unit_and_range(hint)
+    units, ranges = _unit_and_range(hint)
     cells = [
         f"`{name}`",
         _text(values["default"]),
         *changes,
-        unit,
-        allowed,
+        units,
+        ranges,
         documented(type(group))[name],
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -79,14 +79,14 @@ def _unit_and_range(hint: Any) -> tuple[str, str]:
     """Of the first range in a type, with the words that are allowed beside."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        ranges = [part for part in parts[1:] if isinstance(part, Range)]
-        return (ranges[0].unit, str(ranges[0])) if ranges else _unit_and_range(parts[0])
+        inner = _unit_and_range(parts[0])
+        return unit(parts[1:]) or inner[0], allowed(parts[1:]) or inner[1]
     if origin is Literal:
         return "", " or ".join(map(str, parts))
     found = [_unit_and_range(part) for part in parts if part is not Ellipsis]
-    units = list(dict.fromkeys(unit for unit, _ in found if unit))
-    allowed = list(dict.fromkeys(text for _, text in found if text))
-    return ", ".join(units), " or ".join(allowed)
+    units = list(dict.fromkeys(u for u, _ in found if u))
+    ranges = list(dict.fromkeys(text for _, text in found if text))
+    return ", ".join(units), " or ".join(ranges)
 
 
 def documented(kind: type) -> dict[str, str]:

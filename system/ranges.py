@@ -1,51 +1,65 @@
-"""Ranges and units of settings, stated in their types: `gamma: Probability`, `stack: Annotated[int, Range(1, 16)]`."""
+"""Ranges and units of settings are stated in their types, with annotated-types; here they are read.
+
+`gamma: Annotated[float, Interval(ge=0, le=1)]`, `stack: Annotated[int, Interval(ge=1, le=16), Unit("images")]`.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Unit
 
 LARGEST = 1e12  # larger numbers are typing errors, and their products overflow
 
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting may be.
-
-    Attributes:
-        low: The least.
-        high: The greatest.
-        unit: What is counted or measured.
-        above_low: Whether `low` itself is excluded.
-    """
-
-    low: float
-    high: float = LARGEST
-    unit: str = ""
-    above_low: bool = False
-
-    def problem(self, value: object) -> str:
-        """What is wrong with a value, as the end of a sentence; empty if nothing is."""
-        number = isinstance(value, int | float) and math.isfinite(value)
-        if number and self.low <= value <= self.high and not (self.above_low and value == self.low):  # type: ignore[operator]
-            return ""
-        return f"must be {self}, got {value!r}"
-
-    def __str__(self) -> str:
-        if self.low <= -LARGEST and self.high >= LARGEST:
-            return f"a number within {LARGEST:g}"
-        if self.high >= LARGEST:
-            return f"{'above' if self.above_low else 'at least'} {self.low:g}"
-        return f"{'above ' if self.above_low else ''}{self.low:g} to {self.high:g}"
+Probability = Annotated[float, Interval(ge=0, le=1)]
+NotNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+Count = Annotated[int, Ge(1)]
+Updates = Annotated[int, Ge(0), Unit("updates")]
+Decisions = Annotated[int, Ge(0), Unit("decisions")]
 
 
-Number = Annotated[float, Range(-LARGEST)]
-Probability = Annotated[float, Range(0, 1)]
-NotNegative = Annotated[float, Range(0)]
-Positive = Annotated[float, Range(0, above_low=True)]
-Count = Annotated[int, Range(1)]
-Decisions = Annotated[int, Range(0, unit="decisions")]
-Updates = Annotated[int, Range(0, unit="updates")]
-Points = Annotated[float, Range(0, unit="points")]
-Speed = Annotated[float, Range(0, unit="world units/s")]
+def unit(metadata: tuple[Any, ...]) -> str:
+    """The unit among what a type is annotated with; empty if there is none."""
+    return next((m.unit for m in metadata if isinstance(m, Unit)), "")
+
+
+def allowed(metadata: tuple[Any, ...]) -> str:
+    """The range among what a type is annotated with, in words; empty if there is none."""
+    low = high = ""
+    for bound in _bounds(metadata):
+        if isinstance(bound, Ge):
+            low = f"{bound.ge}"
+        elif isinstance(bound, Gt):
+            low = f"above {bound.gt}"
+        elif isinstance(bound, Le):
+            high = f"{bound.le}"
+    if low and high:
+        return f"{low} to {high}"
+    if low:
+        return low if low.startswith("above") else f"at least {low}"
+    return f"at most {high}" if high else ""
+
+
+def out_of_range(metadata: tuple[Any, ...], value: float) -> str:
+    """What is wrong with a number, as the end of a sentence; empty if nothing is."""
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        return f"must be {allowed(metadata) or 'finite'}, and not beyond {LARGEST:g}, got {value!r}"
+    for bound in _bounds(metadata):
+        if (
+            (isinstance(bound, Ge) and value < bound.ge)  # type: ignore[operator]
+            or (isinstance(bound, Gt) and value <= bound.gt)  # type: ignore[operator]
+            or (isinstance(bound, Le) and value > bound.le)  # type: ignore[operator]
+        ):
+            return f"must be {allowed(metadata)}, got {value!r}"
+    return ""
+
+
+def _bounds(metadata: tuple[Any, ...]) -> Iterator[Ge | Gt | Le]:
+    for one in metadata:
+        if isinstance(one, Ge | Gt | Le):
+            yield one
+        elif isinstance(one, GroupedMetadata) and not isinstance(one, Unit):
+            yield from _bounds(tuple(one))

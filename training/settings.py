@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
+from annotated_types import Ge, Interval, Unit
 
 from racing.tracks import TEST, VALIDATION
-from system.ranges import Count, Decisions, Range
+from system.ranges import Count, out_of_range
 
 T = TypeVar("T")
 Flat = Annotated[
@@ -27,9 +28,9 @@ class RunSettings:
 
     preset: str = "default"
     """Settings to start from: default (minutes), long (highest score, an hour) or smoke (seconds, to try it)."""
-    seed: Annotated[int, Range(0)] = 1
+    seed: Annotated[int, Ge(0)] = 1
     """Of everything that is random."""
-    decisions: Annotated[int, Range(1, unit="decisions")] = 100_000
+    decisions: Annotated[int, Ge(1), Unit("decisions")] = 100_000
     """Length of the run, all cars together."""
     runs: Path = Path("runs")
     """Folder of all runs."""
@@ -38,27 +39,27 @@ class RunSettings:
     resume: str = ""
     """Go on with a run: its folder, its name or a part of it, -1 for the newest of this script, or auto: with the run
     of this --name if it is there, else begin it."""
-    cars: Annotated[int, Range(1, 4096, "cars")] = 16
+    cars: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 16
     """Cars that gather experience; each explores at a rate of its own."""
-    cars_per_actor: Annotated[int, Range(1, 4096, "cars")] = 1
+    cars_per_actor: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 1
     """Cars that share a batch of the network and drive in one process; divides cars. Changes the last bits of the
     result."""
-    workers: Annotated[int, Range(0, 1024, "processes")] | Literal["auto"] = "auto"
+    workers: Annotated[int, Interval(ge=0, le=1024), Unit("processes")] | Literal["auto"] = "auto"
     """Processes that drive beside the one that learns; 0 drives in the same; auto takes the cores that this process
     may use. Changes the speed, not the result."""
-    threads: Annotated[int, Range(1, 1024, "threads")] = 1
+    threads: Annotated[int, Interval(ge=1, le=1024), Unit("threads")] = 1
     """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
     device: str = "auto"
     """What learns: auto, cpu, gpu or gpu:INDEX."""
     steps_per_tick: Count = 16
     """Decisions per car between two exchanges of weights and experience."""
-    validate_every: Annotated[int, Range(1, unit="decisions")] = 50_000
+    validate_every: Annotated[int, Ge(1), Unit("decisions")] = 50_000
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
-    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 32
+    validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 32
     """Tracks of such a drive."""
-    checkpoint_every: Annotated[int, Range(1, unit="decisions")] = 10_000
+    checkpoint_every: Annotated[int, Ge(1), Unit("decisions")] = 10_000
     """Decisions between two checkpoints."""
-    test_episodes: Annotated[int, Range(0, len(TEST), "tracks")] = 50
+    test_episodes: Annotated[int, Interval(ge=0, le=len(TEST)), Unit("tracks")] = 50
     """Test tracks that the best weights drive at the end, official camera; 0 for none."""
 
     def check(self) -> None:
@@ -134,15 +135,15 @@ def problem(hint: Any, value: Any) -> str:
     """What is wrong with a value of a type, as the end of a sentence; empty if nothing is."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        ranges = (part.problem(value) for part in parts[1:] if isinstance(part, Range))
-        return problem(parts[0], value) or next(filter(None, ranges), "")
+        wrong = problem(parts[0], value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return wrong or (out_of_range(parts[1:], value) if number else "")
     if origin in (typing.Union, types.UnionType):
         found = [problem(part, value) for part in parts]
-        return "" if "" in found else " or ".join(found[:1] + [f"{p}" for p in _literals(parts)])
+        words = " or ".join(w.partition(", got")[0].removeprefix("must be ") for w in found)
+        return "" if "" in found else f"must be {words}, got {value!r}"
     if origin is Literal:
-        return (
-            "" if value in parts else f"must be one of {', '.join(map(str, parts))}, got {value!r}"
-        )
+        return "" if value in parts else f"must be {' or '.join(map(str, parts))}, got {value!r}"
     if origin is tuple:
         if not isinstance(value, tuple):
             return f"must be a list, got {value!r}"
@@ -153,16 +154,7 @@ def problem(hint: Any, value: Any) -> str:
     fits = isinstance(value, (int, float) if hint is float else hint)
     if not fits or (isinstance(value, bool) and hint is not bool):
         return f"must be {hint.__name__}, got {value!r}"
-    return ""
-
-
-def _literals(parts: tuple[Any, ...]) -> list[str]:
-    return [
-        str(v)
-        for part in parts
-        if typing.get_origin(part) is Literal
-        for v in typing.get_args(part)
-    ]
+    return out_of_range((), value) if hint in (int, float) else ""
 
 
 def from_json(settings: T, values: dict[str, Any]) -> T:
@@ -188,4 +180,4 @@ def _as(default: Any, value: Any) -> Any:
     return value
 
 
-__all__ = ["Count", "Decisions", "Flat", "RunSettings", "changed", "check", "flat", "from_json"]
+__all__ = ["Flat", "RunSettings", "changed", "check", "flat", "from_json"]

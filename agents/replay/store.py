@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Unit
 from numpy.typing import NDArray
 
-from system.ranges import Probability, Range
+from system.ranges import Probability
 
 ITEM_BYTES = (
     41  # beside the frame: what was done, 9; a priority with its part of the tree, up to 32
@@ -69,13 +70,13 @@ class Batch(NamedTuple):
 class ReplaySpec:
     """What it remembers, and what it draws."""
 
-    replay_capacity: Annotated[int, Range(1, unit="decisions")] = 400_000
+    replay_capacity: Annotated[int, Ge(1), Unit("decisions")] = 400_000
     """Decisions kept (2.3 KB each with the default images)."""
-    learning_starts: Annotated[int, Range(1, unit="decisions")] = 10_000
+    learning_starts: Annotated[int, Ge(1), Unit("decisions")] = 10_000
     """Decisions to collect before the first update."""
-    batch_size: Annotated[int, Range(1, unit="transitions")] = 64
+    batch_size: Annotated[int, Ge(1), Unit("transitions")] = 64
     """Transitions per update."""
-    n_step: Annotated[int, Range(1, unit="decisions")] = 5
+    n_step: Annotated[int, Ge(1), Unit("decisions")] = 5
     """Rewards summed before the network is asked."""
     gamma: Probability = 0.98
     """Discount per decision."""
