@@ -182,10 +182,10 @@ def run(name: str, settings: DDQN.Settings, tracks: int) -> dict[str, str]:
     workers = [ProcessWorker(spec, settings.threads) for _ in range(worker_count(settings))]
     pool = Pool(spec, workers)
     try:
-        drives = pool.validate(weights, list(VALIDATION[FIRST_SCORED : FIRST_SCORED + tracks]))
+        drive = pool.validate(weights, list(VALIDATION[FIRST_SCORED : FIRST_SCORED + tracks]))
     finally:
         pool.close()
-    return _row(name, settings.seed, points, [e for drive in drives for e in drive.episodes])
+    return _row(name, settings.seed, points, drive.episodes)
 
 
 def _row(
