@@ -124,7 +124,6 @@ def _become(script: str, options: tuple[str, ...]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        for name in ("stdout", "stderr"):
+            getattr(sys, name).flush()
         os._exit(code)
