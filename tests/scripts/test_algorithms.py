@@ -218,7 +218,13 @@ def test_the_difference_between_the_scripts_is_the_lesson() -> None:
     assert max(len(gone), len(new)) <= 45, (len(gone), len(new))
     for formula in ("tf.reduce_max(target(", "UniformReplay(", "dueling=False"):
         assert any(formula in line for line in gone), formula
-    for formula in ("tf.argmax(online(", "PrioritisedReplay(", "** -beta", "** alpha", "weight * h"):
+    for formula in (
+        "tf.argmax(online(",
+        "PrioritisedReplay(",
+        "** -beta",
+        "** alpha",
+        "weight * h",
+    ):
         assert any(formula in line for line in new), formula
     branches = [x for x in gone + new if x.startswith(("if ", "else", "elif "))]
     assert not branches, "variants are written down, not flags to branch on"

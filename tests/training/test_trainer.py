@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from agents.replay import Batch
 from agents.weights import read_card
 from racing.spec import Step, WorldSpec
 from racing.world import World
-from tests.support.corridor import TICK, Corridor, Said, StopAt, ddqn, drive_there
+from tests.support.corridor import (
+    TICK,
+    Corridor,
+    Said,
+    StopAt,
+    as_world,
+    ddqn,
+    drive_there,
+    make_corridor,
+)
 from tests.support.outcome import arrays_at, checkpoints, outcome
 from training.runs.checkpoint import CheckpointError
 from training.runs.run_folder import BEST, RunError
@@ -74,8 +84,8 @@ def test_stopped_in_a_validation_and_resumed(
     """A stop does not wait for a validation; who resumes makes it again."""
     stop = Stop()
 
-    class Watched(Corridor, World):
-        def decide(self, action: Any, look: bool = True) -> Step:
+    class Watched(Corridor):
+        def decide(self, action: int, look: bool = True) -> Step:
             if validating.began and self.frames == 1:
                 stop.ask()
                 pytest.fail("the validation went on")
@@ -88,7 +98,12 @@ def test_stopped_in_a_validation_and_resumed(
             self.began = progress.phase == "validating"
 
     validating = Validating()
-    done = drive_there(ddqn(tmp_path), sinks=[validating], stop=stop, make_world=Watched)
+    done = drive_there(
+        ddqn(tmp_path),
+        sinks=[validating],
+        stop=stop,
+        make_world=lambda spec: as_world(Watched(spec)),
+    )
     assert validating.began and not done.finished
     assert done.decisions == checkpoints(done.run)[-1] == 2016
     assert (done.run / "validation.csv").read_text().count("\n") == 1
@@ -130,7 +145,7 @@ def test_when_none_is_whole_all_are_named_and_nothing_is_lost(tmp_path: Path) ->
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="config.json: missing"):
+    with pytest.raises(RunError, match="nowhere: No such file"):
         drive_there(ddqn(tmp_path), run=tmp_path / "nowhere")
 
 
@@ -150,8 +165,7 @@ class Poison(Sink):
         return DDQN.DDQN
 
     def make_world(self, spec: WorldSpec) -> World:
-        world: Any = Corridor(spec)
-        return world  # type: ignore[no-any-return]
+        return make_corridor(spec)
 
 
 class BadReward(Poison):
@@ -160,16 +174,12 @@ class BadReward(Poison):
     def make_world(self, spec: WorldSpec) -> World:
         poison = self
 
-        class Paying(Corridor, World):
-            def decide(self, action: Any, look: bool = True) -> Step:
+        class Paying(Corridor):
+            def decide(self, action: int, look: bool = True) -> Step:
                 step = super().decide(action, look)
-                return Step(**{**as_dict(step), "reward": NAN}) if poison.active else step
+                return replace(step, reward=NAN) if poison.active else step
 
-        return Paying(spec)
-
-
-def as_dict(step: Step) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in step.__slots__}
+        return as_world(Paying(spec))
 
 
 class BadReplay(Poison):
