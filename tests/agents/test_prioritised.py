@@ -105,9 +105,9 @@ def test_priorities_equal_a_naive_twin(
         there = range(written - ring, written)  # a transition needs 2 slots before it and 2 after
         for slot in range(written):
             for environment in range(environments):
-                if slot - 2 in there and slot + 2 in there:
-                    if not trajectory.final[slot, environment]:
-                        twin.setdefault((slot, environment), highest)
+                whole = slot - 2 in there and slot + 2 in there
+                if whole and not trajectory.final[slot, environment]:
+                    twin.setdefault((slot, environment), highest)
         twin = {at: p for at, p in twin.items() if at[0] - 2 in there}
         expected = np.zeros(ring * environments)
         for (slot, environment), priority in twin.items():
