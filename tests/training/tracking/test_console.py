@@ -93,10 +93,9 @@ def test_on_a_screen_there_is_a_bar_and_no_lines(
     for second in (0, 40, 80):
         clock.now = second
         log.progress(Progress("training", 50 * second, 4000, 512.0, 50.0, 3.0))
-    log.progress(Progress("testing", 0, 5, 512.0))
     log.close()
     shown = screen.getvalue()
-    assert "512.0     50 decisions/s" in shown and "100%" in shown and "testing" in shown
+    assert "score  512.0     50 decisions/s" in shown and "100%" in shown
     assert "min left" not in shown
 
 
