@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import json
 import typing
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -34,7 +35,7 @@ class Group:
     def check(self) -> None:
         """Refuse what does not go together."""
         if not self.on and self.share:
-            raise ValueError("share (%g) needs on" % self.share)
+            raise ValueError(f"share ({self.share}) needs on")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def test_changed_by_flat_names() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest(wrong: str, near: str) -> None:
     with pytest.raises(ValueError, match=f"no setting '{wrong}'; did you mean {near}?"):
         changed(S, **{wrong: 1})
-    with pytest.raises(ValueError, match="no setting 'xyzzy'$"):
+    with pytest.raises(ValueError, match=r"no setting 'xyzzy'$"):
         changed(S, xyzzy=1)
 
 
@@ -138,8 +139,6 @@ def test_from_json() -> None:
 
 @pytest.mark.parametrize("module", [DQN, DDQN])
 def test_every_preset_goes_out_as_json_and_in_again(module: Any) -> None:
-    import json
-
     assert list(module.PRESETS) == ["default", "long", "smoke"]
     for name, preset in module.PRESETS.items():
         check(preset)
