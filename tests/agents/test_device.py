@@ -65,8 +65,8 @@ def test_the_learner_stays_on_its_device() -> None:
     """And learns the same there."""
     done = subprocess.run(
         [sys.executable, "-c", LEARN_ON_BOTH],
-        cwd=ROOT / "tests",
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
     )

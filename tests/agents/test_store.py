@@ -9,100 +9,103 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agents.replay import Batch, FrameStore, PrioritisedReplay, Replay, Trajectory, UniformReplay
-from tests.support.lives import Life, as_trajectory, histories, live, numbers, part, transition
+from agents.replay import Batch, FrameStore, PrioritisedReplay, Replay, UniformReplay
+from tests.support.lives import (
+    Life,
+    as_trajectory,
+    frame_store,
+    histories,
+    live,
+    numbers,
+    part,
+    spec,
+    transition,
+    where,
+)
 
 GAMMA = 0.75
+Replays = type[UniformReplay] | type[PrioritisedReplay]
+both = pytest.mark.parametrize("kind", [UniformReplay, PrioritisedReplay])
 
 
-def known_indices(
-    lives: list[list[Life]], written: int, slots: int, stack: int, n_step: int
-) -> dict[int, tuple[int, int]]:
-    """Where there must be a transition to learn from: index in the ring -> (slot, environment)."""
-    known = {}
-    for environment in range(len(lives)):
-        for slot in range(max(written - slots + stack - 1, 0), written - n_step):
-            if transition(lives, slot, environment, stack, n_step, GAMMA):
-                known[slot % slots * len(lives) + environment] = (slot, environment)
-    return known
+def draw(replay: Replay, count: int) -> Batch:
+    rng = np.random.default_rng(0)
+    if isinstance(replay, PrioritisedReplay):
+        return replay.sample(1, count, rng)[0]
+    assert isinstance(replay, UniformReplay)
+    return replay.sample(1, count, rng)
 
 
-def check_batch(
-    batch: Batch,
-    known: dict[int, tuple[int, int]],
-    lives: list[list[Life]],
-    store: FrameStore,
-) -> None:
-    for index, i in zip(*np.unique(batch.index, return_index=True), strict=True):
-        slot, environment = known[int(index)]
-        expected = transition(lives, slot, environment, store.stack, store.n_step, GAMMA)
-        assert expected is not None
-        assert expected.slots.start >= store.written - store.slots, "overwritten"
-        assert expected.slots[-1] < store.written, "not yet there"
-        assert numbers(batch.observation[i]).tolist() == expected.observation
-        assert batch.action[i] == expected.action
-        assert batch.n_step_return[i] == pytest.approx(expected.n_step_return, rel=1e-5, abs=1e-6)
-        assert batch.discount[i] == pytest.approx(expected.discount, rel=1e-6, abs=0)
-        assert numbers(batch.next_observation[i]).tolist() == expected.next_observation
-
-
-@settings(max_examples=150)
+@both
+@settings(max_examples=75)
 @given(
     history=histories(),
     stack=st.integers(1, 4),
     n_step=st.integers(1, 4),
     spare=st.integers(1, 20),
-    prioritised=st.booleans(),
 )
 def test_all_that_can_be_drawn_equals_the_twin(
+    kind: Replays,
     history: tuple[list[list[Life]], int, list[int]],
     stack: int,
     n_step: int,
     spare: int,
-    prioritised: bool,
 ) -> None:
-    """After every trajectory: exactly the whole transitions can be drawn, and each is the twin's."""
+    """After every trajectory: each transition is the twin's, made of what is still there, and none is left out.
+
+    A transition needs K - 1 slots before its own and n after: who has them all in the ring is drawn.
+    """
     lives, slots, cuts = history
     ring = stack + n_step + spare
     trajectory = as_trajectory(lives, slots)
-    store = FrameStore(ring, len(lives), (stack, 1, 2), n_step, GAMMA)
-    replay: Replay = PrioritisedReplay(store, 0.5) if prioritised else UniformReplay(store)
-    rng = np.random.default_rng(0)
+    replay = kind(spec(ring, len(lives), n_step, GAMMA), len(lives), (stack, 1, 2))
     for first, last in itertools.pairwise(cuts):
         assume(last - first <= ring)
         replay.extend(part(trajectory, first, last))
-        known = known_indices(lives, last, ring, stack, n_step)
-        if not known:
+        there = range(last - ring, last)
+        expected = {
+            (slot, n): wanted
+            for slot in range(last)
+            for n in range(len(lives))
+            if slot - stack + 1 in there and slot + n_step in there
+            if (wanted := transition(lives, slot, n, stack, n_step, GAMMA))
+        }
+        assert len(replay) >= len(expected)  # it counts the last frames of episodes as well
+        if not expected:
             continue
-        batch = replay.sample(1, 16 * len(known), 0.5, rng)
-        check_batch(batch, known, lives, store)
-        if prioritised:  # equal shares: every one of equal priority is in the draw
-            assert set(batch.index.tolist()) == set(known)
-        every = np.array(sorted(known))
-        check_batch(store.batch(every, np.ones(len(every), np.float32)), known, lives, store)
+        batch = draw(replay, 24 * len(expected))
+        found = where(batch.observation[:, -1])
+        assert set(found) == set(expected)
+        for i, place in enumerate(found):
+            wanted = expected[place]
+            assert wanted.slots.start in there and wanted.slots[-1] in there
+            assert numbers(batch.observation[i]).tolist() == wanted.observation
+            assert batch.action[i] == wanted.action
+            assert batch.n_step_return[i] == pytest.approx(wanted.n_step_return, 1e-5, 1e-6)
+            assert batch.discount[i] == pytest.approx(wanted.discount, rel=1e-6, abs=0)
+            assert numbers(batch.next_observation[i]).tolist() == wanted.next_observation
 
 
 def test_uniform_draws_all_alike() -> None:
     """Chi-square over 40 transitions beside 10 last frames: 39 degrees of freedom, p = 0.001."""
-    lives = live([[(4, True)]], 53)
-    store = FrameStore(60, 1, (1, 1, 2), 3, GAMMA)
-    replay = UniformReplay(store)
-    replay.extend(as_trajectory(lives, 53))
-    known = known_indices(lives, 53, 60, 1, 3)
-    batch = replay.sample(5, 4000, 1.0, np.random.default_rng(1))
-    found = np.array([(batch.index == i).sum() for i in known])
-    assert len(known) == 40
+    replay = UniformReplay(spec(60, n_step=3), 1, (1, 1, 2))
+    replay.extend(as_trajectory(live([[(4, True)]], 53), 53))
+    batch = replay.sample(5, 4000, np.random.default_rng(1))
+    slots = [slot for slot, _ in where(batch.observation[:, -1])]
+    found = np.bincount(slots, minlength=50)
     assert found.sum() == 20_000
-    expected = 20_000 / len(known)
+    assert not found[4::5].any()  # an episode's last frame
+    found = np.delete(found, np.s_[4::5])
+    assert len(found) == 40
+    expected = 20_000 / 40
     assert ((found - expected) ** 2 / expected).sum() < 72.05
-    assert set(batch.weight.tolist()) == {1.0}
 
 
 def by_hand(terminated: bool) -> tuple[FrameStore, list[list[Life]]]:
     """Frames 10, 20, 30, 40 with rewards 1, 2, 4, an end, and a new episode from frame 50 on."""
     first = Life(0, [10, 20, 30, 40], [1, 2, 3], [1.0, 2.0, 4.0], terminated, over=True)
     second = Life(4, [50, 60, 70, 80], [4, 5, 6, 7], [8.0, 16.0, 32.0, 64.0])
-    store = FrameStore(12, 1, (3, 1, 2), 2, 0.5)
+    store = frame_store(12, stack=3, n_step=2, gamma=0.5)
     store.extend(as_trajectory([[first, second]], 8))
     return store, [[first, second]]
 
@@ -110,7 +113,7 @@ def by_hand(terminated: bool) -> tuple[FrameStore, list[list[Life]]]:
 @pytest.mark.parametrize("terminated", [True, False], ids=["terminated", "truncated"])
 def test_by_hand(terminated: bool) -> None:
     store, _ = by_hand(terminated)
-    batch = store.batch(np.array([0, 1, 2, 4, 5]), np.ones(5, np.float32))
+    batch = store.batch(np.array([0, 1, 2, 4, 5]))
     assert numbers(batch.observation).tolist() == [
         [10, 10, 10],
         [10, 10, 20],
@@ -133,25 +136,20 @@ def test_by_hand(terminated: bool) -> None:
     assert batch.n_step_return.dtype == batch.discount.dtype == np.float32
 
 
-def test_an_open_end_is_not_drawn() -> None:
+@both
+def test_an_open_end_is_not_drawn(kind: Replays) -> None:
     """The last n slots have no next observation yet; the frame at slot 3 is an episode's last."""
-    store, _ = by_hand(terminated=True)
+    store, lives = by_hand(terminated=True)
     assert (store.oldest, store.newest) == (0, 6)
-    for replay in (UniformReplay(store), PrioritisedReplay(store, 0.5)):
-        replay.extend(empty_like(store))
-        drawn = replay.sample(1, 500, 0.5, np.random.default_rng(0)).index
-        assert set(drawn.tolist()) == {0, 1, 2, 4, 5}
-
-
-def empty_like(store: FrameStore) -> Trajectory:
-    """No slots."""
-    return store.items(0, 0)
+    replay = kind(spec(12, n_step=2, gamma=0.5), 1, (3, 1, 2))
+    replay.extend(as_trajectory(lives, 8))
+    assert set(numbers(draw(replay, 500).observation[:, -1]).tolist()) == {10, 20, 30, 50, 60}
 
 
 def test_items_are_given_back_as_they_came() -> None:
     lives = live([[(3, True), (5, False)], [(4, False)]], 40)
     trajectory = as_trajectory(lives, 40)
-    store = FrameStore(16, 2, (2, 1, 2), 2, GAMMA)
+    store = frame_store(16, 2, stack=2, n_step=2)
     for first in range(0, 40, 8):
         store.extend(part(trajectory, first, first + 8))
     given_back, original = store.items(24, 40), part(trajectory, 24, 40)
@@ -161,12 +159,12 @@ def test_items_are_given_back_as_they_came() -> None:
 
 
 def test_a_ring_too_short_for_a_stack_and_a_return_is_refused() -> None:
-    FrameStore(8, 4, (4, 1, 2), 3, GAMMA)
+    frame_store(8, 4, stack=4, n_step=3)
     with pytest.raises(ValueError, match=r"28 decisions is too small.*more than 28"):
-        FrameStore(7, 4, (4, 1, 2), 3, GAMMA)
+        frame_store(7, 4, stack=4, n_step=3)
 
 
 def test_a_trajectory_longer_than_the_ring_is_refused() -> None:
-    store = FrameStore(9, 1, (2, 1, 2), 1, GAMMA)
+    store = frame_store(9, stack=2)
     with pytest.raises(ValueError, match="10 slots does not fit into 9"):
         store.extend(as_trajectory(live([[(3, True)]], 10), 10))

@@ -126,7 +126,7 @@ def test_a_checkpoint_is_whole_or_not_there(disk: tuple[Path, Resize], leave: in
     folder, resize = disk
     resize(200)
     slots = as_trajectory(live([[(40, True)]], 100), 100)
-    checkpoints, store = Checkpoints(folder / "checkpoints"), FrameStore(60, 1, (1, 1, 2), 1, 0.9)
+    checkpoints, store = Checkpoints(folder / "checkpoints"), frame_store(60)
     store.extend(part(slots, 0, 20))
     checkpoints.save(20, {"decisions": 20}, {"w": np.zeros(10)}, store)
     before = {p: p.read_bytes() for p in (folder / "checkpoints").rglob("*") if p.is_file()}
@@ -143,9 +143,9 @@ def test_a_checkpoint_is_whole_or_not_there(disk: tuple[Path, Resize], leave: in
     else:
         assert leave > 24_000
     (folder / "filler").unlink()
-    checkpoints.load(checkpoints.steps()[-1], FrameStore(60, 1, (1, 1, 2), 1, 0.9))
+    checkpoints.load(checkpoints.steps()[-1], frame_store(60))
     checkpoints.save(61, state, arrays, store)
-    checkpoints.load(61, FrameStore(60, 1, (1, 1, 2), 1, 0.9))
+    checkpoints.load(61, frame_store(60))
 
 
 @pytest.mark.slow

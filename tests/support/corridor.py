@@ -134,9 +134,14 @@ class Corridor:
         return self._cell
 
 
-def corridor(spec: WorldSpec) -> World:
-    """Makes a corridor, for whoever makes worlds."""
-    return cast(World, Corridor(spec))
+def as_world(corridor: Corridor) -> World:
+    """For whoever asks for a world."""
+    return cast(World, corridor)
+
+
+def make_corridor(spec: WorldSpec) -> World:
+    """What a run is told to make worlds with."""
+    return as_world(Corridor(spec))
 
 
 def dqn(runs: Path, **settings: Any) -> DQN.Settings:
@@ -157,7 +162,7 @@ def drive_there(
     run: Path | None = None,
     sinks: Sequence[Sink] = (),
     stop: Stop | None = None,
-    make_world: MakeWorld = corridor,
+    make_world: MakeWorld = make_corridor,
 ) -> Outcome:
     """Train in the corridor; go on with a run if its folder is given."""
     folder = RunFolder(run) if run else None

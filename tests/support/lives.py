@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agents.replay import Trajectory
+from agents.replay import FrameStore, ReplaySpec, Trajectory
+
+MOST_SLOTS = 1000  # so that a frame's number tells where it was stored
 
 
 @dataclass
@@ -48,13 +50,13 @@ def live(plans: list[list[tuple[int, bool]]], slots: int) -> list[list[Life]]:
     """Play out the plans, one list of (decisions, terminates) per environment, over and over."""
     rng = np.random.default_rng(slots)
     lives: list[list[Life]] = []
-    for plan in plans:
+    for environment, plan in enumerate(plans):
         mine: list[Life] = []
         for slot in range(slots):
             if not mine or mine[-1].over:
                 mine.append(Life(slot))
             now, (decisions, terminates) = mine[-1], plan[(len(mine) - 1) % len(plan)]
-            now.frames.append(int(rng.integers(2**16)))
+            now.frames.append(environment * MOST_SLOTS + slot)
             if len(now.rewards) == decisions:
                 now.over = True
             else:
@@ -68,6 +70,23 @@ def live(plans: list[list[tuple[int, bool]]], slots: int) -> list[list[Life]]:
 def numbers(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The numbers of pictures [..., 1, 2]."""
     return pictures[..., 0, 0].astype(np.int64) * 256 + pictures[..., 0, 1]
+
+
+def where(pictures: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """At which slots of which environments pictures [B, 1, 2] were stored."""
+    return [(n % MOST_SLOTS, n // MOST_SLOTS) for n in numbers(pictures).tolist()]
+
+
+def spec(slots: int, environments: int = 1, n_step: int = 1, gamma: float = 0.9) -> ReplaySpec:
+    """Of a replay with a ring of so many slots."""
+    return ReplaySpec(replay_capacity=slots * environments, n_step=n_step, gamma=gamma)
+
+
+def frame_store(
+    slots: int, environments: int = 1, stack: int = 1, n_step: int = 1, gamma: float = 0.9
+) -> FrameStore:
+    """A ring for frames of 1x2 pixels."""
+    return FrameStore(spec(slots, environments, n_step, gamma), environments, (stack, 1, 2))
 
 
 def as_trajectory(lives: list[list[Life]], slots: int) -> Trajectory:

@@ -1,4 +1,4 @@
-"""Worker processes that hang: real ones, stopped by the system."""
+"""The pool: who works on what, and workers that are lost. Real processes where processes are the matter."""
 
 from __future__ import annotations
 
@@ -6,77 +6,252 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import DDQN
-import training.actors.pool
-from benchmarks.survival.kills import workers_of
-from training.actors.actor import first_state
-from training.actors.pool import ActorPool, LocalPool, Request, WorkerPool
+import training.actors.worker
+from agents.network import Weights, build_q_network, weights_of
+from racing.spec import DrivingError, Step, WorldSpec
+from racing.world import World
+from system.processes import children_of
+from tests.support.corridor import Corridor, as_world, ddqn, make_corridor
+from training.actors.actor import Rollout, first_state
+from training.actors.driving import ActorSpec, Drive
+from training.actors.pool import MOST_RESTARTS_PER_TASK, Pool, WorkerError
+from training.actors.worker import (
+    Answer,
+    LocalWorker,
+    ProcessWorker,
+    Request,
+    Worker,
+    WorkerLostError,
+)
+from training.session import MakeWorld, actor_spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
+ACTORS, CARS, STEPS = 5, 3, 7
 
 
+def spec_of(make_world: MakeWorld = make_corridor, **settings: Any) -> ActorSpec:
+    """Of actors of three cars each."""
+    wanted = ddqn(Path(), cars=ACTORS * CARS, cars_per_actor=CARS, **settings)
+    return actor_spec(wanted, DDQN.DDQN, make_world)
+
+
+def weights_for(spec: ActorSpec) -> Weights:
+    """Some, which drive."""
+    shape = (spec.world.stack, spec.world.height, spec.world.width)
+    return weights_of(build_q_network(spec.network, shape, 5, seed=3))
+
+
+def requests(spec: ActorSpec) -> list[Request]:
+    """One of each actor."""
+    seeds = np.random.SeedSequence(1).spawn(ACTORS)
+    return [
+        Request(i, first_state(spec, seed), np.full(CARS, 0.1 * i)) for i, seed in enumerate(seeds)
+    ]
+
+
+def plain(rollouts: list[Rollout]) -> list[Any]:
+    """As values that compare."""
+    arrays = [[a.tobytes() for a in vars(r.trajectory).values()] for r in rollouts]
+    return [(a, r.state, r.episodes, r.mean_q) for a, r in zip(arrays, rollouts, strict=True)]
+
+
+def as_values(drives: list[Drive]) -> list[Any]:
+    return [(d.episodes, d.film.tobytes()) for d in drives]
+
+
+@contextmanager
+def pool_of(
+    workers: list[Worker], spec: ActorSpec, said: list[str] | None = None
+) -> Iterator[Pool]:
+    """A pool that is closed, whatever happens."""
+    pool = Pool(spec, workers, said.append if said is not None else lambda _: None)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def ticks(pool: Pool, weights: Weights) -> list[Any]:
+    """Two rollouts of all actors, one after the other, and a validation."""
+    asked, found = requests(pool.spec), []
+    for _ in range(2):
+        pool.start(asked, weights, STEPS)
+        rollouts = pool.finish()
+        found += plain(rollouts)
+        asked = [Request(q.actor, r.state, q.epsilon) for q, r in zip(asked, rollouts, strict=True)]
+    return found + as_values(pool.validate(weights, list(range(10_000, 10_010))))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7])
+def test_the_number_of_workers_changes_nothing(count: int) -> None:
+    """More than there are actors, too; with workers in this process, which are as good as any."""
+    spec = spec_of()
+    weights = weights_for(spec)
+    with (
+        pool_of([], spec) as here,
+        pool_of([LocalWorker(spec) for _ in range(count)], spec) as shared,
+    ):
+        assert ticks(shared, weights) == ticks(here, weights)
+
+
+@pytest.mark.slow
+def test_the_place_of_the_workers_changes_nothing() -> None:
+    """Two processes; one is killed on its way, and the same comes of it."""
+    spec, said = spec_of(), list[str]()
+    weights = weights_for(spec)
+    with pool_of([], spec) as here:
+        expected = ticks(here, weights)
+    workers: list[Worker] = [ProcessWorker(spec, 1) for _ in range(2)]
+    with pool_of(workers, spec, said) as pool:
+        assert ticks(pool, weights) == expected
+        assert said == []
+        victim = min(children_of(os.getpid()))
+        os.kill(victim, signal.SIGKILL)
+        assert ticks(pool, weights) == expected
+    assert said == [f"worker process {victim} died or hung; another one does its work again"]
+    assert not children_of(os.getpid())
+
+
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_again_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system has no room for another process; and those that are there can still be ended."""
-    settings = DDQN.Settings(
-        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(8,), replay_decisions=10_000
-    )
-    trainer = DDQN.build(settings)
-    state = first_state(trainer.spec, np.random.SeedSequence(1))
-    pool = WorkerPool(trainer.spec, 2, 1, print)
-    try:
-        while len(workers := workers_of(os.getpid())) < 2:
+    spec = spec_of()
+    workers: list[Worker] = [ProcessWorker(spec, 1) for _ in range(2)]
+    with pool_of(workers, spec) as pool:
+        while len(children := children_of(os.getpid())) < 2:
             time.sleep(0.01)
 
         def full(_: object) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
         monkeypatch.setattr(SpawnProcess, "start", full)
-        pool.start([Request(0, state, np.full(2, 0.5))], trainer.learner.driving_weights(), 8)
-        os.kill(min(workers), signal.SIGKILL)
+        pool.start(requests(spec), weights_for(spec), STEPS)
+        os.kill(min(children), signal.SIGKILL)
         with pytest.raises(BlockingIOError):
             pool.finish()
-    finally:
-        pool.close()
-    assert not workers_of(os.getpid())
+    assert not children_of(os.getpid())
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another one makes the same rollout; the one that hangs did not even read what it was asked for."""
-    settings = DDQN.Settings(
-        cars=2, stack=2, convolutions=((4, 4, 2),), dense=(256,), replay_decisions=10_000
-    )
-    trainer = DDQN.build(settings)
-    said: list[str] = []
+    """Another one makes the same rollouts; the one that hangs did not even read what it was asked for."""
+    spec, said = spec_of(dense=(6000,)), list[str]()
+    weights = weights_for(spec)
+    assert sum(array.nbytes for array in weights.values()) > 1 << 20  # more than a pipe holds
 
     def say(line: str) -> None:
         said.append(line)
-        monkeypatch.setattr(training.actors.pool, "SECONDS_TO_ANSWER", 900)  # time to start
+        monkeypatch.setattr(training.actors.worker, "SECONDS_TO_ANSWER", 900)  # time to start
 
-    def scores(pool: ActorPool) -> bytes:
-        rollout = pool.finish()[0]
-        return rollout.trajectory.frame.tobytes() + rollout.trajectory.reward.tobytes()
-
-    weights = trainer.learner.driving_weights()
-    assert sum(array.nbytes for array in weights.values()) > 1 << 20  # more than a pipe holds
-    state = first_state(trainer.spec, np.random.SeedSequence(1))
-    request = ([Request(0, state, np.full(2, 0.5))], weights, 8)
-    here, pool = LocalPool(trainer.spec), WorkerPool(trainer.spec, 1, 1, say)
+    with pool_of([], spec) as here:
+        here.start(requests(spec), weights, STEPS)
+        expected = plain(here.finish())
+    pool = Pool(spec, [ProcessWorker(spec, 1)], say)
     try:
-        while not (workers := workers_of(os.getpid())):
+        while not (children := children_of(os.getpid())):
             time.sleep(0.01)  # a moment after its start it is not yet itself
-        (worker,) = workers
+        (worker,) = children
         os.kill(worker, signal.SIGSTOP)
-        pool.start(*request)
-        monkeypatch.setattr(training.actors.pool, "SECONDS_TO_ANSWER", 1)
-        found = scores(pool)
+        pool.start(requests(spec), weights, STEPS)
+        monkeypatch.setattr(training.actors.worker, "SECONDS_TO_ANSWER", 1)
+        assert plain(pool.finish()) == expected
     finally:
         pool.close()
-    here.start(*request)
-    assert found == scores(here)
-    assert said == [f"worker process {worker} died or hung; another one makes its rollouts again"]
-    assert not workers_of(os.getpid())
+    assert said == [f"worker process {worker} died or hung; another one does its work again"]
+    assert not children_of(os.getpid())
+
+
+class Mortal(LocalWorker):
+    """A worker that is lost so many times before it answers."""
+
+    def __init__(self, spec: ActorSpec, deaths: int) -> None:
+        super().__init__(spec)
+        self.deaths, self.restarts = deaths, 0
+
+    def answer(self) -> Answer:
+        """Or die."""
+        if self.deaths:
+            self.deaths -= 1
+            raise WorkerLostError("worker process 7")
+        return super().answer()
+
+    def restart(self) -> None:
+        """Be there again."""
+        self.restarts += 1
+
+
+def test_the_last_try_counts() -> None:
+    spec, said = spec_of(), list[str]()
+    weights = weights_for(spec)
+    mortal = Mortal(spec, MOST_RESTARTS_PER_TASK - 1)
+    with pool_of([], spec) as here, pool_of([LocalWorker(spec), mortal], spec, said) as pool:
+        assert ticks(pool, weights) == ticks(here, weights)
+    assert mortal.restarts == len(said) == MOST_RESTARTS_PER_TASK - 1
+
+
+@pytest.mark.parametrize("what", ["a rollout", "a validation"])
+def test_five_losses_on_one_task_end_the_run(what: str) -> None:
+    """Whatever it is in that task, it would go on for ever; on two tasks they are no pattern."""
+    spec, said = spec_of(), list[str]()
+    weights = weights_for(spec)
+    mortal = Mortal(spec, MOST_RESTARTS_PER_TASK)
+    with pool_of([mortal], spec, said) as pool:
+        with pytest.raises(WorkerError, match="a worker was lost 5 times on one task"):
+            if what == "a rollout":
+                pool.start(requests(spec), weights, STEPS)
+                pool.finish()
+            else:
+                pool.validate(weights, list(range(10_000, 10_010)))
+        assert len(said) == MOST_RESTARTS_PER_TASK == 5
+        for deaths in (3, 4):
+            mortal.deaths = deaths
+            pool.start(requests(spec), weights, STEPS)
+            assert len(pool.finish()) == ACTORS
+
+
+class Broken(Corridor):
+    """A world in which something nobody thought of happens at some time."""
+
+    def decide(self, action: int, look: bool = True) -> Step:
+        """Fail at the third decision."""
+        if self.frames == 2:
+            raise IndexError("no such\ntile")
+        return super().decide(action, look)
+
+
+def make_broken(spec: WorldSpec) -> World:
+    """What a run is told to make worlds with."""
+    return as_world(Broken(spec))
+
+
+@pytest.mark.slow
+def test_a_worker_tells_what_went_wrong() -> None:
+    """An error is no death: another process would fail in the same way. It works on afterwards."""
+    spec, said = spec_of(make_broken), list[str]()
+    weights = weights_for(spec)
+    with pool_of([ProcessWorker(spec, 1)], spec, said) as pool:
+        for _ in range(2):
+            pool.start(requests(spec), weights, STEPS)
+            with pytest.raises(DrivingError, match="^IndexError: no such\ntile$"):
+                pool.finish()
+        pool.start(requests(spec), weights, 2)
+        assert len(pool.finish()) == ACTORS
+    assert said == []
+
+
+def test_here_it_is_raised_as_it_is() -> None:
+    spec = spec_of(make_broken)
+    with pool_of([], spec) as pool:
+        pool.start(requests(spec), weights_for(spec), STEPS)
+        with pytest.raises(IndexError):
+            pool.finish()

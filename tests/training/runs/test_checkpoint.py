@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.replay import FrameStore
-from tests.support.lives import as_trajectory, live, part
+from tests.support.lives import as_trajectory, frame_store, live, part
 from training.runs.checkpoint import KEEP, CheckpointError, Checkpoints
 
 RING, SLOTS = 20, 60
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def empty_store() -> FrameStore:
-    return FrameStore(RING, 2, (2, 1, 2), 2, 0.9)
+    return frame_store(RING, 2, stack=2, n_step=2)
 
 
 def content(decisions: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -292,7 +292,7 @@ def test_killed_at_any_moment_the_last_checkpoint_is_whole(tmp_path: Path, wait:
     process = subprocess.Popen(
         [sys.executable, "-c", SAVE_AND_SAVE, str(tmp_path)],
         cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
