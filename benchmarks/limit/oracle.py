@@ -1,0 +1,173 @@
+"""A driver that is told everything: the true state of the car, the whole road, and the line to follow.
+
+It decides at every frame. Steering: the curvature of the line a moment ahead, corrected by how far the car is beside the
+line, by the direction that it moves in and by its rate of turn. Gas and brake: the acceleration that the plan asks for
+and what the speed lacks, turned into the wheels' slip that gives that force, turned into the gas or brake that gives
+that slip in this very frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.box2d.car_dynamics import (
+    ENGINE_POWER,
+    FRICTION_LIMIT,
+    SIZE,
+    WHEEL_MOMENT_OF_INERTIA,
+    WHEEL_R,
+)
+from numpy.typing import NDArray
+
+from benchmarks.limit.car import FRAME, GAS_OFFSET, SLIP_STIFFNESS, body
+from benchmarks.limit.line import Line
+from racing.simulator import Simulator
+
+Array = NDArray[np.float64]
+
+FINE = 0.5  # units between two places of the plan
+BRAKING = 15.0  # rad/s that a full brake takes from a wheel's spin in a frame
+HARDEST = 0.89  # brake; from 0.9 on the wheels lock
+WHEELBASE = float(np.ptp(body().wheels[..., 1].mean(axis=1)))
+RADIUS = WHEEL_R * SIZE
+FULL_SLIP = FRICTION_LIMIT / SLIP_STIFFNESS  # units/s
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the oracle follows.
+
+    Attributes:
+        ahead: How far ahead it reads the line's curvature, seconds.
+        beside: Curvature per unit beside the line, 1/units².
+        askew: Curvature per radian between its way and the line, 1/units.
+        damping: Share of the rate of turn's error that is steered against.
+        haste: Acceleration per missing speed, 1/s.
+        slip: Largest slip of the wheels, as a share of that at which they give all they have.
+    """
+
+    ahead: float = 0.06
+    beside: float = 0.006
+    askew: float = 0.12
+    damping: float = 0.5
+    haste: float = 12.0
+    slip: float = 1.2
+
+
+class Plan:
+    """A line with speeds, read at any distance along it."""
+
+    def __init__(self, line: Line) -> None:
+        points = line.points
+        far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+        ends = np.concatenate([[0.0], (far[1:] + far[:-1]) / 2, far[-1:]])  # of the cells
+        self.at = np.arange(0.0, far[-1], FINE)
+        self.xy = np.stack([_smooth(self.at, far, points[:, k]) for k in (0, 1)], axis=1)
+        way = np.gradient(self.xy, FINE, axis=0)
+        self.course = np.unwrap(np.arctan2(way[:, 1], way[:, 0]))
+        self.curvature = np.interp(self.at, far, line.curvature)
+        speed = line.profile.speed[:, 0]
+        squared = np.interp(self.at, ends, speed**2)
+        self.speed = np.sqrt(squared)
+        self.gain = np.gradient(squared, FINE) / 2  # acceleration
+        self.last = len(self.at) - 1
+
+    def nearest(self, x: float, y: float, index: int) -> int:
+        """The place nearest to a point, at or up to 12 units beyond a place."""
+        part = self.xy[index : index + 25]
+        return index + int(((part - (x, y)) ** 2).sum(axis=1).argmin())
+
+
+def _smooth(at: Array, far: Array, values: Array) -> Array:
+    """Cubic through the values with central slopes (Catmull and Rom)."""
+    slope = np.gradient(values, far)
+    i = np.clip(np.searchsorted(far, at, side="right") - 1, 0, len(far) - 2)
+    h = far[i + 1] - far[i]
+    t = (at - far[i]) / h
+    here, there = values[i], values[i + 1]
+    bend = (1 - t) ** 2 * (here * (1 + 2 * t) + h * t * slope[i])
+    return np.asarray(bend + t**2 * (there * (3 - 2 * t) + h * (t - 1) * slope[i + 1]))
+
+
+class Oracle:
+    """Follows a plan in a simulator that was just started."""
+
+    def __init__(self, simulator: Simulator, plan: Plan, style: Style) -> None:
+        self.simulator, self.plan, self.style = simulator, plan, style
+        self.index = 0
+
+    def control(self) -> tuple[float, float, float]:
+        """(steer, gas, brake) for this frame."""
+        car, plan, style = self.simulator.car, self.plan, self.style
+        hull = car.hull
+        vx, vy = hull.linearVelocity
+        x, y = hull.worldCenter
+        speed = math.hypot(vx, vy)
+        self.index = i = plan.nearest(x, y, self.index)
+        ahead = min(i + int(speed * style.ahead / FINE), plan.last)
+        soon = min(i + int(speed * FRAME / FINE) + 1, plan.last)
+        course = plan.course[i]
+        beside = (y - plan.xy[i, 1]) * math.cos(course) - (x - plan.xy[i, 0]) * math.sin(course)
+        heading = math.atan2(vy, vx) if speed > 3 else hull.angle + math.pi / 2
+        askew = math.remainder(heading - course, 2 * math.pi)
+        curvature = plan.curvature[ahead] - style.beside * beside - style.askew * askew
+        if speed > 3:
+            curvature += style.damping * (curvature - hull.angularVelocity / speed)
+        steer = math.atan(WHEELBASE * curvature)
+        if speed > 10:  # the front wheels meet the road as the car slides, and slip as the rear ones do
+            pass
+        wanted = plan.gain[soon] + style.haste * (plan.speed[soon] - speed)
+        gas, brake = self._pedals(car, wanted)
+        return -max(-0.4, min(0.4, steer)), gas, brake
+
+    def _pedals(self, car: Any, wanted: float) -> tuple[float, float]:
+        force = wanted * body().mass
+        if force >= 0:
+            rear = car.wheels[2:]
+            slip = min(force / 2 / SLIP_STIFFNESS * 2.5, self.style.slip * FULL_SLIP)
+            spin = sum(w.omega for w in rear) / 2
+            lacks = (sum(_rolling(w) for w in rear) / 2 + slip) / RADIUS - spin
+            gas = lacks * (abs(spin) + GAS_OFFSET) * WHEEL_MOMENT_OF_INERTIA / ENGINE_POWER / FRAME
+            return max(0.0, min(1.0, gas)), 0.0
+        slip = min(-force / 4 / SLIP_STIFFNESS, self.style.slip * FULL_SLIP)
+        spin = sum(w.omega for w in car.wheels) / 4
+        excess = spin - (sum(_rolling(w) for w in car.wheels) / 4 - slip) / RADIUS
+        return 0.0, max(0.0, min(HARDEST, excess / BRAKING))
+
+
+def _rolling(wheel: Any) -> float:
+    """Speed of the road below a wheel along its way, units/s."""
+    ahead = wheel.GetWorldVector((0, 1))
+    return float(ahead[0] * wheel.linearVelocity[0] + ahead[1] * wheel.linearVelocity[1])
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What came of following a plan.
+
+    Attributes:
+        lap: Whether every tile was touched.
+        frames: Driven.
+        tiles: Touched.
+        moments: x, y, speed, place on the plan in units, of every frame, [frames, 4].
+    """
+
+    lap: bool
+    frames: int
+    tiles: int
+    moments: Array
+
+
+def follow(simulator: Simulator, track: int, plan: Plan, style: Style) -> Drive:
+    """Drive a track; given up when a tile is left behind."""
+    simulator.start(track)
+    oracle = Oracle(simulator, plan, style)
+    moments, over = [], False
+    while not over and simulator.frames < 1000 and simulator.missed == 0:
+        _, over = simulator.drive(oracle.control())
+        hull = simulator.car.hull
+        moments.append((*hull.position, hull.linearVelocity.length, oracle.index * FINE))
+    return Drive(simulator.lap_done, simulator.frames, simulator.tile_visited_count, np.array(moments))
