@@ -26,6 +26,8 @@ Jet = NDArray[Any]  # float64, or complex128 whose imaginary part is a derivativ
 WEIGHTS = 10.0 ** -np.arange(2.0, 6.5)  # seconds, of the barriers
 ROUNDS = 60  # of Newton's method at one weight, at most
 SPEED_UNIT = 10.0  # units/s; offsets and speeds are then of like size
+BLOCK = 24  # unknowns
+UPWARDS = (0.0, 0.1, 1.0)  # shares of the curvature downwards that are turned upwards, tried in turn
 HIDDEN = 1e-30  # the complex step
 NUDGE = 1e-6  # for differences of gradients
 
@@ -75,20 +77,20 @@ def cells(points: Array) -> tuple[Array, Array]:
     return curvature, length
 
 
-def time_line(road: Road, offset: Array, car: Limits, reach: float | None = None) -> Line:
-    """How fast a line can be driven.
+def time_line(road: Road, offset: Array, car: Limits, care: Array | float = 1.0) -> Line:
+    """How fast a line can be driven; the last tile is touched as soon as the car can reach it.
 
     Args:
         road: Of the track.
         offset: Of the line, units, [boundaries].
         car: What it can do.
-        reach: How far before its boundary the last tile is touched, units; the farthest possible if None.
+        care: Share of the grip that is used, at every boundary or everywhere.
     """
-    reach = body().reach if reach is None else reach
     points = road.points(offset)
     curvature, length = cells(points)
-    profile = fastest(curvature[:, None], length[:, None], hold(offset)[:, None], car)
-    seconds = float(profile.total[0] - reach / profile.speed[-1, 0])
+    held = (care * hold(offset))[:, None]
+    profile = fastest(curvature[:, None], length[:, None], held, car)
+    seconds = float(profile.total[0] - body().reach / profile.speed[-1, 0])
     return Line(offset, points, curvature, profile, seconds)
 
 
@@ -167,38 +169,68 @@ class _Problem:
         first, last = np.hypot(*(points[1] - points[0])) / 2, np.hypot(*(points[3] - points[2])) / 2
         return np.array([2 * first / (SPEED_UNIT * x[1]), last / (SPEED_UNIT * x[-3])])
 
-    def newton(self, x: Array, weight: float) -> tuple[Array, Array]:
-        """Gradient [2 N] and curvature [2 N, 2 N] of all, each cell's curvature made positive."""
+    def newton(self, x: Array, weight: float) -> tuple[Array, float]:
+        """Newton's step [2 N] and twice what it promises, with as much of the curvature downwards left out as it takes for a step downwards."""
         unit = np.eye(5)
-        moves = NUDGE * np.concatenate([np.zeros((1, 5)), unit, -unit])  # [11, 5]
+        moves = NUDGE * np.concatenate([np.zeros((1, 5)), unit])  # [6, 5]
         moved = x[self.uses] + moves[:, None, None, :] + 1j * HIDDEN * unit[:, None, :]
-        slopes = self.values(moved, weight).imag / HIDDEN  # [11 moves, 5 slopes, cells]
+        slopes = self.values(moved, weight).imag / HIDDEN  # [6 moves, 5 slopes, cells]
         slope = slopes[0].T
-        bent = ((slopes[1:6] - slopes[6:]) / (2 * NUDGE)).transpose(2, 0, 1)
+        bent = ((slopes[1:] - slopes[:1]) / NUDGE).transpose(2, 0, 1)
         bent = (bent + bent.swapaxes(-1, -2)) / 2
         values, vectors = np.linalg.eigh(bent)
-        bent = (vectors * np.abs(values)[:, None]) @ vectors.swapaxes(-1, -2)
-        gradient, matrix = np.zeros(len(x)), np.zeros((len(x), len(x)))
-        for i, cell in enumerate(self.uses):
-            gradient[cell] += slope[i]
-            matrix[cell[:, None], cell] += bent[i]
-        for i, cost in zip((1, -3), self.ends(x), strict=True):
-            gradient[i] -= cost / x[i]
-            matrix[i, i] += 2 * cost / x[i] ** 2
-        return gradient, matrix
+        upwards = (vectors * np.abs(values)[:, None, :]) @ vectors.swapaxes(-1, -2)
+        gradient = np.zeros(len(x))
+        np.add.at(gradient, self.uses, slope)
+        costs = self.ends(x)
+        gradient[[1, -3]] -= costs / x[[1, -3]]
+        gradient[~self.free] = 0.0
+        for share in UPWARDS:
+            matrix = self._assembled(bent + share * (upwards - bent))
+            matrix[[1, -3], [1, -3]] += 2 * costs / x[[1, -3]] ** 2
+            step = _solve_banded(matrix, -gradient)
+            if step is not None:
+                return step, -float(gradient @ step)
+        raise ArithmeticError("no way down")  # the last share leaves nothing downwards
+
+    def _assembled(self, bent: Array) -> Array:
+        """The cells' curvatures added up, [2 N, 2 N]; what is not free stays where it is."""
+        count = len(self.free)
+        places = (self.uses[:, :, None] * count + self.uses[:, None, :]).ravel()
+        matrix = np.bincount(places, bent.ravel(), minlength=count**2).reshape(count, count)
+        matrix[~self.free], matrix[:, ~self.free] = 0.0, 0.0
+        matrix[np.diag_indices(count)] += np.where(self.free, 1e-9, 1.0)
+        return matrix
+
+
+def _solve_banded(matrix: Array, right: Array) -> Array | None:
+    """Solve a system whose entries all lie within BLOCK of the diagonal, block by block; None if not positive."""
+    starts = range(0, len(right), BLOCK)
+    parts = [slice(at, min(at + BLOCK, len(right))) for at in starts]
+    pivots, sides = [matrix[parts[0], parts[0]]], [right[parts[0]]]
+    try:
+        for before, here in zip(parts, parts[1:], strict=False):
+            np.linalg.cholesky(pivots[-1])
+            both = np.column_stack([matrix[before, here], sides[-1]])
+            gone = matrix[here, before] @ np.linalg.solve(pivots[-1], both)
+            pivots.append(matrix[here, here] - gone[:, :-1])
+            sides.append(right[here] - gone[:, -1])
+        np.linalg.cholesky(pivots[-1])
+    except np.linalg.LinAlgError:
+        return None
+    found = np.empty_like(right)
+    found[parts[-1]] = np.linalg.solve(pivots[-1], sides[-1])
+    for k in range(len(parts) - 2, -1, -1):
+        known = matrix[parts[k], parts[k + 1]] @ found[parts[k + 1]]
+        found[parts[k]] = np.linalg.solve(pivots[k], sides[k] - known)
+    return found
 
 
 def _newton(problem: _Problem, x: Array, weight: float, tell: Callable[[], None]) -> Array:
     value = problem.total(x, weight)
     for _ in range(ROUNDS):
         tell()
-        gradient, matrix = problem.newton(x, weight)
-        free = problem.free
-        step = np.zeros(len(x))
-        inner = matrix[np.ix_(free, free)]
-        inner[np.diag_indices_from(inner)] += 1e-9
-        step[free] = -np.linalg.solve(inner, gradient[free])
-        promised = -float(gradient @ step)
+        step, promised = problem.newton(x, weight)
         share = 1.0
         while not (then := problem.total(x + share * step, weight)) < value - 1e-4 * share * promised:
             share /= 2

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 
 FINE = 0.5  # units between two places of the plan
 BRAKING = 15.0  # rad/s that a full brake takes from a wheel's spin in a frame
+LOST = 12.0  # units beside the line: given up
 HARDEST = 0.89  # brake; from 0.9 on the wheels lock
 WHEELBASE = float(np.ptp(body().wheels[..., 1].mean(axis=1)))
 RADIUS = WHEEL_R * SIZE
@@ -44,17 +45,20 @@ class Style:
         ahead: How far ahead it reads the line's curvature, seconds.
         beside: Curvature per unit beside the line, 1/units².
         askew: Curvature per radian between its way and the line, 1/units.
-        damping: Share of the rate of turn's error that is steered against.
+        damping: How many times the rate of turn's error is steered against.
         haste: Acceleration per missing speed, 1/s.
-        slip: Largest slip of the wheels, as a share of that at which they give all they have.
+        slip: Largest slip of the wheels along their way, in units of that at which they give all they have.
+        front: Largest slip of the front wheels to the side, likewise.
     """
 
     ahead: float = 0.06
-    beside: float = 0.006
+    beside: float = 0.0075
     askew: float = 0.12
-    damping: float = 0.5
-    haste: float = 12.0
-    slip: float = 1.2
+    damping: float = 2.0
+    haste: float = 5.5
+    slip: float = 1.6
+    front: float = 1.6
+    early: float = 0.06
 
 
 class Plan:
@@ -98,6 +102,7 @@ class Oracle:
     def __init__(self, simulator: Simulator, plan: Plan, style: Style) -> None:
         self.simulator, self.plan, self.style = simulator, plan, style
         self.index = 0
+        self.beside, self.lost = 0.0, False
 
     def control(self) -> tuple[float, float, float]:
         """(steer, gas, brake) for this frame."""
@@ -111,15 +116,20 @@ class Oracle:
         soon = min(i + int(speed * FRAME / FINE) + 1, plan.last)
         course = plan.course[i]
         beside = (y - plan.xy[i, 1]) * math.cos(course) - (x - plan.xy[i, 0]) * math.sin(course)
+        self.beside, self.lost = beside, abs(beside) > LOST
         heading = math.atan2(vy, vx) if speed > 3 else hull.angle + math.pi / 2
         askew = math.remainder(heading - course, 2 * math.pi)
         curvature = plan.curvature[ahead] - style.beside * beside - style.askew * askew
         if speed > 3:
             curvature += style.damping * (curvature - hull.angularVelocity / speed)
         steer = math.atan(WHEELBASE * curvature)
-        if speed > 10:  # the front wheels meet the road as the car slides, and slip as the rear ones do
-            pass
-        wanted = plan.gain[soon] + style.haste * (plan.speed[soon] - speed)
+        if speed > 10:  # more slip than that holds no better
+            rolls = _askew(car.wheels[0], hull)
+            most = style.front * FULL_SLIP / speed
+            steer = max(rolls - most, min(rolls + most, steer))
+        early = min(i + int(speed * style.early / FINE), plan.last)
+        gain = max(plan.gain[soon], min(plan.gain[early], 40.0)) if plan.gain[soon] > -20 else plan.gain[soon]
+        wanted = gain + style.haste * (plan.speed[soon] - speed)
         gas, brake = self._pedals(car, wanted)
         return -max(-0.4, min(0.4, steer)), gas, brake
 
@@ -138,6 +148,13 @@ class Oracle:
         return 0.0, max(0.0, min(HARDEST, excess / BRAKING))
 
 
+def _askew(wheel: Any, hull: Any) -> float:
+    """Direction in which a wheel moves, from where the car points, to the left, radians."""
+    right, ahead = hull.GetWorldVector((1, 0)), hull.GetWorldVector((0, 1))
+    vx, vy = wheel.linearVelocity
+    return math.atan2(-(right[0] * vx + right[1] * vy), ahead[0] * vx + ahead[1] * vy)
+
+
 def _rolling(wheel: Any) -> float:
     """Speed of the road below a wheel along its way, units/s."""
     ahead = wheel.GetWorldVector((0, 1))
@@ -150,12 +167,14 @@ class Drive:
 
     Attributes:
         lap: Whether every tile was touched.
+        score: Sum of the simulator's own rewards.
         frames: Driven.
         tiles: Touched.
-        moments: x, y, speed, place on the plan in units, of every frame, [frames, 4].
+        moments: x, y, speed, place on the plan and distance to the left of it, in units, of every frame, [frames, 5].
     """
 
     lap: bool
+    score: float
     frames: int
     tiles: int
     moments: Array
@@ -165,9 +184,16 @@ def follow(simulator: Simulator, track: int, plan: Plan, style: Style) -> Drive:
     """Drive a track; given up when a tile is left behind."""
     simulator.start(track)
     oracle = Oracle(simulator, plan, style)
-    moments, over = [], False
-    while not over and simulator.frames < 1000 and simulator.missed == 0:
-        _, over = simulator.drive(oracle.control())
+    moments, over, score = [], False, 0.0
+    while not over and simulator.frames < 1000 and simulator.missed == 0 and not oracle.lost:
+        reward, over = simulator.drive(oracle.control())
+        score += reward
         hull = simulator.car.hull
-        moments.append((*hull.position, hull.linearVelocity.length, oracle.index * FINE))
-    return Drive(simulator.lap_done, simulator.frames, simulator.tile_visited_count, np.array(moments))
+        moments.append((*hull.position, hull.linearVelocity.length, oracle.index * FINE, oracle.beside))
+    return Drive(
+        simulator.lap_done,
+        score,
+        simulator.frames,
+        simulator.tile_visited_count,
+        np.array(moments),
+    )
