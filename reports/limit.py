@@ -1,9 +1,9 @@
 """How near to the limit a driver is, from results/limit.csv.
 
 The share of the limit is the points that even the best possible lap loses, over the points that the driver loses:
-(1000 - bound) / (1000 - score), of means over the same tracks. A lap of T frames scores 1000 - 0.1 T, so between laps that
-is the ratio of their frames; who misses tiles or crashes loses points that count as the frames that they are worth. The
-ratio of the scores would say nothing: every clean lap, however slow, has more than 96 % of the bound's.
+(1000 - bound) / (1000 - score), of means over the same tracks. A lap of T frames scores 1000 - 0.1 T, so between
+laps that is the ratio of their frames; who misses tiles or crashes loses points that count as the frames that they are
+worth. The ratio of the scores would say nothing: every clean lap, however slow, has more than 96 % of the bound's.
 """
 
 from __future__ import annotations
@@ -133,13 +133,13 @@ def limit_table(rows: list[dict[str, str]], scores: Path) -> str:
                     f" {100 * share:.1f} % |"
                 )
     gaps = [float(row["oracle_score"]) - float(row["bound_score"]) for row in rows]
-    laps = [row for row in rows if row["oracle_laps"] == "1"]
+    completed = sum(int(row["oracle_laps"]) for row in rows)
     above = sum(float(row["oracle_score"]) >= 940 for row in rows)
     lines += [
         "",
         f"Over all {len(rows)} tracks the two enclose the best possible mean between"
         f" {np.mean([float(r['oracle_score']) for r in rows]):.1f} and"
-        f" {np.mean([float(r['bound_score']) for r in rows]):.1f} points. The oracle completes {len(laps)} laps and"
+        f" {np.mean([float(r['bound_score']) for r in rows]):.1f} points. The oracle completes {completed} laps and"
         f" scores 940 or more on {above}; it stays {-max(gaps):.1f} to {-min(gaps):.1f} points below the bound"
         f" ({-np.median(gaps):.1f} in the middle).",
     ]

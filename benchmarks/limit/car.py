@@ -12,7 +12,6 @@ from typing import Any
 
 import Box2D  # type: ignore[import-untyped]
 import numpy as np
-from numpy.typing import NDArray
 from gymnasium.envs.box2d.car_dynamics import (
     ENGINE_POWER,
     FRICTION_LIMIT,
@@ -21,6 +20,7 @@ from gymnasium.envs.box2d.car_dynamics import (
     WHEEL_R,
     Car,
 )
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -61,14 +61,15 @@ class Limits:
     front_drag: float = 0.0
     balanced: bool = False
 
-
-    def sideways(self, push: Array) -> Array:
+    def sideways(self, push: NDArray[Any]) -> NDArray[Any]:
         """Largest share of the grip sideways beside a share (0 to 1) of the largest push forward.
 
         Complex numbers are taken as well: their imaginary parts carry derivatives.
         """
         rear = np.sqrt(1 - push**2)
-        return np.asarray(rear if self.balanced else (rear + np.sqrt(1 - (self.front_drag * push) ** 2)) / 2)
+        return np.asarray(
+            rear if self.balanced else (rear + np.sqrt(1 - (self.front_drag * push) ** 2)) / 2
+        )
 
     def push(self, sideways: Array) -> Array:
         """Largest share of the push forward beside a share (0 to 1) of the grip sideways."""

@@ -21,7 +21,7 @@ import tyro
 
 from benchmarks.limit.bound import bound, frames_of
 from benchmarks.limit.road import road_of
-from benchmarks.limit.search import WIDTH, practise
+from benchmarks.limit.search import practise
 from benchmarks.rows import write_rows
 from benchmarks.survival.forked import ROOT
 from racing.simulator import Simulator
@@ -148,7 +148,7 @@ def main(options: Options) -> None:
         if options.picture is not None:
             from benchmarks.limit.picture import draw_limit
 
-            draw_limit(options.picture, options.weights, options.laps, options.png)
+            draw_limit(options.picture, options.weights, options.png)
         if options.page:
             table = limit_table(read_limit(options.csv), ROOT / "results" / "scores")
             write_block(ROOT / "docs" / "limit.md", "limit", table)

@@ -1,14 +1,15 @@
 """A driver that is told everything: the true state of the car, the whole road, and the line to follow.
 
-It decides at every frame. Steering: the curvature of the line a moment ahead, corrected by how far the car is beside the
-line, by the direction that it moves in and by its rate of turn. Gas and brake: the acceleration that the plan asks for
-and what the speed lacks, turned into the wheels' slip that gives that force, turned into the gas or brake that gives
-that slip in this very frame.
+It decides at every frame. Steering: the curvature of the line a moment ahead, corrected by how far the car is beside
+the line, by the direction that it moves in and by its rate of turn. Gas and brake: the acceleration that the plan asks
+for and what the speed lacks, turned into the wheels' slip that gives that force, and that into the gas or brake that
+gives this slip in this very frame.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,11 @@ Array = NDArray[np.float64]
 
 FINE = 0.5  # units between two places of the plan
 BRAKING = 15.0  # rad/s that a full brake takes from a wheel's spin in a frame
+STEERS = 0.4  # radians, the front wheels at most
+CRAWL = 3.0  # units/s, below which a car has no way of its own
+DRIVEN = 2.5  # the rear wheels push the car and spin the front wheels up
+HARD_BRAKING = -20.0  # units/s²
+FULL_GAIN = 40.0  # units/s², what the gas is good for
 LOST = 12.0  # units beside the line: given up
 HARDEST = 0.89  # brake; from 0.9 on the wheels lock
 WHEELBASE = float(np.ptp(body().wheels[..., 1].mean(axis=1)))
@@ -49,6 +55,7 @@ class Style:
         haste: Acceleration per missing speed, 1/s.
         slip: Largest slip of the wheels along their way, in units of that at which they give all they have.
         front: Largest slip of the front wheels to the side, likewise.
+        early: How far ahead it reads the plan's acceleration, seconds.
     """
 
     ahead: float = 0.06
@@ -79,10 +86,10 @@ class Plan:
         self.gain = np.gradient(squared, FINE) / 2  # acceleration
         self.last = len(self.at) - 1
 
-    def nearest(self, x: float, y: float, index: int) -> int:
+    def nearest(self, point: Sequence[float], index: int) -> int:
         """The place nearest to a point, at or up to 12 units beyond a place."""
         part = self.xy[index : index + 25]
-        return index + int(((part - (x, y)) ** 2).sum(axis=1).argmin())
+        return index + int(((part - (point[0], point[1])) ** 2).sum(axis=1).argmin())
 
 
 def _smooth(at: Array, far: Array, values: Array) -> Array:
@@ -106,38 +113,49 @@ class Oracle:
 
     def control(self) -> tuple[float, float, float]:
         """(steer, gas, brake) for this frame."""
-        car, plan, style = self.simulator.car, self.plan, self.style
-        hull = car.hull
-        vx, vy = hull.linearVelocity
-        x, y = hull.worldCenter
-        speed = math.hypot(vx, vy)
-        self.index = i = plan.nearest(x, y, self.index)
-        ahead = min(i + int(speed * style.ahead / FINE), plan.last)
-        soon = min(i + int(speed * FRAME / FINE) + 1, plan.last)
+        hull = self.simulator.car.hull
+        speed = math.hypot(*hull.linearVelocity)
+        self.index = self.plan.nearest(hull.worldCenter, self.index)
+        return -self._steering(hull, speed), *self._pedals(self._acceleration(speed))
+
+    def _steering(self, hull: Any, speed: float) -> float:
+        """Angle of the front wheels, to the left, radians."""
+        plan, style, i = self.plan, self.style, self.index
+        (vx, vy), (x, y) = hull.linearVelocity, hull.worldCenter
         course = plan.course[i]
         beside = (y - plan.xy[i, 1]) * math.cos(course) - (x - plan.xy[i, 0]) * math.sin(course)
         self.beside, self.lost = beside, abs(beside) > LOST
-        heading = math.atan2(vy, vx) if speed > 3 else hull.angle + math.pi / 2
+        heading = math.atan2(vy, vx) if speed > CRAWL else hull.angle + math.pi / 2
         askew = math.remainder(heading - course, 2 * math.pi)
-        curvature = plan.curvature[ahead] - style.beside * beside - style.askew * askew
-        if speed > 3:
+        ahead = plan.curvature[self._place_in(style.ahead, speed)]
+        curvature = ahead - style.beside * beside - style.askew * askew
+        if speed > CRAWL:
             curvature += style.damping * (curvature - hull.angularVelocity / speed)
         steer = math.atan(WHEELBASE * curvature)
-        if speed > 10:  # more slip than that holds no better
-            rolls = _askew(car.wheels[0], hull)
+        if speed > CRAWL:  # more slip than that holds no better
+            rolls = _askew(self.simulator.car.wheels[0], hull)
             most = style.front * FULL_SLIP / speed
             steer = max(rolls - most, min(rolls + most, steer))
-        early = min(i + int(speed * style.early / FINE), plan.last)
-        gain = max(plan.gain[soon], min(plan.gain[early], 40.0)) if plan.gain[soon] > -20 else plan.gain[soon]
-        wanted = gain + style.haste * (plan.speed[soon] - speed)
-        gas, brake = self._pedals(car, wanted)
-        return -max(-0.4, min(0.4, steer)), gas, brake
+        return max(-STEERS, min(STEERS, steer))
 
-    def _pedals(self, car: Any, wanted: float) -> tuple[float, float]:
+    def _acceleration(self, speed: float) -> float:
+        """What the plan asks for now, and what the speed lacks, units/s²."""
+        plan, soon = self.plan, self._place_in(FRAME, speed, 1)
+        gain = plan.gain[soon]
+        if gain > HARD_BRAKING:  # the gas takes frames to come
+            gain = max(gain, min(plan.gain[self._place_in(self.style.early, speed)], FULL_GAIN))
+        return float(gain + self.style.haste * (plan.speed[soon] - speed))
+
+    def _place_in(self, seconds: float, speed: float, more: int = 0) -> int:
+        return min(self.index + int(speed * seconds / FINE) + more, self.plan.last)
+
+    def _pedals(self, wanted: float) -> tuple[float, float]:
+        """(gas, brake) for an acceleration."""
+        car = self.simulator.car
         force = wanted * body().mass
         if force >= 0:
             rear = car.wheels[2:]
-            slip = min(force / 2 / SLIP_STIFFNESS * 2.5, self.style.slip * FULL_SLIP)
+            slip = min(DRIVEN * force / 2 / SLIP_STIFFNESS, self.style.slip * FULL_SLIP)
             spin = sum(w.omega for w in rear) / 2
             lacks = (sum(_rolling(w) for w in rear) / 2 + slip) / RADIUS - spin
             gas = lacks * (abs(spin) + GAS_OFFSET) * WHEEL_MOMENT_OF_INERTIA / ENGINE_POWER / FRAME
@@ -189,7 +207,9 @@ def follow(simulator: Simulator, track: int, plan: Plan, style: Style) -> Drive:
         reward, over = simulator.drive(oracle.control())
         score += reward
         hull = simulator.car.hull
-        moments.append((*hull.position, hull.linearVelocity.length, oracle.index * FINE, oracle.beside))
+        moments.append(
+            (*hull.position, hull.linearVelocity.length, oracle.index * FINE, oracle.beside)
+        )
     return Drive(
         simulator.lap_done,
         score,

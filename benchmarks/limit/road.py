@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.box2d.car_racing import TRACK_WIDTH
@@ -12,6 +13,7 @@ from benchmarks.limit.car import GRASS, body
 from racing.simulator import Simulator
 
 Array = NDArray[np.float64]
+Jet = NDArray[Any]  # float64, or complex128 whose imaginary part is a derivative
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,24 @@ def road_of(simulator: Simulator) -> Road:
     )
 
 
-def hold(offset: Array) -> Array:
+def shape(before: Jet, here: Jet, after: Jet) -> tuple[Jet, Jet]:
+    """Curvature and length of the cells about points; a cell reaches half-way to the next points.
+
+    Args:
+        before: Point before every point, [..., 2].
+        here: The points, [..., 2].
+        after: Point after every point, [..., 2].
+
+    Returns:
+        Curvature, to the left positive, 1/units, and length, units, both [...].
+    """
+    come, go = here - before, after - here
+    length = (np.sqrt((come**2).sum(axis=-1)) + np.sqrt((go**2).sum(axis=-1))) / 2
+    cross = come[..., 0] * go[..., 1] - come[..., 1] * go[..., 0]
+    return np.arctan(cross / (come * go).sum(axis=-1)) / length, length
+
+
+def hold(offset: Jet) -> Jet:
     """Share of the grip that a car has at most, so far from the middle of the road, whichever way it points.
 
     Wheels beside the road hold with `GRASS` of their grip. Up to `all_wheels()` every wheel can touch the road; from
