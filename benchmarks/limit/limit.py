@@ -1,0 +1,164 @@
+"""How fast the best possible lap of a track is: a bound from above, and a lap that was driven, from below.
+
+python -m benchmarks.limit.limit --tracks 0:50 300:350     -> results/limit.csv; what is there already stays
+python -m benchmarks.limit.limit --page                    results/limit.csv -> docs/limit.md
+python -m benchmarks.limit.limit --picture 301             the best line beside the agent's -> imgs/limit.png
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from benchmarks.limit.bound import bound, frames_of
+from benchmarks.limit.road import road_of
+from benchmarks.limit.search import practise
+from benchmarks.rows import write_rows
+from benchmarks.survival.forked import ROOT
+from racing.simulator import Simulator
+from racing.tracks import parse_tracks
+from reports.limit import limit_table, read_limit
+from reports.report import write_block
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.files import check_file
+from system.processes import children_deaf_to, end_with_parent, interrupt_for_sure
+
+SILENCE = 5.0  # seconds without a line, at most
+PATH = tyro.conf.arg(metavar="PATH")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Bound the best lap of tracks from above by a model and from below by driving."""
+
+    tracks: tuple[str, ...] = ()
+    """test, validation, or FIRST:LAST reset seeds (LAST excluded); one or several."""
+    laps: int = 24
+    """Laps that the oracle may practise on a track."""
+    csv: Annotated[Path, PATH] = ROOT / "results" / "limit.csv"
+    """The results; rows of tracks that are there already are kept."""
+    processes: int = os.cpu_count() or 1
+    """Tracks at once. Changes the time, not the result."""
+    page: bool = False
+    """Write the table into docs/limit.md."""
+    picture: int | None = None
+    """Draw this track: the best line beside the agent's."""
+    weights: Annotated[Path, PATH] = ROOT / "models" / "ddqn.safetensors"
+    """The agent of the picture."""
+    png: Annotated[Path, PATH] = ROOT / "imgs" / "limit.png"
+    """Where the picture goes."""
+
+    def check(self) -> list[int]:
+        """The tracks that are asked for.
+
+        Raises:
+            ValueError: If an option cannot be.
+        """
+        if not self.tracks and not self.page and self.picture is None:
+            raise ValueError("name tracks, or --page, or --picture TRACK")
+        if self.laps < 1 or self.processes < 1:
+            raise ValueError("laps and processes must be at least 1")
+        if self.picture is not None and not 0 <= self.picture < 2**31:
+            raise ValueError(f"a track seed is 0 to {2**31 - 1}, got {self.picture}")
+        tracks = sorted({t for text in self.tracks for t in parse_tracks(text, 50)})
+        check_file(self.csv)
+        if self.picture is not None:
+            check_file(self.png)
+        return tracks
+
+
+def measure(track: int, laps: int) -> dict[str, Any]:
+    """Bound one track from both sides; a row."""
+    simulator = Simulator()
+    simulator.start(track)
+    road = road_of(simulator)
+    best = bound(road)
+    found = practise(simulator, track, road, laps, best)
+    frames = frames_of(best.seconds)
+    return {
+        "track": track,
+        "tiles": road.tiles,
+        "bound_frames": frames,
+        "bound_score": f"{1000 - 0.1 * frames:.1f}",
+        "oracle_frames": found.drive.frames,
+        "oracle_score": f"{found.drive.score:.1f}",
+        "oracle_laps": int(found.drive.lap),
+        "practice": found.laps,
+    }
+
+
+def measured(tracks: list[int], laps: int, processes: int) -> Iterator[dict[str, Any]]:
+    """Rows as they come, in any order; says something every few seconds.
+
+    Raises:
+        ChildProcessError: If a process was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(min(processes, len(tracks)), context, end_with_parent)
+    begun, done = time.monotonic(), 0
+    try:
+        with children_deaf_to(signal.SIGINT):
+            open_: set[Future[dict[str, Any]]] = {executor.submit(measure, t, laps) for t in tracks}
+        while open_:
+            ready, open_ = wait(open_, SILENCE, FIRST_COMPLETED)
+            for future in ready:
+                done += 1
+                yield future.result()
+            print(f"{done} of {len(tracks)} tracks, {time.monotonic() - begun:.0f} s", flush=True)
+    except BrokenExecutor:
+        raise ChildProcessError("a process died; run again, what is measured is kept") from None
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        executor.shutdown(wait=False)
+
+
+def fill(options: Options, tracks: list[int]) -> None:
+    """Measure the tracks that the CSV does not have yet, and write it anew after each."""
+    rows = read_limit(options.csv) if options.csv.exists() else []
+    missing = sorted(set(tracks) - {int(row["track"]) for row in rows})
+    if not missing:
+        return
+    for row in measured(missing, options.laps, options.processes):
+        rows = sorted([*rows, row], key=lambda r: int(r["track"]))
+        write_rows(options.csv, rows)
+        print(
+            f"track {row['track']}: bound {row['bound_frames']} frames ({row['bound_score']}),"
+            f" oracle {row['oracle_frames']} ({row['oracle_score']}), laps {row['oracle_laps']}",
+            flush=True,
+        )
+
+
+def main(options: Options) -> None:
+    """Measure, draw, write."""
+    interrupt_for_sure()
+    try:
+        tracks = options.check()
+        fill(options, tracks)
+        if options.picture is not None:
+            from benchmarks.limit.picture import draw_limit
+
+            draw_limit(options.picture, options.weights, options.png)
+        if options.page:
+            table = limit_table(read_limit(options.csv), ROOT / "results" / "scores")
+            write_block(ROOT / "docs" / "limit.md", "limit", table)
+    except ValueError as e:
+        refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_STOPPED) from None
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

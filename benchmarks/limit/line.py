@@ -1,0 +1,94 @@
+"""The line along a road that takes least time: speeds and offsets found together by an interior-point method.
+
+The time that counts in the end is the exact profile's (speed_profile.fastest) along the line that was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.limit.car import Limits, body
+from benchmarks.limit.descent import SPEED_UNIT, Problem, descend
+from benchmarks.limit.road import Road, hold, shape
+from benchmarks.limit.speed_profile import Profile, fastest
+
+Array = NDArray[np.float64]
+CAUTION = 0.75  # share of the profile's speeds to begin with: all limits have room then
+WEIGHTS = 10.0 ** -np.arange(2.0, 6.5)  # seconds, of the barriers
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line and how fast it can be driven.
+
+    Attributes:
+        offset: To the right of the middle, units, [boundaries].
+        points: Places, units, [boundaries, 2].
+        curvature: At every boundary, to the left positive, 1/units, [boundaries].
+        profile: Between boundaries, for this line alone.
+        seconds: Until the last tile is touched.
+    """
+
+    offset: Array
+    points: Array
+    curvature: Array
+    profile: Profile
+    seconds: float
+
+
+def cells(points: Array) -> tuple[Array, Array]:
+    """Curvature and length of the cells of whole lines, points [boundaries, ..., 2]."""
+    curvature, length = np.zeros(points.shape[:-1]), np.zeros(points.shape[:-1])
+    curvature[1:-1], length[1:-1] = shape(points[:-2], points[1:-1], points[2:])
+    for end, beside in ((0, 1), (-1, -2)):  # half a cell, straight
+        length[end] = np.hypot(*(points[end] - points[beside]).T) / 2
+    return curvature, length
+
+
+def time_line(road: Road, offset: Array, car: Limits, care: Array | float = 1.0) -> Line:
+    """How fast a line can be driven; the last tile is touched as soon as the car can reach it.
+
+    Args:
+        road: Of the track.
+        offset: Of the line, units, [boundaries].
+        car: What it can do.
+        care: Share of the grip that is used, at every boundary or everywhere.
+    """
+    points = road.points(offset)
+    curvature, length = cells(points)
+    held = (care * hold(offset))[:, None]
+    profile = fastest(curvature[:, None], length[:, None], held, car)
+    seconds = float(profile.total[0] - body().reach / profile.speed[-1, 0])
+    return Line(offset, points, curvature, profile, seconds)
+
+
+def best_line(
+    road: Road,
+    car: Limits,
+    width: float,
+    begin: Array | None = None,
+    tell: Callable[[], None] = lambda: None,
+) -> Line:
+    """The fastest line near another one, nowhere further than a width from the middle.
+
+    Args:
+        road: Of the track.
+        car: What it can do.
+        width: Largest offset, units.
+        begin: Offsets to begin with, within the width; the middle if None.
+        tell: Called once in every round of the search.
+    """
+    begin = np.zeros(len(road.middle)) if begin is None else begin
+    problem = Problem(road, car, width)
+    speed = time_line(road, begin, car).profile.speed[:, 0]
+    unknown = np.stack([begin, CAUTION * speed[1:] / SPEED_UNIT], axis=1).ravel()
+    best = time_line(road, begin, car)
+    for weight in WEIGHTS:
+        unknown = descend(problem, unknown, weight, tell)
+        found = time_line(road, unknown[::2].copy(), car)
+        best = min(best, found, key=lambda line: line.seconds)
+    return best

@@ -1,0 +1,135 @@
+"""The oracle's practice: one track, many laps, and the plan that was driven fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.limit.car import gripping
+from benchmarks.limit.line import Line, best_line, time_line
+from benchmarks.limit.oracle import Drive, Plan, Style, follow
+from benchmarks.limit.road import Road, widest
+from racing.simulator import Simulator
+
+Array = NDArray[np.float64]
+
+WIDTH = 7.5  # units from the middle; with all wheels on the road the car gets to 5.8, with two of them to 8
+LINE_GRIP = 0.92  # share of the grip that the line is laid out for
+CARE = (0.95, 0.9, 0.85, 0.8, 0.7)  # shares of the grip that are tried everywhere alike
+MOST = (
+    1.05  # share; the car holds a little more than the line asks for where it is laid out with care
+)
+BUMP_WIDTH = (4.0, 24.0)  # boundaries over which a share is changed at random
+BUMP = 0.04  # usual size of that
+FINE_BESIDE = 1.0  # units beside the line that are nothing to worry about
+MORE, LESS = 0.04, 0.01  # changes of the share from lap to lap
+
+
+@dataclass(frozen=True)
+class Practised:
+    """The fastest drive of a practice.
+
+    Attributes:
+        drive: What came of it.
+        line: What it followed.
+        laps: Drives until then and after, in all.
+    """
+
+    drive: Drive
+    line: Line
+    laps: int
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A drive: the share of the grip that it used at every boundary, what came of it, and the line."""
+
+    care: Array
+    drive: Drive
+    line: Line
+
+
+def practise(
+    simulator: Simulator,
+    track: int,
+    road: Road,
+    laps: int,
+    bound: Line,
+    style: Style | None = None,
+    tell: Callable[[], None] = lambda: None,
+) -> Practised:
+    """Drive with several shares of the grip, then change the best one here and there, as long as it gets faster.
+
+    Args:
+        simulator: To drive in.
+        track: Reset seed.
+        road: Of that track.
+        laps: Drives at most.
+        bound: The best line of the optimistic car, from which the own one is laid out.
+        style: How to follow a line.
+        tell: Called once per drive and round of laying out the line.
+
+    Returns:
+        The fastest lap; without any, the drive that touched most tiles.
+    """
+    style = style or Style()
+    full = gripping()
+    car = replace(full, grip=LINE_GRIP * full.grip)
+    begin = 0.9 * WIDTH * bound.offset / widest()
+    offset = best_line(road, car, WIDTH, begin, tell).offset
+
+    def drive(care: Array) -> _Attempt:
+        tell()
+        line = time_line(road, offset, full, care)
+        return _Attempt(care, follow(simulator, track, Plan(line), style), line)
+
+    attempts = [drive(np.full(len(offset), share)) for share in CARE[:laps]]
+    best, rng = min(attempts, key=_rank), np.random.default_rng(track)
+    lesson = attempts[-1]
+    for _ in range(laps - len(attempts)):
+        care = _bumped(best.care, rng)
+        if not best.drive.lap or rng.random() < 0.5:
+            care = _learned(care, lesson)
+        lesson = drive(care)
+        best = min(best, lesson, key=_rank)
+        if best.drive.lap:
+            lesson = best
+    return Practised(best.drive, best.line, laps)
+
+
+def _bumped(care: Array, rng: np.random.Generator) -> Array:
+    """A little more or less somewhere."""
+    middle, wide = rng.uniform(0, len(care)), rng.uniform(*BUMP_WIDTH)
+    bump = BUMP * rng.normal(0.3) * np.exp(-(((np.arange(len(care)) - middle) / wide) ** 2))
+    return np.asarray(np.clip(care + bump, 0.4, MOST))
+
+
+def _learned(care: Array, lesson: _Attempt) -> Array:
+    """More care before the places where the car got away from the line, a little less elsewhere."""
+    drive, line = lesson.drive, lesson.line
+    far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line.points, axis=0).T))])
+    beside = np.abs(np.interp(far, drive.moments[:, 3], drive.moments[:, 4], right=0.0))
+    last = int(np.searchsorted(far, drive.moments[-1, 3]))
+    wrong = np.clip((beside - FINE_BESIDE) / FINE_BESIDE, -1.0, 1.0)
+    change = np.where(wrong > 0, -MORE * wrong, -LESS * wrong)
+    if not drive.lap:
+        change[max(0, last - 12) :] = 0.0
+        change[max(0, last - 12) : last + 2] = -2 * MORE
+    reach = np.arange(-4, 16)  # boundaries; what goes wrong began before
+    spread = np.exp(-(((reach - 4.0) / 5) ** 2))
+    padded = np.concatenate([np.zeros(4), change, np.zeros(15)])
+    smooth = (
+        np.array([(padded[i : i + 20] * spread).sum() for i in range(len(change))]) / spread.sum()
+    )
+    return np.asarray(np.clip(care + smooth, 0.4, MOST))
+
+
+def _rank(attempt: _Attempt) -> tuple[float, float]:
+    """Smaller is better: laps by their frames, then by the place reached in the last one; the rest by tiles."""
+    drive = attempt.drive
+    if not drive.lap:
+        return float("inf"), -float(drive.tiles)
+    return float(drive.frames), -float(drive.moments[-1, 3])
