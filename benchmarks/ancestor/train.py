@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -31,6 +31,7 @@ from benchmarks.ancestor.recipes import (
 )
 from benchmarks.rows import refuse_unwritable, write_rows
 from evaluation.evaluation import summary_line
+from racing.driving import drive
 from racing.episode import Episode, finished, write_episodes
 from racing.tracks import TEST, VALIDATION, draw_training_track
 from racing.world import World, WorldSpec
@@ -121,10 +122,12 @@ class Training:
 def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
     """A whole episode, one frame per action, official camera, nothing ended early."""
     world = World(WorldSpec(stack=1, frame_skip=1, actions=""), "official")
-    world.start(track, look=False)
-    while not world.end_reason:
-        picture = see(world.simulator.draw(), recipe)
-        world.decide(ACTIONS[learner.best_action(picture)], look=False)
+
+    def act(world: World) -> Any:
+        return ACTIONS[learner.best_action(see(world.simulator.draw(), recipe))]
+
+    for _ in drive(world, track, act, look=False):
+        pass
     return finished(world, track)
 
 
