@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import system.startup  # isort: skip  # noqa: F401
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
 from evaluation.drivers import NAMED, check_driver, load_driver
 from evaluation.evaluation import evaluate, summary_line
@@ -26,9 +22,11 @@ from evaluation.scores import write_episodes
 from racing.episode import Episode
 from racing.spec import CameraName
 from racing.tracks import parse_tracks
+from system.cpus import usable_cpus
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
+from system.progress import progress
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
@@ -48,8 +46,8 @@ class Options:
     """What the driver sees with; scores are reported under the official camera."""
     csv: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Write one row per episode here (with one driver)."""
-    processes: int = os.cpu_count() or 1
-    """Tracks driven at once. Changes the time, not the result."""
+    processes: int = field(default_factory=usable_cpus)
+    """Processes that drive at once; by default as many as may run at once. Changes the time, not the result."""
     film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Film the best, the median and the worst episode as mp4, each with a map (with one driver)."""
     gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
@@ -90,7 +88,7 @@ def main(options: Options) -> None:
                 write_episodes(path, episodes)
             print(summary_line(name, episodes), flush=True)
             if options.film or options.gif:
-                _film(name, episodes, options.film, options.gif)
+                _film(name, episodes, options)
         if options.table:
             from reports.tables import write_tables
 
@@ -119,19 +117,22 @@ def _jobs(options: Options) -> list[tuple[str, Path | None]]:
     return [(name, options.csv) for name in options.drivers]
 
 
-def _film(name: str, episodes: list[Episode], folder: Path | None, gif: Path | None) -> None:
+def _film(name: str, episodes: list[Episode], options: Options) -> None:
+    """Film episodes under the camera that they were scored with."""
     from reports.film import best_median_worst, write_gif, write_mp4
     from reports.track_map import write_map
 
     driver, tracks = load_driver(name), best_median_worst(episodes)
-    if gif:
-        write_gif(driver, tracks["median"], gif)
-    if folder:
+    if options.gif:
+        with progress(f"filming track {tracks['median']}", "frames at most") as tell:
+            write_gif(driver, tracks["median"], options.gif, options.camera, tell)
+    if folder := options.film:
         folder.mkdir(parents=True, exist_ok=True)
         for which, track in tracks.items():
             path = folder / f"{Path(name).stem}-{which}-track{track}"
-            write_mp4(driver, track, path.with_suffix(".mp4"))
-            write_map(driver, track, path.with_suffix(".png"))
+            with progress(f"filming track {track}, the {which} one", "frames at most") as tell:
+                write_mp4(driver, track, path.with_suffix(".mp4"), options.camera, tell)
+            write_map(driver, track, path.with_suffix(".png"), options.camera)
             print(f"{path}.mp4", f"{path}.png", sep="\n")
 
 
@@ -149,13 +150,7 @@ def _race(page: Path, tracks: list[int], options: Options) -> None:
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
-    console = Console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(escape(name), total=len(tracks))
-
-        def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with progress(name, "tracks") as tell:
         return evaluate(name, tracks, options.camera, options.processes, tell)
 
 

@@ -19,12 +19,13 @@ from typing import Annotated
 import tyro
 from gymnasium.envs.box2d.car_racing import FPS
 
-from cockpit.controls import Command, Controls
+from cockpit.controls import Command, Controls, touched
 from cockpit.dashboard import Dashboard
 from cockpit.window import virtual_display
 from evaluation.drivers import Driver, load_driver
 from evaluation.evaluation import frame_by_frame, summary_line
 from evaluation.scores import read_episodes, write_episodes
+from racing.driving import drive
 from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
@@ -89,9 +90,13 @@ class Race:
             command = self._frame(str(-(-left // FPS)))
             if command in (Command.RESTART, Command.QUIT):
                 return command
+        while not touched(self._controls.read()):  # nobody at the keys, nothing recorded
+            command = self._frame("Your first key starts the clock")
+            if command in (Command.RESTART, Command.QUIT):
+                return command
+        self._controls.centre()
         recorder = Recorder()
-        while not self._world.end_reason:
-            self._world.decide(self._controls.read(), look=False)
+        for _ in drive(self._world, None, lambda _: self._controls.read(), look=False):
             recorder.note(self._world.simulator)
             command = self._frame()
             if command in (Command.RESTART, Command.QUIT):

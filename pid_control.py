@@ -23,15 +23,19 @@ from numpy.typing import NDArray
 from agents.pid import REFERENCE, WORLD, PidGains, PidPolicy, Thought
 from agents.pid_sight import AHEAD, ASIDE, COLUMNS, ROWS, TEXELS, Array, room_on_road
 from cockpit.window import Window
-from evaluation.drivers import Driver
-from evaluation.evaluation import drive, summary_line
+from evaluation.drivers import acting
+from evaluation.evaluation import summary_line
 from evaluation.scores import write_episodes
+from racing.driving import drive
+from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
+from racing.world import World
 from reports.video import video
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file
 from system.processes import interrupt_for_sure
+from system.progress import progress
 
 PATH = tyro.conf.arg(metavar="PATH")
 PICTURES_PER_SECOND = 50 / WORLD["frame_skip"]
@@ -146,6 +150,7 @@ def main(options: Options) -> None:
     """Drive and print."""
     interrupt_for_sure()
     watchers: list[Callable[[Screen], None]] = []
+    episodes: list[Episode] = []
     try:
         tracks = parse_tracks(options.tracks, options.episodes)
         if options.video and options.video.suffix != ".mp4":
@@ -156,11 +161,15 @@ def main(options: Options) -> None:
         policy = WatchedPolicy(options.gains, watchers)
         if options.show:
             watchers.append(window())
-        driver = Driver("pid", WorldSpec(**WORLD), lambda track: policy)
         with ExitStack() as stack:
             if options.video:
                 watchers.append(film(options.video, stack))
-            episodes = [drive(driver, track) for track in tracks]
+            tell = stack.enter_context(progress("pid", "tracks"))
+            for track in tracks:
+                world = World(WorldSpec(**WORLD), "official")
+                for _ in drive(world, track, acting(policy)):
+                    tell(len(episodes), len(tracks))
+                episodes.append(finished(world, track))
         if options.csv:
             write_episodes(options.csv, episodes)
     except ValueError as e:
@@ -169,7 +178,7 @@ def main(options: Options) -> None:
         refuse(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None
-    print(summary_line(driver.name, episodes), flush=True)
+    print(summary_line("pid", episodes), flush=True)
 
 
 if __name__ == "__main__":

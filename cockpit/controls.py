@@ -89,6 +89,12 @@ class Controls:
         return np.array([steer, gas, brake * HARDEST_BRAKE])
 
 
+def touched(control: NDArray[np.float64]) -> bool:
+    """Whether somebody wants to drive: (steer, gas, brake), of which a gamepad's triggers may not rest at 0."""
+    steer, gas, brake = control
+    return bool(steer != 0 or max(gas, brake) > DEAD_ZONE)
+
+
 def turned(steer: float, direction: float) -> float:
     """Steering one frame later: a key turns the wheel as fast as a hand would, not at once."""
     wanted = direction * FULL_LOCK

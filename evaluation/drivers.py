@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents.policy import Policy, RandomControls, RandomPolicy
+from agents.policy import Observation, Policy, RandomControls, RandomPolicy
+from evaluation.split import learned
 from racing.actions import action_set
+from racing.driving import Act, ActTogether
 from racing.spec import WorldSpec
+from racing.world import World
+
+if TYPE_CHECKING:
+    from evaluation.network_driver import NetworkDriver
 
 NAMED = ("random", "random-continuous", "pid")
 
@@ -25,11 +32,45 @@ class Driver:
         name: As given.
         world: How it meets the world.
         policy: Makes the policy for one episode on a track; what it draws depends on the track alone.
+        network: Of a driver that learned: it decides for several cars at once.
     """
 
     name: str
     world: WorldSpec
     policy: Callable[[int], Policy]
+    network: NetworkDriver | None = None
+
+    def acting_on(self, tracks: Sequence[int]) -> ActTogether:
+        """Decides for cars on these tracks, one each, as `racing.driving.drive_together` wants it."""
+        if network := self.network:
+
+            def greedily(observations: Observation, cars: list[int]) -> NDArray[np.int64]:
+                values = network.values(observations, [tracks[i] for i in cars])  # [n, A]
+                actions: NDArray[np.int64] = values.argmax(axis=1)
+                return actions
+
+            return greedily
+        policies = [self.policy(track) for track in tracks]
+        for policy in policies:
+            policy.reset()
+
+        def each(observations: Observation, cars: list[int]) -> list[Any]:
+            return [
+                policies[i].act(observation[None])[0]
+                for i, observation in zip(cars, observations, strict=True)
+            ]
+
+        return each
+
+
+def acting(policy: Policy) -> Act:
+    """A policy at the wheel of one car, whose episode begins."""
+    policy.reset()
+
+    def act(world: World) -> Any:
+        return policy.act(world.observation[None])[0]
+
+    return act
 
 
 def check_driver(name: str) -> None:
@@ -40,7 +81,7 @@ def check_driver(name: str) -> None:
     """
     if name in NAMED:
         return
-    if not name.endswith(".safetensors"):
+    if not learned(name):
         raise ValueError(f"no driver {name!r}: use {', '.join(NAMED)} or a .safetensors file")
     if not Path(name).is_file():
         raise ValueError(f"{name}: no such file")
@@ -70,8 +111,8 @@ def load_driver(name: str) -> Driver:
 
 def _learned(path: Path) -> Driver:
     from agents.backend import set_up_tensorflow
-    from agents.q_policy import QPolicy
     from agents.weights import WeightsError, unpack
+    from evaluation.network_driver import NetworkDriver, NetworkPolicy
 
     with contextlib.suppress(RuntimeError):  # too late: who uses it already has set it up
         set_up_tensorflow(threads=1, device="cpu")  # the same last bits wherever it drives
@@ -83,5 +124,5 @@ def _learned(path: Path) -> Driver:
         raise WeightsError(f"{path}: its card describes no world ({e})") from None
     if not fits or network.input_shape[1:] != (world.stack, world.height, world.width):
         raise WeightsError(f"{path}: its network does not fit its world")
-    policy = QPolicy(network)
-    return Driver(str(path), world, lambda track: policy)
+    driver = NetworkDriver(network)
+    return Driver(str(path), world, lambda track: NetworkPolicy(driver, track), driver)

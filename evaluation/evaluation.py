@@ -3,46 +3,67 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
 
-from evaluation.drivers import Driver, check_driver, load_driver
+from evaluation.drivers import Driver, acting, check_driver, load_driver
+from evaluation.split import PLACES, count_processes, groups_in_step, learned
+from racing import driving
 from racing.episode import Episode, finished
 from racing.spec import CameraName
 from racing.tracks import TEST
 from racing.world import World
-from system.processes import children_deaf_to, end_with_parent
+from system.processes import cause_of_death, children_deaf_to, end_with_parent
+from system.progress import Tell, say
 
 BOOTSTRAP_DRAWS = 10_000
+TELL_SECONDS = 0.5
+LAST_WORDS_SECONDS = 5.0
 
 
 def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episode:
     """One whole episode."""
-    world, policy = World(driver.world, camera), driver.policy(track)
-    world.start(track)
-    policy.reset()
-    while not world.end_reason:
-        world.decide(policy.act(world.observation[None])[0])
-    return finished(world, track)
+    [episode] = drive_together(driver, [track], camera)
+    return episode
+
+
+def drive_together(
+    driver: Driver,
+    tracks: Sequence[int],
+    camera: CameraName = "official",
+    ended: Callable[[], None] = lambda: None,
+) -> list[Episode]:
+    """One whole episode on each of some tracks, in step.
+
+    Args:
+        driver: One that learned drives all of them at once.
+        tracks: Reset seeds; of different places in a batch (see `evaluation.split`).
+        camera: Which camera the driver sees with.
+        ended: Called after every episode.
+
+    Returns:
+        One record per track, in order.
+    """
+    worlds = [World(driver.world, camera) for _ in tracks]
+    for moments in driving.drive_together(worlds, tracks, driver.acting_on(tracks)):
+        for car in moments:
+            if worlds[car].end_reason:
+                ended()
+    return [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
 
 
 def frame_by_frame(driver: Driver, track: int, camera: CameraName = "official") -> Iterator[World]:
     """The same episode, watched: its world after every frame (1/50 s)."""
-    frames = driver.world.frame_skip
-    world, policy = World(replace(driver.world, frame_skip=1), camera), driver.policy(track)
-    world.start(track)
-    policy.reset()
-    while not world.end_reason:
-        action = policy.act(world.observation[None])[0]
-        for frame in range(frames):
-            if not world.end_reason:
-                world.decide(action, look=frame == frames - 1)
-                yield world
+    world = World(replace(driver.world, frame_skip=1), camera)
+    act = acting(driver.policy(track))
+    for _ in driving.drive(world, track, act, hold=driver.world.frame_skip):
+        yield world
 
 
 def evaluate(
@@ -50,7 +71,8 @@ def evaluate(
     tracks: list[int] | None = None,
     camera: CameraName = "official",
     processes: int | None = None,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = lambda done, total: None,
+    say: Callable[[str], None] = say,
 ) -> list[Episode]:
     """Drive a list of tracks, in parallel. An episode depends on the driver and the track alone.
 
@@ -58,57 +80,87 @@ def evaluate(
         name: Of the driver.
         tracks: Reset seeds; the first 50 test tracks if None.
         camera: Which camera the driver sees with.
-        processes: How many tracks at once; one per core if None.
-        tell: Called with episodes done and in all.
+        processes: How many at once; as many as this process has processors and memory for if None.
+        tell: Called twice a second and at the end, with episodes done and in all.
+        say: Called with one line if there is too little memory for so many processes.
 
     Returns:
         One record per track, in order.
 
     Raises:
-        ValueError: If there is no such driver.
-        ChildProcessError: If a process was killed.
+        ValueError: If there is no such driver, or too little memory for one process.
+        ChildProcessError: If a process died; why.
     """
     tracks = list(TEST[:50]) if tracks is None else tracks
     check_driver(name)
-    count = min(processes or os.cpu_count() or 1, len(tracks))
+    count = count_processes(name, processes, len(tracks), say)
+    groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
     context = multiprocessing.get_context("spawn")
+    done = context.Value("i", 0)
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(count, context, _begin, (name, camera))
-    episodes = []
+    executor = ProcessPoolExecutor(min(count, len(groups)), context, _begin, (name, camera, done))
+    ours: set[BaseProcess] = set()
     try:
         with children_deaf_to(signal.SIGINT):
-            driven = [executor.submit(_drive, track) for track in tracks]
-        for future in driven:
-            episodes.append(future.result())
-            tell(len(episodes), len(tracks))
+            driven = [executor.submit(_drive, [tracks[i] for i in group]) for group in groups]
+        ours = set(multiprocessing.active_children()) - others
+        waiting = set(driven)
+        while waiting:
+            ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
+            for future in ready:
+                future.result()  # or what went wrong
+            tell(done.value, len(tracks))
     except BrokenExecutor:
-        raise ChildProcessError("a process died while it drove; drive again") from None
+        raise ChildProcessError(f"a process that drove was {_why(ours)}; drive again") from None
     finally:  # do not wait for what nobody wants any more
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
         executor.shutdown(wait=False)  # finds its processes dead and gives the other tracks up
-    return episodes
+    episodes = {
+        index: episode
+        for group, future in zip(groups, driven, strict=True)
+        for index, episode in zip(group, future.result(), strict=True)
+    }
+    return [episodes[i] for i in range(len(tracks))]
 
 
-def _begin(name: str, camera: CameraName) -> None:
+def _why(processes: set[BaseProcess]) -> str:
+    """Why the first of them died; the pool then ends the others by SIGTERM."""
+    for process in processes:
+        process.join(LAST_WORDS_SECONDS)
+    codes = sorted(
+        {p.exitcode for p in processes if p.exitcode}, key=lambda c: c == -signal.SIGTERM
+    )
+    return cause_of_death(codes[0] if codes else None)
+
+
+def _begin(name: str, camera: CameraName, done: Synchronized[int]) -> None:
     """In each process: make the driver ready once."""
     end_with_parent()
-    global _driver, _camera
-    _camera = camera
+    global _driver, _camera, _done
+    _camera, _done = camera, done
     try:
         _driver = load_driver(name)
     except ValueError as e:  # for who asks to say why
         _driver = e
+    except (MemoryError, ImportError) as e:
+        _driver = ChildProcessError(f"a process could not load what drives: {e or 'out of memory'}")
 
 
-def _drive(track: int) -> Episode:
-    if isinstance(_driver, ValueError):
+def _drive(tracks: list[int]) -> list[Episode]:
+    if isinstance(_driver, Exception):
         raise _driver
-    return drive(_driver, track, _camera)
+    return drive_together(_driver, tracks, _camera, _count)
 
 
-_driver: Driver | ValueError
+def _count() -> None:
+    with _done.get_lock():
+        _done.value += 1
+
+
+_driver: Driver | Exception
 _camera: CameraName
+_done: Synchronized[int]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ import pygame
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 
+from racing.official_picture import LARGE, SMALL, draw_picture, draw_screen
+from racing.scenery import Scenery
+
 TIME_LIMIT_FRAMES = 1000  # as registered for CarRacing-v3
 MISSED_LAG_TILES = (
     3  # a tile this far behind the front wheels' farthest will not be touched any more
@@ -38,25 +41,31 @@ class Simulator(CarRacing):  # type: ignore[misc]
         self.missed = 0
         self._visited: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.front = self._settled = 0
+        self._scenery: Scenery | None = None
+        self._scenery_of: object = None  # the road that it shows
 
     def _render(self, mode: str) -> NDArray[np.uint8]:
         return _NO_PICTURE
 
+    @property
+    def scenery(self) -> Scenery:
+        """What lies on the ground of this track, ready to be drawn."""
+        if self._scenery is None or self._scenery_of is not self.road_poly:
+            self._scenery = Scenery(self.road_poly, self.grass_color, self.bg_color)
+            self._scenery_of = self.road_poly
+        return self._scenery
+
     def draw(self) -> NDArray[np.uint8]:
-        """Gymnasium's own picture of this moment, uint8 [96, 96, 3]."""
-        picture: NDArray[np.uint8] = super()._render("state_pixels")
-        return picture
+        """Gymnasium's own picture of this moment, RGB, uint8 [96, 96, 3]."""
+        return draw_picture(self, SMALL)
 
     def draw_large(self) -> NDArray[np.uint8]:
-        """Gymnasium's picture for films, uint8 [400, 600, 3]."""
-        picture: NDArray[np.uint8] = super()._render("rgb_array")
-        return picture
+        """Gymnasium's picture for films, RGB, uint8 [400, 600, 3]."""
+        return draw_picture(self, LARGE)
 
     def draw_screen(self) -> pygame.Surface:
-        """Gymnasium's picture for people at its full size, 1000x800."""
-        super()._render("rgb_array")
-        screen: pygame.Surface = self.surf
-        return screen
+        """Gymnasium's picture for people at its full size, 1000x800; the next picture is drawn over it."""
+        return draw_screen(self)
 
     def start(self, track_seed: int) -> None:
         """Put the car at the start of a track."""

@@ -11,17 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.drivers import Driver
+from evaluation.drivers import Driver, acting
 from racing.actions import action_set
+from racing.driving import drive
 from racing.episode import Episode
+from racing.simulator import TIME_LIMIT_FRAMES
+from racing.spec import CameraName
 from racing.world import World
 from reports.video import video
 from system.files import written_aside
+from system.progress import Tell
 
 GIF_FRAMES = (60, 360, 4)  # from the first to the last, and from picture to picture
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
+
+
+def _untold(done: int, total: int) -> None:
+    pass
 
 
 def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
@@ -31,21 +39,31 @@ def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
     return {name: episode.track for name, episode in picks.items()}
 
 
-def pictures(driver: Driver, track: int, told: bool = True) -> Iterator[Picture]:
-    """Drive a track under the official camera; one picture per decision, with text where `told`."""
-    world, policy = World(driver.world, "official"), driver.policy(track)
-    world.start(track)
-    policy.reset()
-    while not world.end_reason:
-        observation = world.observation[None]  # [1, K, H, W]
-        action = policy.act(observation)[0]
-        step = world.decide(action)
+def pictures(
+    driver: Driver,
+    track: int,
+    camera: CameraName = "official",
+    told: bool = True,
+    tell: Tell = _untold,
+) -> Iterator[Picture]:
+    """Drive a track as an evaluation does; one picture per decision.
+
+    Args:
+        driver: That drives.
+        track: Reset seed.
+        camera: Which one the driver sees with. The film's pictures are Gymnasium's in any case.
+        told: Whether to write the score and what the driver does into the pictures.
+        tell: Called after every decision with the frames driven, and how many there may be.
+    """
+    world, policy = World(driver.world, camera), driver.policy(track)
+    for moment in drive(world, track, acting(policy)):
         table = [
-            [f"track {track}", f"score {world.score:.1f}", f"speed {step.speed:.0f}"],
-            _controls(driver, action),
+            [f"track {track}", f"score {world.score:.1f}", f"speed {moment.step.speed:.0f}"],
+            _controls(driver, moment.action),
         ]
         if hasattr(policy, "values"):
-            table[0].append(f"value {policy.values(observation).max():.1f}")
+            table[0].append(f"value {policy.values(moment.observation[None]).max():.1f}")
+        tell(world.simulator.frames, TIME_LIMIT_FRAMES)
         picture = world.simulator.draw_large()
         yield _with_text(picture, table) if told else picture
 
@@ -67,26 +85,30 @@ def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
     return drawn
 
 
-def write_mp4(driver: Driver, track: int, path: Path) -> None:
-    """Film a whole episode.
+def write_mp4(
+    driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
+) -> None:
+    """Film a whole episode; the driver sees with `camera`.
 
     Raises:
         OSError: If the file cannot be written.
     """
     with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
-        for picture in pictures(driver, track):
+        for picture in pictures(driver, track, camera, tell=tell):
             show(picture)
 
 
-def write_gif(driver: Driver, track: int, path: Path) -> None:
-    """A few seconds after the start, at half the size.
+def write_gif(
+    driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
+) -> None:
+    """A few seconds after the start, at half the size; the driver sees with `camera`.
 
     Raises:
         OSError: If the file cannot be written.
     """
     skip = driver.world.frame_skip
     begin, end, every = (max(frames // skip, 1) for frames in GIF_FRAMES)
-    taken = list(islice(pictures(driver, track, told=False), begin, end, every))
+    taken = list(islice(pictures(driver, track, camera, told=False, tell=tell), begin, end, every))
     small = [
         Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
         for p in taken

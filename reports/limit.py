@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from racing.episode import Episode, read_episodes
+from evaluation.scores import read_episodes
+from racing.episode import Episode
 
 COLUMNS = (
     "track",

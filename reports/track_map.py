@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 from evaluation.drivers import Driver
 from evaluation.evaluation import frame_by_frame
 from racing.simulator import Simulator
+from racing.spec import CameraName
 from system.files import write_whole
 
 FASTEST = 100.0  # units/s, top of the colour scale: the same on every map
 ROAD, MISSED, AHEAD, OFF_ROAD = "#bdbdbd", "#e34a33", "#ececec", "#d01c8b"
 
 
-def write_map(driver: Driver, track: int, path: Path) -> None:
-    """Drive a track and draw where the car went.
+def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "official") -> None:
+    """Drive a track and draw where the car went; the driver sees with `camera`.
 
     Raises:
         OSError: If the file cannot be written.
     """
     moments = []  # x, y, speed, no wheel on the road
-    for world in frame_by_frame(driver, track):
+    for world in frame_by_frame(driver, track, camera):
         hull = world.simulator.car.hull
         moments.append((*hull.position, hull.linearVelocity.length, world.simulator.on_grass))
     title = (

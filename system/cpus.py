@@ -1,45 +1,38 @@
-"""How many CPUs this process may use, which on a shared machine is not how many there are."""
+"""How many processors this process may use, which may be fewer than the machine has."""
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 
+from system.cgroups import CGROUPS, PROC, groups, lines, number
 
-def usable_cpus(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """CPUs of the affinity mask, and no more than the quota of the control groups, rounded up; at least 1.
+
+def usable_cpus(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """Processors that this process may run on (`taskset`, a batch system), and that its quota is worth (a container).
+
+    A quota is rounded up: one and a half processors keep two processes busy.
 
     Args:
         proc: Where the system tells of processes.
         cgroups: Where it tells of control groups, version 1 or 2.
+
+    Returns:
+        At least 1.
     """
-    return max(min([len(os.sched_getaffinity(0)), *_quotas(proc, cgroups)]), 1)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(min([allowed or 1, *_quotas(proc, cgroups)]), 1)
 
 
 def _quotas(proc: Path, cgroups: Path) -> list[int]:
-    """CPU quotas of the groups that this process is in, and of those around them."""
-    quotas = []
-    for line in _lines(proc / "self" / "cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = cgroups / "cpu" if controllers else cgroups
-        inner = top / path.lstrip("/")
-        for folder in (inner, *inner.parents):
-            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
-            words = [
-                word for name in names for line in _lines(folder / name) for word in line.split()
-            ]
-            if len(words) == 2 and words[0].isdecimal() and words[1].isdecimal() and int(words[1]):
-                quotas.append(math.ceil(int(words[0]) / int(words[1])))
-            if folder == top:
-                break
-    return quotas
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
+    found = []
+    for group in groups("cpu", proc, cgroups):
+        both = " ".join(lines(group / "cpu.max")).split()  # version 2: "150000 100000"
+        if len(both) == 2 and both[0].isdecimal():
+            quota, period = (int(x) for x in both)
+        else:
+            quota = number(group / "cpu.cfs_quota_us") or 0  # version 1; -1 for none
+            period = number(group / "cpu.cfs_period_us") or 0
+        if quota > 0 and period > 0:
+            found.append(-(-quota // period))
+    return found

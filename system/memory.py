@@ -6,8 +6,11 @@ The system hands out memory that it does not have, and takes the process for it 
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 from pathlib import Path
+
+from system.cgroups import CGROUPS, PROC, groups, lines, number
 
 
 class NotEnoughMemoryError(ValueError):
@@ -45,41 +48,45 @@ def refuse_what_does_not_fit(*needs: Need) -> None:
         left -= need.bytes
 
 
-def available_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """What is left of the memory, and no more than the control groups of this process (a container's) may use.
+def available_bytes(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """What is left of the memory: of the machine's, and of what the control groups of this process may use.
 
     Args:
         proc: Where the system tells of processes.
         cgroups: Where it tells of control groups, version 1 or 2.
     """
     left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for line in _lines(proc / "meminfo"):
+    for line in lines(proc / "meminfo"):
         if line.startswith("MemAvailable:"):
             left = int(line.split()[1]) * 1024
-    return min([left, *_group_limits(proc, cgroups)])
+    return max(min([left, *_left_in_groups(proc, cgroups)]), 0)
 
 
-def _group_limits(proc: Path, cgroups: Path) -> list[int]:
-    """Limits of the groups that this process is in, and of those around them."""
-    limits = []
-    for line in _lines(proc / "self" / "cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            top, name = cgroups, "memory.max"
-        elif "memory" in controllers.split(","):
-            top, name = cgroups / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        inner = top / path.lstrip("/")
-        for folder in (inner, *inner.parents):
-            limits += [int(x) for x in _lines(folder / name) if x.isdecimal()]  # or "max"
-            if folder == top:
-                break
-    return limits
+def address_space_bytes() -> int | None:
+    """How much address space a process may have (`ulimit -v`), used or not; None if there is no limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
+def _left_in_groups(proc: Path, cgroups: Path) -> list[int]:
+    """The limit of every group that this process is in, less what its members use and the system cannot take back."""
+    left = []
+    for group in groups("memory", proc, cgroups):
+        for limit_name, use_name, cache_name in (
+            ("memory.max", "memory.current", "inactive_file"),  # version 2
+            ("memory.high", "memory.current", "inactive_file"),  # beyond it, everything crawls
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+        ):
+            if (limit := number(group / limit_name)) is not None:
+                used = number(group / use_name) or 0
+                left.append(limit - max(used - _cache(group, cache_name), 0))
+    return left
+
+
+def _cache(group: Path, name: str) -> int:
+    """Bytes of files in a group's memory that are read again when they are needed."""
+    for line in lines(group / "memory.stat"):
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0

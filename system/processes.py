@@ -103,3 +103,18 @@ def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> Non
 
     sys.unraisablehook = hook
     signal.signal(signal.SIGALRM, lambda *_: act())
+
+
+def cause_of_death(exit_code: int | None) -> str:
+    """Why a child process is gone, in words.
+
+    Args:
+        exit_code: As `multiprocessing.Process.exitcode` has it: negative for a signal.
+    """
+    if exit_code is None:
+        return "gone for an unknown reason"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    names = {s.value: s.name for s in signal.Signals}
+    killed = f"killed by {names.get(-exit_code, f'signal {-exit_code}')}"
+    return f"{killed}: out of memory?" if -exit_code == signal.SIGKILL else killed

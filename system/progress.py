@@ -44,5 +44,6 @@ def progress(what: str, unit: str) -> Iterator[Tell]:
 
 def say(line: str) -> None:
     """A line on stderr; whether anybody reads it decides over nothing."""
-    with suppress(OSError, ValueError, AttributeError):  # a reader that left, a closed stderr, none
-        print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # it is None where it was closed before Python began
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from annotated_types import Interval
 
 from agents.backend import keras, set_up_tensorflow
 from benchmarks.ancestor.recipes import (
@@ -31,16 +32,16 @@ from benchmarks.ancestor.recipes import (
 from benchmarks.rows import refuse_unwritable, write_rows
 from evaluation.evaluation import summary_line
 from evaluation.scores import write_episodes
+from racing.driving import drive
 from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.tracks import TEST, VALIDATION, draw_training_track
 from racing.world import World
 from system.exits import refuse
-from system.ranges import Range
 from training.settings import check
 from training.trainer import validation_row
 
-Minutes = Annotated[float, Range(0.01, 10_000, "minutes")]
+Minutes = Annotated[float, Interval(ge=0.01, le=10_000)]
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,12 @@ class Training:
 def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
     """A whole episode, one frame per action, official camera, nothing ended early."""
     world = World(WorldSpec(stack=1, frame_skip=1, actions=""), "official")
-    world.start(track, look=False)
-    while not world.end_reason:
-        picture = see(world.simulator.draw(), recipe)
-        world.decide(ACTIONS[learner.best_action(picture)], look=False)
+
+    def act(world: World) -> Any:
+        return ACTIONS[learner.best_action(see(world.simulator.draw(), recipe))]
+
+    for _ in drive(world, track, act, look=False):
+        pass
     return finished(world, track)
 
 

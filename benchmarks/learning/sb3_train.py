@@ -17,6 +17,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch  # type: ignore[import-not-found,unused-ignore]
+from numpy.typing import NDArray
 from stable_baselines3 import DQN  # type: ignore[import-not-found,unused-ignore]
 from stable_baselines3.common.callbacks import (  # type: ignore[import-not-found,unused-ignore]
     BaseCallback,
@@ -26,6 +27,7 @@ from stable_baselines3.common.vec_env import (  # type: ignore[import-not-found,
 )
 
 from benchmarks.speed.torch_network import sb3_policy
+from racing.driving import drive_together
 from racing.gym_env import ENV_ID
 from racing.shaping import Shaping
 from racing.spec import Step, WorldSpec
@@ -86,13 +88,13 @@ class Validation(BaseCallback):  # type: ignore[misc]
     def validate(self) -> None:
         """Drive, write, tell."""
         tracks = VALIDATION[: len(self.worlds)]
-        for world, track in zip(self.worlds, tracks, strict=True):
-            world.start(track)
-        while running := [w for w in self.worlds if not w.end_reason]:
-            observations = np.stack([w.observation for w in running])  # [n, K, H, W]
-            actions, _ = self.model.predict(observations, deterministic=True)  # [n]
-            for world, action in zip(running, actions, strict=True):
-                world.decide(int(action))
+
+        def act(observations: NDArray[np.uint8], cars: list[int]) -> NDArray[np.int64]:
+            actions: NDArray[np.int64] = self.model.predict(observations, deterministic=True)[0]
+            return actions
+
+        for _ in drive_together(self.worlds, tracks, act):
+            pass
         scores = np.array([w.score for w in self.worlds])
         laps = sum(w.simulator.lap_done for w in self.worlds)
         minutes = self.minutes

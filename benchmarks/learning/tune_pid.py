@@ -17,6 +17,8 @@ import optuna
 import tyro
 
 from agents.pid import WORLD, PidGains, PidPolicy
+from evaluation.drivers import acting
+from racing.driving import drive
 from racing.spec import WorldSpec
 from racing.tracks import draw_training_track
 from racing.world import World
@@ -60,12 +62,8 @@ class Options:
 
 def score(world: World, gains: PidGains, track: int) -> float:
     """Score of one episode; once nothing more is gained, the rest of its frames is only counted."""
-    policy = PidPolicy(gains)
-    world.start(track)
-    policy.reset()
-    while not world.end_reason:
-        step = world.decide(policy.act(world.observation[None])[0])
-        if step.idle_frames >= IDLE_FRAMES:
+    for moment in drive(world, track, acting(PidPolicy(gains))):
+        if moment.step.idle_frames >= IDLE_FRAMES:
             return world.score - 0.1 * (1000 - world.simulator.frames)
     return world.score
 

@@ -6,18 +6,17 @@ python -m benchmarks.speed.camera
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
-from evaluation.drivers import Driver, load_driver
+from evaluation.drivers import acting, load_driver
 from racing.camera import OfficialCamera
+from racing.driving import Act, drive
 from racing.spec import WorldSpec
 from racing.tracks import VALIDATION
 from racing.world import World
@@ -29,8 +28,6 @@ STRAIGHT = "straight to the rim"
 ZOOM_FRAMES = 50  # the camera zooms in for a second
 STEER_TILES, BEND_TILES = 5, 12  # where the guide looks
 SPEED, BEND_SPEED = 65.0, 35.0  # of the guide, world units per second; off it per radian of bend
-
-Decide = Callable[[World], Any]  # a decision: an action index, or (steer, gas, brake)
 
 
 @dataclass(frozen=True)
@@ -71,44 +68,20 @@ def straight(world: World) -> NDArray[np.float64]:
     return np.array([0.0, 0.1, 0.0])
 
 
-def decider(driver: Driver, track: int) -> Decide:
-    """A driver that sees observations only."""
-    policy = driver.policy(track)
-    policy.reset()
-    return lambda world: policy.act(world.observation[None])[0]
-
-
-def drive(world: World, frame_skip: int, decide: Decide, track: int) -> Iterator[int]:
-    """A whole episode, frame by frame; the driver gets a picture only when it decides.
-
-    Args:
-        world: Made for one frame per decision.
-        frame_skip: Frames that a decision of the driver lasts.
-        decide: The driver.
-        track: Reset seed.
-
-    Yields:
-        The number of the frame, from 0.
-    """
-    world.start(track)
-    yield 0
-    while not world.end_reason:
-        action = decide(world)
-        for i in range(frame_skip):
-            world.decide(action, look=i == frame_skip - 1)
-            yield world.simulator.frames
-            if world.end_reason:
-                break
-
-
-def compare(name: str, spec: WorldSpec, decide: Decide, track: int) -> dict[str, str]:
+def compare(name: str, spec: WorldSpec, decide: Act, track: int) -> dict[str, str]:
     """The row of one episode."""
     world = World(dataclasses.replace(spec, frame_skip=1))
     official = OfficialCamera(spec.height, spec.width)
-    differences = []
-    for _ in drive(world, spec.frame_skip, decide, track):
+    differences: list[float] = []
+
+    def compare_now() -> None:
         seen = world.picture().astype(np.int16)  # [H, W]
         differences.append(float(np.abs(seen - official.picture(world.simulator)).mean()))
+
+    world.start(track)
+    compare_now()
+    for _ in drive(world, None, decide, hold=spec.frame_skip):
+        compare_now()
     return {
         "driver": name,
         "track": str(track),
@@ -150,7 +123,7 @@ def main(options: Options) -> None:
         if driver is None:
             rows.append(compare(name, continuous, guide, track))
         else:
-            rows.append(compare(name, driver.world, decider(driver, track), track))
+            rows.append(compare(name, driver.world, acting(driver.policy(track)), track))
         rows.append(compare(STRAIGHT, continuous, straight, track))
     groups = [summary(g, [row for row in rows if row["driver"] == g]) for g in (name, STRAIGHT)]
     write_rows(options.csv, rows)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tyro
-from agents.learner import weights_of
 
 import evaluate as evaluate_script
+from agents.network import weights_of
 from agents.weights import pack
 from evaluation.drivers import load_driver
-from evaluation.evaluation import drive, evaluate, summarise
+from evaluation.evaluation import drive, summarise
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from racing.spec import WorldSpec
@@ -24,32 +22,7 @@ from racing.world import World
 from tests.support.command_line import ROOT, files_below, start
 from tests.support.networks import SMALL, small_network
 
-TRACKS = [3, 1, 2]
 HEAD = b"track,score,frames,tiles,track_tiles,laps,end_reason\n"
-
-
-@pytest.mark.slow
-def test_the_number_of_processes_changes_nothing() -> None:
-    """Nor does the camera, for who does not look."""
-    told: list[tuple[int, int]] = []
-    one = evaluate("random", TRACKS, "fast", 1, lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
-    assert [e.track for e in one] == TRACKS
-    assert evaluate("random", TRACKS, "fast", 2) == one
-    assert [drive(load_driver("random"), track, "fast") for track in TRACKS] == one
-    assert len({e.score for e in one}) == 3
-
-
-@pytest.mark.slow
-def test_processes_of_others_live_on() -> None:
-    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(900,))
-    other.start()
-    try:
-        assert len(evaluate("random", [1], "fast", 1)) == 1
-        assert other.is_alive()
-    finally:
-        other.kill()
-        other.join()
 
 
 def test_an_episode_is_whole_and_its_score_is_raw() -> None:
@@ -138,9 +111,10 @@ def test_bad_input_through_the_command_line(tmp_path: Path) -> None:
         finally:
             process.kill()
         assert process.returncode == 2, err
-        assert err.startswith("error: "), err
-        assert named in err
-        assert err.count("\n") == 1
+        *waited, line = err.splitlines()
+        assert all(" tracks after " in x for x in waited), err  # on a slow machine
+        assert line.startswith("error: "), err
+        assert named in line
     assert files_below(tmp_path) == before
 
 

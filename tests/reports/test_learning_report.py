@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agents.learner import weights_of
 from numpy.typing import NDArray
 
 import runs
+from agents.network import weights_of
 from agents.weights import pack
 from evaluation.scores import write_episodes
 from racing.episode import Episode

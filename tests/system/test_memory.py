@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import DDQN
 from agents.replay import FrameStore
 from benchmarks.survival.memory import REPLAY, command_line
 from system.memory import NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
+from tests.support.groups import JOIN, memory_group, pretend
 
 ROOT = Path(__file__).parents[2]
 MIB, GIB = 2**20, 2**30
@@ -68,37 +69,57 @@ def test_a_replay_that_cannot_fit_is_refused_with_the_figure() -> None:
         FrameStore(10**8, 16, (4, 42, 48), 5, 0.98)
 
 
-@pytest.fixture
-def small_group() -> Iterator[Path]:
-    """A real control group that may use 300 MiB."""
-    for top, name in (
-        (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
-        (Path("/sys/fs/cgroup"), "memory.max"),
-    ):
-        group = top / f"carracing-test-{os.getpid()}"
-        try:
-            group.mkdir()
-        except OSError:
-            continue
-        try:
-            (group / name).write_text(str(300 * MIB))
-            yield group
-            return
-        except OSError:
-            continue
-        finally:
-            group.rmdir()
-    pytest.skip("this system does not let us make a control group")
+def test_what_a_group_uses_is_not_left(tmp_path: Path) -> None:
+    """But for files, which the system reads again when they are needed."""
+    proc = system(tmp_path / "proc", 700, "0::/job\n")
+    files = {
+        "job/memory.max": str(500 * MIB),
+        "job/memory.current": str(300 * MIB),
+        "job/memory.stat": f"anon {150 * MIB}\ninactive_file {100 * MIB}\nfile {150 * MIB}",
+    }
+    assert available_bytes(proc, pretend(tmp_path / "v2", files)) == 300 * MIB
+    pretend(tmp_path / "v2", {"job/memory.high": str(250 * MIB)})
+    assert available_bytes(proc, tmp_path / "v2") == 50 * MIB
+    pretend(tmp_path / "v2", {"job/memory.high": str(150 * MIB)})
+    assert available_bytes(proc, tmp_path / "v2") == 0
+    proc = system(tmp_path / "older", 700, "4:memory:/job\n")
+    files = {
+        "memory/job/memory.limit_in_bytes": str(500 * MIB),
+        "memory/job/memory.usage_in_bytes": str(300 * MIB),
+        "memory/job/memory.stat": f"cache 1\ntotal_inactive_file {50 * MIB}",
+    }
+    assert available_bytes(proc, pretend(tmp_path / "v1", files)) == 250 * MIB
 
 
-def test_a_real_control_group(small_group: Path) -> None:
+def test_what_a_real_group_uses_is_not_left() -> None:
+    code = JOIN + "from system.memory import available_bytes\n"
+    code += "before = available_bytes(); held = bytearray(64 * 2**20); print(before, before - available_bytes())"
+    with memory_group(300) as group:
+        command = [sys.executable, "-c", code, str(group / "cgroup.procs")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    before, less = map(int, done.stdout.split())
+    assert 200 * MIB < before <= 300 * MIB
+    assert 60 * MIB < less < 80 * MIB
+
+
+def test_a_real_control_group() -> None:
     """A replay that the machine has room for, but the group has not."""
-    code = "import sys, os; open(sys.argv[1], 'w').write(str(os.getpid()))\n"
-    code += "from agents.replay import FrameStore; FrameStore(25_000, 8, (4, 42, 48), 5, 0.98)"
-    command = [sys.executable, "-c", code, str(small_group / "cgroup.procs")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    code = (
+        JOIN + "from agents.replay import FrameStore; FrameStore(25_000, 8, (4, 42, 48), 5, 0.98)"
+    )
+    with memory_group(300) as group:
+        command = [sys.executable, "-c", code, str(group / "cgroup.procs")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "a replay of 200000 decisions needs 0.4 GiB, 0.3 are left" in done.stderr
+    assert re.search(r"a replay of 200000 decisions needs 0\.4 GiB, 0\.[0-3] are left", done.stderr)
+
+
+def test_a_real_limit_of_address_space() -> None:
+    code = "from system.memory import address_space_bytes; print(address_space_bytes())"
+    for limit, told in (("3000000", str(3000000 * 1024)), ("unlimited", "None")):
+        shell = f"ulimit -v {limit} && exec {sys.executable} -c '{code}'"
+        done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
+        assert done.stdout == told + "\n", done.stderr
 
 
 def test_the_run_that_the_benchmark_watches_can_be_made() -> None:

@@ -1,0 +1,85 @@
+"""How an evaluation is split: tracks into groups that drive in step, and groups among processes."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from system.cpus import usable_cpus
+from system.memory import NotEnoughMemoryError, address_space_bytes, available_bytes
+
+PLACES = 8  # rows of a network's batch, whoever drives
+MIB, GIB = 2**20, 2**30
+# Of a process that drives, with TensorFlow and without it, measured on Linux and rounded up: memory of its own,
+# memory that it shares with the others, and address space.
+OWN_BYTES = {True: 340 * MIB, False: 70 * MIB}
+SHARED_BYTES = {True: 450 * MIB, False: 50 * MIB}
+ADDRESS_SPACE_BYTES = {True: 2200 * MIB, False: 600 * MIB}
+
+
+def learned(name: str) -> bool:
+    """Whether a driver's name is that of a weight file, so that it needs TensorFlow."""
+    return name.endswith(".safetensors")
+
+
+def place(track: int) -> int:
+    """The row that a track has in every batch of a network."""
+    return track % PLACES
+
+
+def groups_in_step(tracks: Sequence[int], most: int) -> list[list[int]]:
+    """Indices of tracks that drive in step: in a group, no two tracks have the same place.
+
+    Args:
+        tracks: In any order, also the same one twice.
+        most: Tracks of a group, at least 1.
+
+    Returns:
+        Every index once.
+    """
+    queues: list[deque[int]] = [deque() for _ in range(PLACES)]
+    for index, track in enumerate(tracks):
+        queues[place(track)].append(index)
+    groups = []
+    while fullest := sorted(filter(None, queues), key=len, reverse=True)[:most]:
+        groups.append(sorted(queue.popleft() for queue in fullest))
+    return groups
+
+
+def count_processes(name: str, wanted: int | None, tracks: int, say: Callable[[str], None]) -> int:
+    """How many processes to drive in.
+
+    Args:
+        name: Of the driver.
+        wanted: As many as this process has processors for if None.
+        tracks: To drive: more processes than that have nothing to do.
+        say: Told in one line if memory makes it fewer than wanted.
+
+    Raises:
+        NotEnoughMemoryError: If there is no memory for a single one.
+    """
+    network = learned(name)
+    limit, needed = address_space_bytes(), ADDRESS_SPACE_BYTES[network]
+    if limit is not None and limit < needed:
+        raise NotEnoughMemoryError(
+            f"driving needs {needed / GIB:.1f} GiB of address space,"
+            f" a process may have {limit / GIB:.1f} (ulimit -v); raise it"
+        )
+    count = min(wanted or usable_cpus(), tracks)
+    left, own = available_bytes(), OWN_BYTES[network]
+    shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # here already
+    fit = (left - shared) // own
+    if count <= fit:
+        return count
+    if left < own:
+        raise NotEnoughMemoryError(
+            f"driving needs {own / MIB:.0f} MiB of memory, {left / MIB:.0f} are left"
+        )
+    fit = max(fit, 1)  # what is shared are files, which the system can read again
+    if fit < count:
+        say(
+            f"driving in {fit} instead of {count} processes: each needs {own / MIB:.0f} MiB of"
+            f" memory, {left / MIB:.0f} are left"
+        )
+    return fit

@@ -1,0 +1,112 @@
+"""Field, grass and road of the official picture, drawn as Gymnasium draws them, but without what is out of view.
+
+Gymnasium rotates every polygon of the world one by one in Python: some 800 for a picture that shows 60. Here they
+are rotated as one array, with the same arithmetic, and the visible ones are drawn with the same calls in the same
+order. The picture is the same to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pygame
+from gymnasium.envs.box2d import car_racing as sim
+from numpy.typing import NDArray
+from pygame import gfxdraw
+
+MARGIN = 2.0  # screen pixels; the smooth edge of a polygon is up to one pixel wide
+
+_FIELD = sim.PLAYFIELD * np.array([(1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0)])  # [4, 2]
+
+
+def _grass() -> NDArray[np.float64]:
+    """Corners of the grass patches in Gymnasium's order, world units, float64 [400, 4, 2]."""
+    near = sim.GRASS_DIM * np.arange(-20.0, 20.0, 2.0)
+    far = near + sim.GRASS_DIM
+    patches = [
+        [(x1, y0), (x0, y0), (x0, y1), (x1, y1)]
+        for x0, x1 in zip(near, far, strict=True)
+        for y0, y1 in zip(near, far, strict=True)
+    ]
+    return np.array(patches)
+
+
+_GRASS = _grass()
+
+
+class Scenery:
+    """Everything on the ground of one track.
+
+    Args:
+        road: Polygons and their colours, as `CarRacing.road_poly` has them. Colours are read when a picture is
+            drawn: a tile changes its own when it is visited.
+        grass_colour: RGB.
+        field_colour: RGB, of the ground between the patches of grass.
+    """
+
+    def __init__(
+        self,
+        road: Sequence[tuple[Sequence[tuple[float, float]], Sequence[float]]],
+        grass_colour: NDArray[Any],
+        field_colour: NDArray[Any],
+    ) -> None:
+        polygons = np.concatenate([_GRASS, np.array([corners for corners, _ in road])])
+        self._x, self._y = np.ascontiguousarray(polygons.transpose(2, 1, 0))  # [4, n] each
+        self._colours = [grass_colour] * len(_GRASS) + [colour for _, colour in road]
+        self._field_colour = field_colour
+
+    def draw(
+        self,
+        surface: pygame.Surface,
+        area: pygame.Rect,
+        zoom: float,
+        translation: Sequence[float],
+        angle: float,
+    ) -> None:
+        """Draw at least what is seen in an area.
+
+        Args:
+            surface: To draw on. It is not to clip to the area: lines that are cut elsewhere have other pixels.
+            area: Of the surface.
+            zoom: Pixels per world unit.
+            translation: Of the world's origin from the surface's first pixel, pixels.
+            angle: By which the world is turned, radians.
+        """
+        cos, sin = pygame.math.Vector2(1, 0).rotate_rad(angle)  # to the bit what Gymnasium takes
+
+        def to_screen(x: Any, y: Any) -> tuple[Any, Any]:
+            return (
+                (cos * x - sin * y) * zoom + translation[0],
+                (sin * x + cos * y) * zoom + translation[1],
+            )
+
+        field = np.stack(to_screen(*_FIELD.T), axis=1)  # [4, 2]
+        if _covers(field, area):
+            surface.fill(self._field_colour)
+        else:
+            surface.fill((0, 0, 0))
+            _draw(surface, field.tolist(), self._field_colour)
+        x, y = to_screen(self._x, self._y)  # [4, n] each
+        seen = (x.max(axis=0) >= area.left - MARGIN) & (x.min(axis=0) <= area.right + MARGIN)
+        seen &= (y.max(axis=0) >= area.top - MARGIN) & (y.min(axis=0) <= area.bottom + MARGIN)
+        visible = np.flatnonzero(seen)
+        corners = np.stack([x[:, visible].T, y[:, visible].T], axis=2).tolist()  # [visible, 4, 2]
+        for polygon, index in zip(corners, visible.tolist(), strict=True):
+            _draw(surface, polygon, [int(c) for c in self._colours[index]])
+
+
+def _covers(field: NDArray[np.float64], area: pygame.Rect) -> bool:
+    """Whether a convex polygon, clockwise where y points up, has an area inside; float64 [4, 2]."""
+    wide = area.inflate(2 * MARGIN, 2 * MARGIN)
+    corners = np.array([wide.topleft, wide.topright, wide.bottomright, wide.bottomleft])  # [4, 2]
+    along = np.roll(field, -1, axis=0) - field  # [4, 2]
+    to_corner = corners - field[:, None]  # [sides, corners, 2]
+    side = along[:, None, 0] * to_corner[..., 1] - along[:, None, 1] * to_corner[..., 0]
+    return bool((side < 0).all())
+
+
+def _draw(surface: pygame.Surface, polygon: list[Any], colour: Any) -> None:
+    gfxdraw.aapolygon(surface, polygon, colour)
+    gfxdraw.filled_polygon(surface, polygon, colour)
