@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
-from annotated_types import Interval
+from annotated_types import Ge, Interval, Unit
 
 from agents.backend import keras, set_up_tensorflow
 from benchmarks.ancestor.recipes import (
@@ -50,15 +50,15 @@ class Options:
 
     recipe: Literal["DQN", "DDQN1", "DDQN2"] = "DDQN2"
     """Which of the three."""
-    seed: Annotated[int, Range(0)] = 1
+    seed: Annotated[int, Ge(0)] = 1
     """Of everything that is random."""
     minutes: Minutes = 60.0
     """Wall-clock limit of the training, validation included."""
     validate_every: Minutes = 5.0
     """Minutes between two greedy drives on validation tracks; the best weights are kept."""
-    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 10
+    validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 10
     """Tracks of such a drive."""
-    test_episodes: Annotated[int, Range(1, len(TEST), "tracks")] = 50
+    test_episodes: Annotated[int, Interval(ge=1, le=len(TEST)), Unit("tracks")] = 50
     """Test tracks that the best weights drive in the end."""
     csv: Path | None = None
     """Where the test episodes go; results/scores/ancestor-RECIPE.csv if not given."""

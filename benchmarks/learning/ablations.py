@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from annotated_types import Ge, Interval, Unit
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -36,7 +37,7 @@ from reports.ablation_table import COLUMNS, DEFAULT, ablation_table, read_rows
 from reports.curves import read_points
 from reports.report import write_block
 from system.exits import EXIT_FAILED, refuse
-from system.ranges import Count, Range
+from system.ranges import Count
 from training.actors.pool import Pool, WorkerError
 from training.actors.worker import ProcessWorker
 from training.runs.run_folder import BEST, FREE_ON_RESUME
@@ -120,13 +121,13 @@ ABLATIONS = {
 class Options:
     """Train the default without each of its parts and score the best weights on validation tracks."""
 
-    seeds: tuple[Annotated[int, Range(0)], ...] = (1,)
+    seeds: tuple[Annotated[int, Ge(0)], ...] = (1,)
     """Seeds; the first is done for all parts before the second begins."""
     only: tuple[str, ...] = tuple(ABLATIONS)
     """Which of them."""
     decisions: Count = 80_000
     """Length of every run; schedules by updates are shortened with it."""
-    tracks: Annotated[int, Range(1, len(VALIDATION) - FIRST_SCORED, "tracks")] = 100
+    tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION) - FIRST_SCORED), Unit("tracks")] = 100
     """Validation tracks to score on; none of them was used for choosing the weights."""
     csv: Path = Path("results/ablations.csv")
     """Where the rows are; what is there already is not run again."""

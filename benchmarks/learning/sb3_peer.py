@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from annotated_types import Ge, Interval, Unit
 
 import DDQN
 from benchmarks.rows import refuse_unwritable
 from benchmarks.speed.duel import require
 from racing.tracks import VALIDATION
 from system.exits import refuse
-from system.ranges import Count, NotNegative, Probability, Range
+from system.ranges import Count, NotNegative, Probability
 from training.settings import check
 
-Minutes = Annotated[float, Range(0.01, 10_000, "minutes")]
+Minutes = Annotated[float, Interval(ge=0.01, le=10_000), Unit("minutes")]
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class Options:
     """Wall-clock limit; validation is counted, as in a run of ours."""
     validate_every: Minutes = 2.0
     """Minutes between two greedy drives on validation tracks."""
-    validation_tracks: Annotated[int, Range(1, len(VALIDATION), "tracks")] = 32
+    validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 32
     """Tracks of such a drive."""
     csv: Path = Path("results/peer_sb3.csv")
     """Where the curve goes."""
     peer_python: Path = Path(sys.executable)
     """Python of the environment that has the rivals; this one if not given."""
-    seed: Annotated[int, Range(0)] = 1
+    seed: Annotated[int, Ge(0)] = 1
     """Of everything that is random."""
     environments: Count = 2
     """Processes that drive."""

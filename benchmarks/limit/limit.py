@@ -23,13 +23,13 @@ from benchmarks.limit.bound import bound, frames_of
 from benchmarks.limit.road import road_of
 from benchmarks.limit.search import practise
 from benchmarks.rows import write_rows
-from benchmarks.survival.forked import ROOT
 from racing.simulator import Simulator
 from racing.tracks import parse_tracks
 from reports.limit import limit_table, read_limit
 from reports.report import write_block
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file
+from system.forked import ROOT
 from system.processes import children_deaf_to, end_with_parent, interrupt_for_sure
 
 SILENCE = 5.0  # seconds without a line, at most

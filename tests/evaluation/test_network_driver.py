@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agents.learner import weights_of
 
 from agents.backend import tf
-from agents.network import NetworkSpec, build_q_network
+from agents.network import NetworkSpec, build_q_network, weights_of
 from agents.weights import pack
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, evaluate

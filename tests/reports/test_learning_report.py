@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import runs
 from agents.network import weights_of
 from agents.weights import pack
 from evaluation.scores import write_episodes
 from racing.episode import Episode
+from reports import publish as publishing
 from reports.curves import (
     band,
     best_within,
@@ -48,7 +50,7 @@ def write_run(folder: Path, seed: int, curve: dict[float, float], **settings: ob
     folder.mkdir(parents=True)
     config = {"seed": seed, "name": folder.name, "decisions": 1000, "gamma": 0.98}
     config |= {"preset": "default"} | settings
-    config["learn_from"] = 100
+    config["learning_starts"] = 100
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "best.safetensors").write_bytes(b"weights")
     origin = {"agent": "DDQN", "tested": sha256(b"weights")}
@@ -71,8 +73,10 @@ class Bench:
     def record(self, *folders: Path, label: str = "") -> str:
         """Call it; the tables."""
         picture = self.folder / "learning.png"
-        runs.record(folders, label=label, results=self.results, page=self.page, picture=picture)
-        assert picture.read_bytes().startswith(b"\x89PNG")
+        names = tuple(map(str, folders))
+        runs.record(names, label=label, results=self.results, page=self.page, picture=picture)
+        image = np.asarray(Image.open(picture).convert("RGB"))
+        assert (image != 255).any(axis=2).mean() > 0.01, "nothing is drawn"
         return self.page.read_text()
 
     @property
@@ -178,16 +182,28 @@ def test_weights_that_change_while_they_are_measured_are_not_published(
     weights = pack(weights_of(small_network()), {"agent": "DDQN"})
     (run / "best.safetensors").write_bytes(weights)
 
-    def evaluate(name: str, tracks: list[int]) -> list[Episode]:
+    def evaluate(name: str, tracks: list[int], tell: object) -> list[Episode]:
         Path(name).write_bytes(weights.replace(b"DDQN", b"DQN2"))
         return [Episode(t, 912.3, 877, 9, 9, 1, "lap") for t in tracks]
 
-    monkeypatch.setattr(runs, "evaluate", evaluate)
+    monkeypatch.setattr(publishing, "evaluate", evaluate)
     with pytest.raises(SystemExit) as end:
-        runs.publish(run, models=tmp_path / "models", results=tmp_path / "results")
+        runs.publish(str(run), models=tmp_path / "models", results=tmp_path / "results")
     assert end.value.code == 1
     assert "changed while it was measured" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("tracks", [range(3), range(50, 53)], ids=["common tracks", "others"])
+def test_worse_weights_replace_published_ones_only_when_forced(tracks: range) -> None:
+    """Compared on the tracks that both drove; where there are none, mean with mean."""
+
+    def driven(score: float, tracks: range) -> list[Episode]:
+        return [Episode(t, score, 877, 9, 9, 1, "lap") for t in tracks]
+
+    with pytest.raises(ValueError, match=r"drives 2\.5 points better .*--force"):
+        publishing.refuse_worse(driven(910.0, range(3)), driven(912.5, tracks), "ddqn")
+    publishing.refuse_worse(driven(912.5, range(3)), driven(912.5, tracks), "ddqn")
 
 
 def test_two_runs_of_one_seed_are_refused(bench: Bench) -> None:
@@ -210,7 +226,7 @@ def test_training_episodes_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "episodes.csv"
     path.write_text("decisions,track,score\n100,1,10\n1901,2,30\n2000,3,50\n4000,4,900\n")
     points = np.array([[1.0, 2000, 100, 0], [3.0, 4000, 300, 0]])
-    minutes, decisions, updates, means = read_training(path, points, learn_from=1000).T
+    minutes, decisions, updates, means = read_training(path, points, learning_starts=1000).T
     np.testing.assert_allclose(decisions, [50, 1950, 3950])
     np.testing.assert_allclose(minutes, [0.025, 0.975, 2.95])
     np.testing.assert_allclose(updates, [0, 95, 295])

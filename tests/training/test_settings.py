@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Interval, Unit
 
 import DDQN
 import DQN
-from system.ranges import Count, Number, Positive, Probability, Range
+from system.ranges import Count, Number, Positive, Probability
 from training.presets import LONG, SMOKE
 from training.settings import Flat, changed, check, flat, from_json, groups, problem
 
@@ -43,8 +44,8 @@ class Settings:
     """Some settings."""
 
     group: Flat[Group] = Group()
-    count: Annotated[int, Range(1, 10, "things")] = 3
-    many: Annotated[int, Range(0, 9)] | Literal["auto", "none"] = "auto"
+    count: Annotated[int, Interval(ge=1, le=10), Unit("things")] = 3
+    many: Annotated[int, Interval(ge=0, le=9)] | Literal["auto", "none"] = "auto"
     size: Positive = 1.0
     place: Path = Path("here")
     name: str = ""
