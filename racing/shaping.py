@@ -39,7 +39,7 @@ class Shaping:
     """Sideways speed above which slipping costs: it prices a spin where it begins, not where its harm shows."""
     slip_penalty: Points = 0.5
     """Points lost per decision and unit/s above that."""
-    reward_offset: float = 3.5
+    reward_offset: Annotated[float, Interval(ge=-1000, le=1000), Unit("points")] = 3.5
     """Points taken off every decision: centres the values of good driving near 0 (Naik et al. 2024)."""
     reward_scale: Annotated[float, Gt(0)] = 0.1
     """Factor from points to the reward that the network learns from."""

@@ -45,7 +45,8 @@ ROOMS = {*ALLOWED, "tests"} | SCRIPTS
 
 
 def modules(package: str) -> list[Path]:
-    return sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    path = ROOT / package.replace(".", "/")
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
 
 
 def room_of(module: str) -> str:

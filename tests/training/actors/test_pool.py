@@ -65,8 +65,8 @@ def plain(rollouts: list[Rollout]) -> list[Any]:
     return [(a, r.state, r.episodes, r.mean_q) for a, r in zip(arrays, rollouts, strict=True)]
 
 
-def as_values(drives: list[Drive]) -> list[Any]:
-    return [(d.episodes, d.film.tobytes()) for d in drives]
+def as_values(drive: Drive) -> list[Any]:
+    return [drive.episodes, drive.film.tobytes()]
 
 
 @contextmanager
@@ -242,7 +242,7 @@ def test_a_worker_tells_what_went_wrong() -> None:
     with pool_of([ProcessWorker(spec, 1)], spec, said) as pool:
         for _ in range(2):
             pool.start(requests(spec), weights, STEPS)
-            with pytest.raises(DrivingError, match="^IndexError: no such\ntile$"):
+            with pytest.raises(DrivingError, match=r"^IndexError: no such\ntile$"):
                 pool.finish()
         pool.start(requests(spec), weights, 2)
         assert len(pool.finish()) == ACTORS
