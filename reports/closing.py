@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,13 @@ def show_closing(outcome: Outcome, agent: str) -> None:
         agent: Name of the script.
     """
     picture = _draw(outcome.run, agent)
-    lines = [
-        *_scores(outcome, agent),
-        "",
-        *_files(outcome.run, picture, bool(outcome.test)),
-        "",
-        *_next(outcome),
-    ]
-    text = Text("\n".join(lines), overflow="fold")
-    Console().print(Panel(text, title=f"{agent} is done", expand=False))
+    lines = [*_scores(outcome, agent), *_files(outcome.run, picture, bool(outcome.test))]
+    console = Console()
+    console.print(
+        Panel(Text("\n".join(lines), overflow="fold"), title=f"{agent} is done", expand=False)
+    )
+    for line in _next(outcome):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)  # to be copied whole
 
 
 def _scores(outcome: Outcome, agent: str) -> list[str]:
@@ -83,9 +82,9 @@ def _files(run: Path, picture: Path | None, tested: bool) -> list[str]:
 def _next(outcome: Outcome) -> list[str]:
     best = outcome.run / BEST
     return [
-        "film it:           " + command("evaluate.py", best, "--film", "films"),
-        "drive more tracks: " + command("evaluate.py", best, "--tracks", "1000:1100"),
-        "look at the run:   ./boot.sh tensorboard",
+        "film it:        " + command("evaluate.py", best, "--film", "films"),
+        "score it again: " + command("evaluate.py", best, "--tracks", "1000:1100"),
+        f"watch its curves: ./boot.sh tensorboard {shlex.quote(str(outcome.run.parents[1]))}",
     ]
 
 

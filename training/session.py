@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -163,7 +164,9 @@ def _train_and_test(
         else:
             run.finish((run.path / BEST).read_bytes())
     if stop.asked:
-        log.say(f"stopped; go on with: {command(f'{name}.py', '--resume', run.path)}")
+        # In a container boot.sh says it: `docker start`.
+        again = f"; go on with: {command(f'{name}.py', '--resume', run.path)}"
+        log.say("stopped" + ("" if "IN_CONTAINER" in os.environ else again))
     finished = not stop.asked
     minutes = trainer.seconds / 60
     return Outcome(run.path, finished, agent.decisions, trainer.best_score, test, minutes)
