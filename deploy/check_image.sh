@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds the Dockerfile and runs its entry point, on a Debian machine without a docker engine.
 #
-#   sudo deploy/check_image.sh [--build FLAG]... [--run FLAG]... [FOLDER]
+#   sudo deploy/check_image.sh [--build FLAG]... [--podman FLAG]... [--run FLAG]... [FOLDER]
 #
-# FOLDER takes the image, about 10 GB; a temporary one if not named. --build adds a flag of `buildah build`, for
-# instance --build --volume=/etc/pip.conf:/etc/pip.conf for the settings of a package mirror; --run one of `podman run`.
+# FOLDER takes the images, about 4 GB; a temporary one if not named. --build adds a flag of `buildah build`, for
+# instance --build --volume=/etc/pip.conf:/etc/pip.conf for the settings of a package mirror; --podman one of podman
+# itself, such as --runtime=runc; --run one of `podman run`, such as --ulimit=nofile=1024:1024.
 # Needs root, network, and the packages buildah, debootstrap and curl.
 #
 # The base is made from Debian's packages: the same Debian release and Python version as in the Dockerfile's
@@ -35,10 +36,11 @@ fail() {
     exit 1
 }
 
-build_flags=() run_flags=()
+build_flags=() podman_flags=() run_flags=()
 while [ $# -gt 0 ]; do
     case $1 in
         --build) build_flags+=("$2") && shift 2 ;;
+        --podman) podman_flags+=("$2") && shift 2 ;;
         --run) run_flags+=("$2") && shift 2 ;;
         *) break ;;
     esac
@@ -59,7 +61,10 @@ version=${image#*:} version=${version%%-*}
 
 buildah() { command buildah --root "$folder/storage" --runroot "$folder/runroot" "$@"; }
 
-podman() { command podman --root "$folder/storage" --runroot "$folder/runroot" --cgroup-manager cgroupfs "$@"; }
+podman() {
+    command podman --root "$folder/storage" --runroot "$folder/runroot" --cgroup-manager cgroupfs \
+        "${podman_flags[@]}" "$@"
+}
 
 clean_up() {
     [ -n "$passed" ] || echo FAILED >&2
