@@ -77,13 +77,19 @@ class Options:
 
 
 def measure(track: int, laps: int) -> dict[str, Any]:
-    """Bound one track from both sides; a row."""
+    """Bound one track from both sides; a row.
+
+    Raises:
+        ArithmeticError: If the oracle was faster than the bound: then one of the two is wrong.
+    """
     simulator = Simulator()
     simulator.start(track)
     road = road_of(simulator)
     best = bound(road)
     found = practise(simulator, track, road, laps, best)
     frames = frames_of(best.seconds)
+    if found.drive.lap and found.drive.frames < frames:
+        raise ArithmeticError(f"track {track}: {found.drive.frames} frames driven, bound {frames}")
     return {
         "track": track,
         "tiles": road.tiles,
@@ -154,7 +160,7 @@ def main(options: Options) -> None:
             write_block(ROOT / "docs" / "limit.md", "limit", table)
     except ValueError as e:
         refuse(e)
-    except OSError as e:
+    except (OSError, ArithmeticError) as e:
         refuse(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None
