@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import tyro
 
 from benchmarks.limit.bound import bound, frames_of
+from benchmarks.limit.page import car_table
 from benchmarks.limit.road import road_of
 from benchmarks.limit.search import practise
 from benchmarks.rows import write_rows
@@ -49,7 +50,7 @@ class Options:
     processes: int = os.cpu_count() or 1
     """Tracks at once. Changes the time, not the result."""
     page: bool = False
-    """Write the table into docs/limit.md."""
+    """Write the tables into docs/limit.md."""
     picture: int | None = None
     """Draw this track: the best line beside the agent's."""
     weights: Annotated[Path, PATH] = ROOT / "models" / "ddqn.safetensors"
@@ -157,7 +158,9 @@ def main(options: Options) -> None:
             draw_limit(options.picture, options.weights, options.png)
         if options.page:
             table = limit_table(read_limit(options.csv), ROOT / "results" / "scores")
+            cars = car_table(ROOT / "results" / "car_limits.csv")
             write_block(ROOT / "docs" / "limit.md", "limit", table)
+            write_block(ROOT / "docs" / "limit.md", "car", cars)
     except ValueError as e:
         refuse(e)
     except (OSError, ArithmeticError) as e:
