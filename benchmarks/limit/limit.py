@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import tyro
 
 from benchmarks.limit.bound import bound, frames_of
+from benchmarks.limit.page import car_table
 from benchmarks.limit.road import road_of
 from benchmarks.limit.search import practise
 from benchmarks.rows import write_rows
@@ -49,7 +50,7 @@ class Options:
     processes: int = os.cpu_count() or 1
     """Tracks at once. Changes the time, not the result."""
     page: bool = False
-    """Write the table into docs/limit.md."""
+    """Write the tables into docs/limit.md."""
     picture: int | None = None
     """Draw this track: the best line beside the agent's."""
     weights: Annotated[Path, PATH] = ROOT / "models" / "ddqn.safetensors"
@@ -77,13 +78,19 @@ class Options:
 
 
 def measure(track: int, laps: int) -> dict[str, Any]:
-    """Bound one track from both sides; a row."""
+    """Bound one track from both sides; a row.
+
+    Raises:
+        ArithmeticError: If the oracle was faster than the bound: then one of the two is wrong.
+    """
     simulator = Simulator()
     simulator.start(track)
     road = road_of(simulator)
     best = bound(road)
     found = practise(simulator, track, road, laps, best)
     frames = frames_of(best.seconds)
+    if found.drive.lap and found.drive.frames < frames:
+        raise ArithmeticError(f"track {track}: {found.drive.frames} frames driven, bound {frames}")
     return {
         "track": track,
         "tiles": road.tiles,
@@ -151,10 +158,12 @@ def main(options: Options) -> None:
             draw_limit(options.picture, options.weights, options.png)
         if options.page:
             table = limit_table(read_limit(options.csv), ROOT / "results" / "scores")
+            cars = car_table(ROOT / "results" / "car_limits.csv")
             write_block(ROOT / "docs" / "limit.md", "limit", table)
+            write_block(ROOT / "docs" / "limit.md", "car", cars)
     except ValueError as e:
         refuse(e)
-    except OSError as e:
+    except (OSError, ArithmeticError) as e:
         refuse(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None

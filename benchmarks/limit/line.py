@@ -17,7 +17,7 @@ from benchmarks.limit.road import Road, hold, shape
 from benchmarks.limit.speed_profile import Profile, fastest
 
 Array = NDArray[np.float64]
-CAUTION = 0.75  # share of the profile's speeds to begin with: all limits have room then
+CAUTION = 0.75  # share of the profile's speeds to begin with; its powers are tried until all limits have room
 WEIGHTS = 10.0 ** -np.arange(2.0, 6.5)  # seconds, of the barriers
 
 
@@ -81,11 +81,19 @@ def best_line(
         width: Largest offset, units.
         begin: Offsets to begin with, within the width; the middle if None.
         tell: Called once in every round of the search.
+
+    Raises:
+        ArithmeticError: If the line to begin with cannot be driven at any speed.
     """
     begin = np.zeros(len(road.middle)) if begin is None else begin
     problem = Problem(road, car, width)
     speed = time_line(road, begin, car).profile.speed[:, 0]
-    unknown = np.stack([begin, CAUTION * speed[1:] / SPEED_UNIT], axis=1).ravel()
+    for power in range(1, 20):
+        unknown = np.stack([begin, CAUTION**power * speed[1:] / SPEED_UNIT], axis=1).ravel()
+        if np.isfinite(problem.total(unknown, WEIGHTS[0])):
+            break
+    else:
+        raise ArithmeticError("no speed is slow enough to begin with")
     best = time_line(road, begin, car)
     for weight in WEIGHTS:
         unknown = descend(problem, unknown, weight, tell)

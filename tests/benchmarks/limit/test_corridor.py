@@ -27,7 +27,7 @@ def wheels_on_road(simulator: Simulator, road: Road, offset: float, yaw: float) 
     """Put the car's centre of mass beside a boundary, turned by an angle, and let the simulator find the contacts."""
     car = simulator.car
     bodies = [car.hull, *car.wheels]
-    along = math.atan2(-road.right[BOUNDARY, 0], road.right[BOUNDARY, 1]) + yaw
+    along = math.atan2(road.right[BOUNDARY, 1], road.right[BOUNDARY, 0]) + yaw
     mass = sum(b.mass for b in bodies)
     centre = sum(b.mass * np.array(b.worldCenter) for b in bodies) / mass
     turn = along - car.hull.angle

@@ -57,13 +57,13 @@ def test_braking_for_a_bend_takes_all_grip() -> None:
 
 def test_braking_within_a_bend_leaves_what_the_bend_takes() -> None:
     """Sideways and along together use the circle, at every place of a bend that gets sharper."""
-    curvature = np.concatenate([np.full(200, 1 / 45), np.full(20, 1 / 15)])
-    profile = fastest(column(curvature, 220), column(0.2, 220), column(1.0, 220), PLAIN)
-    squared = profile.speed[150:201, 0] ** 2
-    along = np.diff(squared) / 2 / 0.2
+    curvature = np.concatenate([np.full(400, 1 / 45), np.full(20, 1 / 15)])
+    profile = fastest(column(curvature, 420), column(0.5, 420), column(1.0, 420), PLAIN)
+    squared = profile.speed[300:401, 0] ** 2
+    along = np.diff(squared) / 2 / 0.5
     across = (squared[1:] + squared[:-1]) / 2 / 45
     used = np.hypot(along, across)[along < -1.0]
-    assert len(used) > 10
+    assert len(used) > 20
     assert used == pytest.approx(PLAIN.grip, rel=1e-3)
 
 
@@ -93,5 +93,5 @@ def test_the_best_line_cuts_the_corner_and_does_not_depend_on_where_it_began() -
     assert np.abs(line.offset).max() <= 6.0
     apex = 20 + 6
     assert line.offset[apex] < -5.0, "a bend to the left: its inside is on the left"
-    assert line.offset[:20].max() > 3.0
-    assert line.offset[32:].max() > 3.0
+    assert line.offset[:20].max() > 1.0  # slow from the start, so not far
+    assert line.offset[32:].max() > 2.0
