@@ -242,7 +242,7 @@ def test_a_worker_tells_what_went_wrong() -> None:
     with pool_of([ProcessWorker(spec, 1)], spec, said) as pool:
         for _ in range(2):
             pool.start(requests(spec), weights, STEPS)
-            with pytest.raises(DrivingError, match="^IndexError: no such\ntile$"):
+            with pytest.raises(DrivingError, match=r"^IndexError: no such\ntile$"):
                 pool.finish()
         pool.start(requests(spec), weights, 2)
         assert len(pool.finish()) == ACTORS
