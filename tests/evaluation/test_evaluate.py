@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tyro
-from agents.learner import weights_of
 
 import evaluate as evaluate_script
+from agents.network import weights_of
 from agents.weights import pack
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, evaluate, summarise

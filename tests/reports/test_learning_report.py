@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agents.learner import weights_of
 from numpy.typing import NDArray
+from PIL import Image
 
 import runs
+from agents.network import weights_of
 from agents.weights import pack
 from evaluation.scores import write_episodes
 from racing.episode import Episode
@@ -48,7 +49,7 @@ def write_run(folder: Path, seed: int, curve: dict[float, float], **settings: ob
     folder.mkdir(parents=True)
     config = {"seed": seed, "name": folder.name, "decisions": 1000, "gamma": 0.98}
     config |= {"preset": "default"} | settings
-    config["learn_from"] = 100
+    config["learning_starts"] = 100
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "best.safetensors").write_bytes(b"weights")
     origin = {"agent": "DDQN", "tested": sha256(b"weights")}
@@ -71,8 +72,11 @@ class Bench:
     def record(self, *folders: Path, label: str = "") -> str:
         """Call it; the tables."""
         picture = self.folder / "learning.png"
-        runs.record(folders, label=label, results=self.results, page=self.page, picture=picture)
-        assert picture.read_bytes().startswith(b"\x89PNG")
+        names = tuple(map(str, folders))
+        runs.record(names, label=label, results=self.results, page=self.page, picture=picture)
+        drawn = Image.open(picture).convert("RGB")
+        colours = drawn.getcolors(drawn.width * drawn.height)
+        assert colours and len(colours) > 20, "curves, and not a blank sheet"
         return self.page.read_text()
 
     @property
@@ -184,7 +188,7 @@ def test_weights_that_change_while_they_are_measured_are_not_published(
 
     monkeypatch.setattr(runs, "evaluate", evaluate)
     with pytest.raises(SystemExit) as end:
-        runs.publish(run, models=tmp_path / "models", results=tmp_path / "results")
+        runs.publish(str(run), models=tmp_path / "models", results=tmp_path / "results")
     assert end.value.code == 1
     assert "changed while it was measured" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
@@ -210,7 +214,7 @@ def test_training_episodes_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "episodes.csv"
     path.write_text("decisions,track,score\n100,1,10\n1901,2,30\n2000,3,50\n4000,4,900\n")
     points = np.array([[1.0, 2000, 100, 0], [3.0, 4000, 300, 0]])
-    minutes, decisions, updates, means = read_training(path, points, learn_from=1000).T
+    minutes, decisions, updates, means = read_training(path, points, learning_starts=1000).T
     np.testing.assert_allclose(decisions, [50, 1950, 3950])
     np.testing.assert_allclose(minutes, [0.025, 0.975, 2.95])
     np.testing.assert_allclose(updates, [0, 95, 295])

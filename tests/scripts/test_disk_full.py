@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from training.tracking.journal import Journal, Table
 
-from agents.replay import FrameStore
 from evaluation.scores import write_episodes
 from racing.episode import Episode
 from reports.video import video

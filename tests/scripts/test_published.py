@@ -12,7 +12,7 @@ from evaluation.evaluation import drive, summarise
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from tests.support import networks  # noqa: F401  (sets TensorFlow up as an evaluation does)
-from training.runs.run_folder import processor
+from training.runs.origin import processor
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "models").glob("*.safetensors"))

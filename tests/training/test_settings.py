@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Ge, Gt, Interval, Le, Unit
 
 import DDQN
 import DQN
-from system.ranges import Count, Number, Positive, Probability, Range
+from system.ranges import Count, Positive, Probability
 from training.presets import LONG, SMOKE
 from training.settings import Flat, changed, check, flat, from_json, groups, problem
 
@@ -43,8 +44,8 @@ class Settings:
     """Some settings."""
 
     group: Flat[Group] = Group()
-    count: Annotated[int, Range(1, 10, "things")] = 3
-    many: Annotated[int, Range(0, 9)] | Literal["auto", "none"] = "auto"
+    count: Annotated[int, Interval(ge=1, le=10), Unit("things")] = 3
+    many: Annotated[int, Interval(ge=0, le=9)] | Literal["auto", "none"] = "auto"
     size: Positive = 1.0
     place: Path = Path("here")
     name: str = ""
@@ -82,9 +83,11 @@ def test_types_and_ranges(name: str, good: list[Any], bad: list[Any]) -> None:
         (Count, 0, "must be at least 1, got 0"),
         (Positive, 0.0, "must be above 0, got 0.0"),
         (Probability, 2, "must be 0 to 1, got 2"),
-        (Number, 1e13, "must be a number within 1e+12, got 10000000000000.0"),
-        (Literal["a", "b"], "c", "must be one of a, b, got 'c'"),
-        (Count | Literal["auto"], 0, "must be at least 1, got 0 or auto"),
+        (float, 1e13, "must be finite, and not beyond 1e+12, got 10000000000000.0"),
+        (Positive, float("nan"), "must be above 0, and not beyond 1e+12, got nan"),
+        (Annotated[int, Le(3)], 4, "must be at most 3, got 4"),
+        (Literal["a", "b"], "c", "must be a or b, got 'c'"),
+        (Count | Literal["auto"], 0, "must be at least 1 or auto, got 0"),
         (tuple[int, int], (1,), "must have 2 parts, got (1,)"),
         (tuple[int, ...], 1, "must be a list, got 1"),
         (tuple[tuple[Count, ...], ...], ((1,), (2, 0)), "must be at least 1, got 0"),
@@ -186,9 +189,9 @@ def test_every_setting_is_documented(settings: Any) -> None:
 def has_range(hint: Any) -> bool:
     """Whether every number in a type has a range."""
     if typing.get_origin(hint) is Annotated:
-        return any(isinstance(part, Range) for part in typing.get_args(hint)[1:]) or has_range(
-            typing.get_args(hint)[0]
-        )
+        return any(
+            isinstance(m, Interval | Ge | Gt | Le) for m in typing.get_args(hint)[1:]
+        ) or has_range(typing.get_args(hint)[0])
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is Literal or not parts:
         return hint not in (int, float)

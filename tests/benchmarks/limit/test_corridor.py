@@ -47,7 +47,9 @@ def test_the_bound_s_corridor_is_where_a_wheel_can_touch_the_road(simulator: Sim
     road = road_of(simulator)
     yaws = np.linspace(-math.pi, math.pi, 49)
     for side in (-1, 1):
-        assert max(wheels_on_road(simulator, road, side * (widest() - 0.1), yaw) for yaw in yaws) >= 1
+        assert (
+            max(wheels_on_road(simulator, road, side * (widest() - 0.1), yaw) for yaw in yaws) >= 1
+        )
         assert not any(
             wheels_on_road(simulator, road, side * (widest() + 0.1), yaw) for yaw in yaws
         )

@@ -65,8 +65,8 @@ def plain(rollouts: list[Rollout]) -> list[Any]:
     return [(a, r.state, r.episodes, r.mean_q) for a, r in zip(arrays, rollouts, strict=True)]
 
 
-def as_values(drives: list[Drive]) -> list[Any]:
-    return [(d.episodes, d.film.tobytes()) for d in drives]
+def as_values(drive: Drive) -> list[Any]:
+    return [drive.episodes, drive.film.tobytes()]
 
 
 @contextmanager
