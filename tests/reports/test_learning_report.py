@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import reports.publish
 import runs
 from agents.network import weights_of
 from agents.weights import pack
@@ -182,11 +183,11 @@ def test_weights_that_change_while_they_are_measured_are_not_published(
     weights = pack(weights_of(small_network()), {"agent": "DDQN"})
     (run / "best.safetensors").write_bytes(weights)
 
-    def evaluate(name: str, tracks: list[int]) -> list[Episode]:
+    def evaluate(name: str, tracks: list[int], tell: object) -> list[Episode]:
         Path(name).write_bytes(weights.replace(b"DDQN", b"DQN2"))
         return [Episode(t, 912.3, 877, 9, 9, 1, "lap") for t in tracks]
 
-    monkeypatch.setattr(runs, "evaluate", evaluate)
+    monkeypatch.setattr(reports.publish, "evaluate", evaluate)
     with pytest.raises(SystemExit) as end:
         runs.publish(str(run), models=tmp_path / "models", results=tmp_path / "results")
     assert end.value.code == 1

@@ -1,4 +1,4 @@
-"""The scripts: what is in them, against numbers worked by hand; and that they answer before anything heavy is loaded."""
+"""The scripts: what is in them, against numbers worked by hand; and they answer before anything heavy is loaded."""
 
 from __future__ import annotations
 

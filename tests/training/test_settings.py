@@ -85,6 +85,7 @@ def test_types_and_ranges(name: str, good: list[Any], bad: list[Any]) -> None:
         (Probability, 2, "must be 0 to 1, got 2"),
         (float, 1e13, "must be finite, and not beyond 1e+12, got 10000000000000.0"),
         (Positive, float("nan"), "must be above 0, and not beyond 1e+12, got nan"),
+        (Count, 10**400, f"must be at least 1, and not beyond 1e+12, got {10**400}"),
         (Annotated[int, Le(3)], 4, "must be at most 3, got 4"),
         (Literal["a", "b"], "c", "must be a or b, got 'c'"),
         (Count | Literal["auto"], 0, "must be at least 1 or auto, got 0"),
