@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -45,7 +44,7 @@ def allowed(metadata: tuple[Any, ...]) -> str:
 
 def out_of_range(metadata: tuple[Any, ...], value: float) -> str:
     """What is wrong with a number, as the end of a sentence; empty if nothing is."""
-    if not math.isfinite(value) or abs(value) > LARGEST:
+    if not abs(value) <= LARGEST:  # NaN is not, either
         return f"must be {allowed(metadata) or 'finite'}, and not beyond {LARGEST:g}, got {value!r}"
     for bound in _bounds(metadata):
         if (

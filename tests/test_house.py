@@ -83,6 +83,14 @@ def test_imports_keep_to_the_table(room: str) -> None:
         assert rooms <= ALLOWED[room], f"{path.relative_to(ROOT)}: {rooms - ALLOWED[room]}"
 
 
+def test_tests_do_without_benchmarks() -> None:
+    """But for the tests of benchmarks."""
+    files = {p for p in modules("tests") if "benchmarks" not in p.relative_to(ROOT).parts}
+    assert len(files) > 40
+    for path in files:
+        assert not any(name.split(".")[0] == "benchmarks" for name in imports(path)), path
+
+
 def loaded(*names: str) -> set[str]:
     """Top-level modules that a fresh process has after importing these."""
     code = f"import json, sys, {', '.join(names)}; print(json.dumps(list(sys.modules)))"

@@ -1,10 +1,8 @@
-"""The scripts: what is in them, against numbers worked by hand, and that they show it and load nothing to say so."""
+"""The scripts: what is in them, against numbers worked by hand; and they answer before anything heavy is loaded."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -202,60 +200,7 @@ def test_beta_grows_with_the_updates() -> None:
     assert not hasattr(small_dqn().settings, "priorities")
 
 
-def source(script: str) -> list[str]:
-    return (ROOT / f"{script}.py").read_text().splitlines()
-
-
-@pytest.mark.parametrize("script", ["DQN", "DDQN"])
-def test_a_script_is_short(script: str) -> None:
-    assert len(source(script)) <= 120
-
-
-def test_the_difference_between_the_scripts_is_the_lesson() -> None:
-    """Another target, another replay, weights and priorities, another head, and nothing else."""
-    lines = list(difflib.unified_diff(source("DQN"), source("DDQN"), n=0, lineterm=""))[2:]
-    gone, new = ([x[1:].strip() for x in lines if x[0] == sign] for sign in "-+")
-    assert max(len(gone), len(new)) <= 45, (len(gone), len(new))
-    for formula in ("tf.reduce_max(target(", "UniformReplay(", "dueling=False"):
-        assert any(formula in line for line in gone), formula
-    for formula in (
-        "tf.argmax(online(",
-        "PrioritisedReplay(",
-        "** -beta",
-        "** alpha",
-        "weight * h",
-    ):
-        assert any(formula in line for line in new), formula
-    branches = [x for x in gone + new if x.startswith(("if ", "else", "elif "))]
-    assert not branches, "variants are written down, not flags to branch on"
-
-
-def test_plain_dqn_knows_nothing_of_priorities() -> None:
-    text = "\n".join(source("DQN")[4:])  # after the docstring's pointer to the next lesson
-    assert not re.findall(r"beta|priorit|importance|\bweight\b|ones\(", text, re.I)
-
-
-@pytest.mark.parametrize("script", ["DQN", "DDQN"])
-def test_a_script_shows_all_seven_things(script: str) -> None:
-    """Replay sample, TD target, loss, gradient step, target copy, epsilon-greedy, loop."""
-    text = "\n".join(source(script))
-    for shown in (
-        "self.replay.sample(",
-        "td_target = batch.n_step_return + batch.discount * next_value",
-        "tf.reduce_mean(",
-        "self.optimizer.apply(gradients, weights)",
-        "copy(self.online, self.target)",
-        "np.where(explore, anything, q.argmax(axis=1))",
-        "while self.decisions < self.settings.decisions:",
-    ):
-        assert shown in text, shown
-
-
-# Not yet: it imports Gymnasium, pygame and matplotlib at its top.
-RUNS = pytest.param("runs", marks=pytest.mark.xfail(strict=True, reason="runs.py loads everything"))
-
-
-@pytest.mark.parametrize("script", ["DQN", "DDQN", RUNS])
+@pytest.mark.parametrize("script", ["DQN", "DDQN", "runs"])
 def test_importing_a_script_loads_nothing_heavy(script: str) -> None:
     code = f"import sys, {script}; print(*sorted({{'tensorflow', 'keras', 'gymnasium', 'pygame', "
     code += "'tensorboard', 'matplotlib'} & set(sys.modules)))"
@@ -263,7 +208,7 @@ def test_importing_a_script_loads_nothing_heavy(script: str) -> None:
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-@pytest.mark.parametrize("script", ["DQN", "DDQN", RUNS])
+@pytest.mark.parametrize("script", ["DQN", "DDQN", "runs"])
 def test_help_comes_at_once(script: str) -> None:
     """In titled groups; the least of three tries, for a busy machine's caches are cold."""
     used = []

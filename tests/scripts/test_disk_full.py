@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training.tracking.journal import Journal, Table
 
 from evaluation.scores import write_episodes
 from racing.episode import Episode
 from reports.video import video
 from system.files import write_whole
-from tests.support.command_line import arguments, start
-from tests.support.corridor import Run, drive_there
-from tests.support.lives import as_trajectory, live, part
-from tests.training.test_reproducible import finish
+from tests.support.command_line import arguments, finish, start
+from tests.support.corridor import ddqn, drive_there
+from tests.support.lives import as_trajectory, frame_store, live, part
+from tests.support.outcome import checkpoints as checkpoints_of
 from training.runs.checkpoint import Checkpoints
+from training.tracking.csv_log import Table
+from training.tracking.tensorboard import TensorBoardLog
 
 Resize = Callable[[int], None]
 
@@ -91,13 +92,13 @@ def test_a_log_that_had_no_room_to_begin_begins_later(disk: tuple[Path, Resize])
 
 def test_events_that_do_not_fit_are_one_error(disk: tuple[Path, Resize]) -> None:
     folder, _ = disk
-    journal = Journal(folder, 1000)
+    log = TensorBoardLog(folder)
     fill(folder, leave=4096)
-    with pytest.raises(OSError, match=r"No space left on device: .*events"), journal:
+    with pytest.raises(OSError, match=r"No space left on device: .*events"):
         for step in range(3000):
-            journal.events.scalars(step, {"a": 1.0})
+            log.scalars(step, {"a": 1.0})
             if step % 100 == 0:
-                journal.get_state()
+                log.get_state()
 
 
 @pytest.mark.parametrize("pictures", [1, 400])
@@ -148,26 +149,24 @@ def test_a_checkpoint_is_whole_or_not_there(disk: tuple[Path, Resize], leave: in
 
 
 @pytest.mark.slow
-def test_a_training_stops_and_goes_on_when_there_is_room(
-    disk: tuple[Path, Resize], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_stops_and_goes_on_when_there_is_room(disk: tuple[Path, Resize]) -> None:
     """Little by little more room, so that it stops in another place each time."""
-    drive_there(monkeypatch)
     folder, resize = disk
-    stops = []
+    settings = ddqn(folder, decisions=960, validate_every=300, checkpoint_every=480)
+    stops, run = [], None
     for kilobytes in (60, 300, 700, 6000):
         resize(kilobytes)
-        run = Run(folder / "run", 1920, validate_every=600)
+        run = next(folder.glob("DDQN/*"), None)
         try:
-            run.train(resume=bool(run.checkpoints.steps()))
+            run = drive_there(settings, run=run).run
             break
         except OSError as e:
             assert "No space left on device" in str(e), e
             stops.append(Path(e.filename).suffix)
         assert not [n for n in names(folder) if ".part" in n]
     assert len(stops) > 1
-    assert run.checkpoints.steps()[-1] == 1920
-    rows = (folder / "run" / "episodes.csv").read_text().splitlines()
+    assert run and checkpoints_of(run)[-1] == 960
+    rows = (run / "episodes.csv").read_text().splitlines()
     assert all(row.count(",") == rows[0].count(",") for row in rows)
 
 
@@ -177,7 +176,7 @@ def test_the_script_says_it_in_one_line(disk: tuple[Path, Resize]) -> None:
     folder, resize = disk
     for kilobytes, name in ((8, "nothing"), (150, "full")):
         resize(kilobytes)
-        process = start("DDQN", *arguments(runs=str(folder / "runs"), name=name, workers=1))
+        process = start("DDQN", *arguments(runs=str(folder / "runs"), name=name))
         out, err = process.communicate(timeout=900)
         assert process.returncode == 1, out + err
         assert err.startswith("error: /") and err.count("\n") == 1, err

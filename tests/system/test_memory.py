@@ -7,15 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import tyro
 
 import DDQN
-from agents.replay import FrameStore
-from benchmarks.survival.memory import REPLAY, command_line
-from system.memory import NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
+from system.memory import Need, NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
 from tests.support.groups import JOIN, memory_group, pretend
+from training.memory import refuse_run_that_does_not_fit
+from training.settings import changed
 
 ROOT = Path(__file__).parents[2]
 MIB, GIB = 2**20, 2**30
@@ -62,11 +62,39 @@ def test_groups_of_version_1(tmp_path: Path) -> None:
     assert available_bytes(proc, tmp_path) == 50 * MIB
 
 
-def test_a_replay_that_cannot_fit_is_refused_with_the_figure() -> None:
+def test_needs_are_added_up() -> None:
+    """The first that does not fit beside those before it is named."""
+    half = Need("this", available_bytes() // 2, "--this")
+    refuse_what_does_not_fit(half)
     with pytest.raises(
-        ValueError, match=r"needs \d+\.\d GiB, \d+\.\d are left; .*--replay-decisions"
+        NotEnoughMemoryError,
+        match=r"^that needs \d+\.\d GiB, \d+\.\d are left; choose a smaller --that$",
     ):
-        FrameStore(10**8, 16, (4, 42, 48), 5, 0.98)
+        refuse_what_does_not_fit(half, Need("that", half.bytes + GIB, "--that"), half)
+
+
+@pytest.mark.parametrize(
+    ("too_much", "workers", "named"),
+    [
+        (
+            {"replay_capacity": 10**10},
+            1,
+            "a replay of 10,000,000,000 decisions .*--replay-capacity",
+        ),
+        ({"dense": (10**5, 10**5)}, 1, "a network of 10,.* weights .*--dense or --convolutions"),
+        ({}, 10**5, "driving 16 cars in 100000 processes .*--workers or --cars"),
+        ({"cars": 10**5, "replay_capacity": 10**7}, 1, "driving 100000 cars in 1 .*--cars"),
+        ({"batch_size": 10**7, "learning_starts": 10**7}, 1, "20 batches of 10000000 .*--batch"),
+    ],
+)
+def test_a_run_that_cannot_fit_is_refused_with_the_figure(
+    too_much: dict[str, Any], workers: int, named: str
+) -> None:
+    refuse_run_that_does_not_fit(DDQN.Settings(), 1)
+    settings = changed(DDQN.Settings(), **{"height": 8, "width": 8, "convolutions": ()} | too_much)
+    with pytest.raises(NotEnoughMemoryError, match=rf"^{named}") as e:
+        refuse_run_that_does_not_fit(settings, workers)
+    assert re.search(r"needs \d+\.\d GiB, \d+\.\d are left; choose a smaller", str(e.value))
 
 
 def test_what_a_group_uses_is_not_left(tmp_path: Path) -> None:
@@ -105,13 +133,17 @@ def test_what_a_real_group_uses_is_not_left() -> None:
 def test_a_real_control_group() -> None:
     """A replay that the machine has room for, but the group has not."""
     code = (
-        JOIN + "from agents.replay import FrameStore; FrameStore(25_000, 8, (4, 42, 48), 5, 0.98)"
+        JOIN + "import DDQN; from training.memory import refuse_run_that_does_not_fit as refuse\n"
     )
+    code += "from training.settings import changed\n"
+    code += "refuse(changed(DDQN.Settings(), replay_capacity=200_000), 0)"
     with memory_group(300) as group:
         command = [sys.executable, "-c", code, str(group / "cgroup.procs")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert re.search(r"a replay of 200000 decisions needs 0\.4 GiB, 0\.[0-3] are left", done.stderr)
+    assert re.search(
+        r"a replay of 200,000 decisions needs 0\.4 GiB, 0\.[0-3] are left", done.stderr
+    )
 
 
 def test_a_real_limit_of_address_space() -> None:
@@ -120,20 +152,3 @@ def test_a_real_limit_of_address_space() -> None:
         shell = f"ulimit -v {limit} && exec {sys.executable} -c '{code}'"
         done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
         assert done.stdout == told + "\n", done.stderr
-
-
-def test_the_run_that_the_benchmark_watches_can_be_made() -> None:
-    trainer = DDQN.build(tyro.cli(DDQN.Settings, args=command_line(300_000, Path("runs"))))
-    assert trainer.replay.store.slots * 16 == REPLAY
-
-
-def test_what_others_were_promised_is_not_left() -> None:
-    refuse_what_does_not_fit("this", MIB, "--that")
-    with pytest.raises(NotEnoughMemoryError, match=r"this needs 0\.0 GiB, 0\.0 are left"):
-        refuse_what_does_not_fit("this", MIB, "--that", promised=available_bytes() + GIB)
-
-
-@pytest.mark.parametrize("too_many", [{"workers": 10**6}, {"cars": 10**4}])
-def test_drivers_that_cannot_fit_are_refused_with_the_figure(too_many: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"processes needs \d+.* smaller --workers, .*--cars"):
-        DDQN.build(DDQN.Settings(**too_many, replay_decisions=10**6))  # type: ignore[arg-type]

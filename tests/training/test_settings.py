@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Interval, Unit
+from annotated_types import Ge, Gt, Interval, Le, Unit
 
 import DDQN
 import DQN
-from system.ranges import Count, Positive, Probability, allowed
+from system.ranges import Count, Positive, Probability
 from training.presets import LONG, SMOKE
 from training.settings import Flat, changed, check, flat, from_json, groups, problem
 
@@ -84,6 +84,9 @@ def test_types_and_ranges(name: str, good: list[Any], bad: list[Any]) -> None:
         (Positive, 0.0, "must be above 0, got 0.0"),
         (Probability, 2, "must be 0 to 1, got 2"),
         (float, 1e13, "must be finite, and not beyond 1e+12, got 10000000000000.0"),
+        (Positive, float("nan"), "must be above 0, and not beyond 1e+12, got nan"),
+        (Count, 10**400, f"must be at least 1, and not beyond 1e+12, got {10**400}"),
+        (Annotated[int, Le(3)], 4, "must be at most 3, got 4"),
         (Literal["a", "b"], "c", "must be a or b, got 'c'"),
         (Count | Literal["auto"], 0, "must be at least 1 or auto, got 0"),
         (tuple[int, int], (1,), "must have 2 parts, got (1,)"),
@@ -187,7 +190,9 @@ def test_every_setting_is_documented(settings: Any) -> None:
 def has_range(hint: Any) -> bool:
     """Whether every number in a type has a range."""
     if typing.get_origin(hint) is Annotated:
-        return bool(allowed(typing.get_args(hint)[1:])) or has_range(typing.get_args(hint)[0])
+        return any(
+            isinstance(m, Interval | Ge | Gt | Le) for m in typing.get_args(hint)[1:]
+        ) or has_range(typing.get_args(hint)[0])
     parts = typing.get_args(hint)
     if typing.get_origin(hint) is Literal or not parts:
         return hint not in (int, float)

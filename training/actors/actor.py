@@ -131,6 +131,7 @@ class Actor:
             DrivingError: If a reward or the physics is NaN or infinite.
         """
         self._restore(state.cars)
+        self._at = None  # until it is over: an error leaves them anywhere
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
         failed = deque(state.failed, maxlen=FAILED_TRACKS)

@@ -1,0 +1,111 @@
+"""What happens to a terminal, a pipe or a disk behind a redirection decides over no training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import ROOT, arguments
+from training.runs.store import Runs
+
+SAY = """
+import system.startup
+import os, subprocess, sys, time
+for number in range(2000):
+    print("line", number)
+    print("plus-minus \\u00b1", file=sys.stderr)
+subprocess.run(["echo", "a child"], check=True)
+os.write(2, b"C code\\n")
+open(sys.argv[1], "w").write("reached the end")
+"""
+RUN = 'exec "$0" "$@"'
+# How a shell starts a script, and what still comes out: stdout of the pipe, and stderr.
+SHELLS = {
+    "its reader goes": (f"({RUN}) | head -n 1", True),
+    "the disk is full": (f"{RUN} > /dev/full", True),
+    "both go nowhere": (f"{RUN} > /dev/full 2>&1", False),
+    "no stderr": (f"{RUN} 2>&-", False),
+    "no stdout": (f"{RUN} >&-", True),
+    "nothing": (f"{RUN} <&- >&- 2>&-", False),
+}
+shells = pytest.mark.parametrize(("shell", "stderr"), SHELLS.values(), ids=list(SHELLS))
+
+
+def from_shell(shell: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Its exit code is the script's, also before a pipe."""
+    line = ["bash", "-o", "pipefail", "-c", shell, *command]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+@shells
+def test_it_goes_on(tmp_path: Path, shell: str, stderr: bool) -> None:
+    end = tmp_path / "end"
+    done = from_shell(shell, sys.executable, "-c", SAY, str(end))
+    assert end.read_text() == "reached the end"
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("plus-minus ±") == (2000 if stderr else 0)
+    assert done.stdout == ("line 0\n" if "head" in shell else done.stdout)
+
+
+def test_what_an_encoding_lacks_is_escaped() -> None:
+    code = "import system.startup; print('± ü')"
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=ascii_only, capture_output=True
+    )
+    assert (done.stdout, done.stderr) == (b"\\xb1 \\xfc\n", b"")
+
+
+@pytest.mark.parametrize(("error", "code"), [("KeyboardInterrupt", -2), ("ValueError(7)", 1)])
+def test_an_interrupt_is_silent_and_nothing_else(error: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import system.startup; raise {error}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert ("ValueError: 7" in done.stderr) == (code == 1)
+    assert (done.stderr == "") == (code != 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
+    """Real ones, all at once; each is finished, with the same scores."""
+    options = arguments(
+        runs=str(tmp_path),
+        decisions=512,
+        validate_every=512,
+        validation_tracks=1,
+        checkpoint_every=512,
+        test_episodes=1,
+        workers=1,
+    )
+    started = {
+        name: subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", shell]
+            + [sys.executable, "DDQN.py", *options, "--name", name.replace(" ", "-")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, (shell, _) in SHELLS.items()
+        if name in ("its reader goes", "the disk is full", "no stderr", "no stdout")
+    }
+    for name, process in started.items():
+        out, err = process.communicate(timeout=900)
+        assert (process.returncode, err) == (0, ""), name
+        assert "starting" in out or "head" not in SHELLS[name][0]
+    runs = Runs(tmp_path).all()
+    assert len(runs) == len(started)
+    assert all(run.is_finished() for run in runs)
+    states = [json.loads((run.path / "status.json").read_text())["state"] for run in runs]
+    assert states == ["finished"] * len(runs)
+    assert len({(run.path / "test.csv").read_text() for run in runs}) == 1
