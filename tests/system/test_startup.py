@@ -89,8 +89,10 @@ def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
     )
     started = {
         name: subprocess.Popen(
-            ["bash", "-o", "pipefail", "-c", shell]
-            + [sys.executable, "DDQN.py", *options, "--name", name.replace(" ", "-")],
+            [
+                *("bash", "-o", "pipefail", "-c", shell, sys.executable, "DDQN.py"),
+                *(*options, "--name", name.replace(" ", "-")),
+            ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

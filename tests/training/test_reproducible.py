@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from benchmarks.survival.kills import Outcome, outcome
 from system.exits import EXIT_STOPPED
 from tests.support.command_line import arguments, start
+from tests.support.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -35,7 +35,7 @@ def wait_for(process: subprocess.Popen[str], path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_process(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The run to compare with: all actors in the process that learns."""
     runs = tmp_path_factory.mktemp("runs")
     finish(start("DDQN", *arguments(runs=str(runs), name="here", workers=0)))
@@ -52,7 +52,7 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return found
 
 
-def test_stopped_and_resumed(tmp_path: Path, in_process: Outcome) -> None:
+def test_stopped_and_resumed(tmp_path: Path, in_process: dict[str, object]) -> None:
     """Stopped by a signal somewhere in the middle; resumed with other workers."""
     run = tmp_path / "DDQN" / "stopped"
     process = start("DDQN", *arguments(runs=str(tmp_path), name="stopped", workers=1))
