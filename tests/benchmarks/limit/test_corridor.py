@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-import Box2D
+import Box2D  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
