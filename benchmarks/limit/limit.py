@@ -43,7 +43,7 @@ class Options:
 
     tracks: tuple[str, ...] = ()
     """test, validation, or FIRST:LAST reset seeds (LAST excluded); one or several."""
-    laps: int = 24
+    laps: int = 30
     """Laps that the oracle may practise on a track."""
     csv: Annotated[Path, PATH] = ROOT / "results" / "limit.csv"
     """The results; rows of tracks that are there already are kept."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmarks.limit.car import FRAME, GRASS, TOP_SPEED, body, limits
 from benchmarks.limit.road import all_wheels, steps, widest
 
-GRIPS = 10.0  # degrees of slip angle, up to which a car is called gripping
+STEADY = 100  # frames of one control, after which a car turns as fast as its way does
+GRIPS = 3.0  # degrees of slip angle, up to which a car is called gripping
 
 
 def car_table(measured: Path) -> str:
@@ -31,14 +32,14 @@ def car_table(measured: Path) -> str:
         sideways = max(
             float(r["sideways_acceleration"])
             for r in rows
-            if abs(float(r["slip_degrees"])) < GRIPS and int(r["frames"]) >= 25
+            if abs(float(r["slip_degrees"])) < GRIPS and int(r["frames"]) == STEADY
         )
     except KeyError as e:
         raise ValueError(f"{measured} has no row {e}") from None
     car = limits()
     places, shares = steps()
     wheels = ", ".join(
-        f"{n} to {place:.2f} ({share:.0%} of the grip)"
+        f"{n} to {place:.2f} ({share:.0%})"
         for n, place, share in zip((4, 3, 2, 1), places, shares, strict=True)
     )
     return "\n".join(
@@ -54,6 +55,6 @@ def car_table(measured: Path) -> str:
             f"| all wheels can touch the road up to, units from the middle | {all_wheels():.2f} | |",
             f"| some wheel can, the corridor of the bound | {widest():.2f} | |",
             "",
-            f"Wheels that can touch the road, by the distance from the middle in units: {wheels}.",
+            f"Wheels that can touch the road up to a distance from its middle, units, and the grip left: {wheels}.",
         ]
     )
