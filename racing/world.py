@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.actions import action_set
-from racing.camera import Camera, FastCamera, OfficialCamera
+from racing.camera import FastCamera
+from racing.official_camera import Camera, OfficialCamera
 from racing.simulator import TIME_LIMIT_FRAMES, Simulator
 from racing.vision import PICTURE_HEIGHT, PICTURE_WIDTH
 
 CameraName = Literal["fast", "official"]
+CAMERAS: dict[str, type[FastCamera | OfficialCamera]] = {
+    "fast": FastCamera,
+    "official": OfficialCamera,
+}
 EndReason = Literal["", "lap", "out", "time", "stuck"]
 
 
@@ -49,7 +54,7 @@ class WorldSpec:
             ValueError: Naming the field.
         """
         numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
-        if not all(isinstance(n, int) for n in numbers):  # a weight file's card may say anything
+        if not all(type(n) is int for n in numbers):  # a weight file's card may say anything
             raise ValueError(f"a world is described by whole numbers, got {numbers}")
         if not 8 <= self.height <= PICTURE_HEIGHT or not 8 <= self.width <= PICTURE_WIDTH:
             raise ValueError(
@@ -62,6 +67,8 @@ class WorldSpec:
             raise ValueError(f"frame_skip must be 1 to 50 frames, got {self.frame_skip}")
         if not 1 <= self.stack_spacing <= 50:
             raise ValueError(f"stack_spacing must be 1 to 50 decisions, got {self.stack_spacing}")
+        if not isinstance(self.actions, str):
+            raise ValueError(f"actions must be the name of an action set, got {self.actions!r}")
         if self.actions:
             action_set(self.actions)
 
@@ -117,13 +124,18 @@ class Step:
 
 
 class World:
-    """A simulator with a camera and an action set."""
+    """A simulator with a camera and an action set.
+
+    Raises:
+        ValueError: If there is no such camera.
+    """
 
     def __init__(self, spec: WorldSpec, camera: CameraName = "fast") -> None:
         self.spec = spec
         self.simulator = Simulator()
-        kind = FastCamera if camera == "fast" else OfficialCamera
-        self.camera: Camera = kind(spec.height, spec.width)
+        if camera not in CAMERAS:
+            raise ValueError(f"camera must be {' or '.join(CAMERAS)}, got {camera!r}")
+        self.camera: Camera = CAMERAS[camera](spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
         self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)  # [P, H, W]
         self.score = 0.0

@@ -9,7 +9,8 @@ import pytest
 from gymnasium.envs.box2d import car_racing
 from numpy.typing import NDArray
 
-from racing.camera import FastCamera, OfficialCamera
+from racing.camera import FastCamera
+from racing.official_camera import OfficialCamera
 from racing.simulator import Simulator
 from racing.vision import look
 from racing.world import World, WorldSpec
