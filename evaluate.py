@@ -133,7 +133,7 @@ def _film(name: str, episodes: list[Episode], options: Options) -> None:
             with progress(f"filming track {track}, the {which} one", "frames at most") as tell:
                 write_mp4(driver, track, path.with_suffix(".mp4"), options.camera, tell)
             write_map(driver, track, path.with_suffix(".png"), options.camera)
-            print(f"{path}.mp4", f"{path}.png", sep="\n")
+            print(f"{path}.mp4", f"{path}.png", sep="\n", flush=True)
 
 
 def _race(page: Path, tracks: list[int], options: Options) -> None:

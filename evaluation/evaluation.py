@@ -16,6 +16,7 @@ from evaluation.drivers import Driver, acting, check_driver, load_driver
 from evaluation.split import PLACES, count_processes, groups_in_step, learned
 from racing import driving
 from racing.episode import Episode, finished
+from racing.simulator import TIME_LIMIT_FRAMES
 from racing.spec import CameraName
 from racing.tracks import TEST
 from racing.world import World
@@ -37,7 +38,7 @@ def drive_together(
     driver: Driver,
     tracks: Sequence[int],
     camera: CameraName = "official",
-    ended: Callable[[], None] = lambda: None,
+    tell: Callable[[float], None] = lambda gain: None,
 ) -> list[Episode]:
     """One whole episode on each of some tracks, in step.
 
@@ -45,16 +46,21 @@ def drive_together(
         driver: One that learned drives all of them at once.
         tracks: Reset seeds; of different places in a batch (see `evaluation.split`).
         camera: Which camera the driver sees with.
-        ended: Called after every episode.
+        tell: Called after every decision with the share of an episode that was driven since the last call; they
+            add up to 1 for each.
 
     Returns:
         One record per track, in order.
     """
     worlds = [World(driver.world, camera) for _ in tracks]
     for moments in driving.drive_together(worlds, tracks, driver.acting_on(tracks)):
-        for car in moments:
-            if worlds[car].end_reason:
-                ended()
+        frames = sum(moment.step.frames for moment in moments.values())
+        spared = sum(
+            TIME_LIMIT_FRAMES - worlds[car].simulator.frames
+            for car in moments
+            if worlds[car].end_reason
+        )
+        tell((frames + spared) / TIME_LIMIT_FRAMES)
     return [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
 
 
@@ -81,7 +87,7 @@ def evaluate(
         tracks: Reset seeds; the first 50 test tracks if None.
         camera: Which camera the driver sees with.
         processes: How many at once; as many as this process has processors and memory for if None.
-        tell: Called twice a second and at the end, with episodes done and in all.
+        tell: Called twice a second and at the end, with episodes driven (also in part) and in all.
         say: Called with one line if there is too little memory for so many processes.
 
     Returns:
@@ -96,7 +102,7 @@ def evaluate(
     count = count_processes(name, processes, len(tracks), say)
     groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
     context = multiprocessing.get_context("spawn")
-    done = context.Value("i", 0)
+    done = context.Value("d", 0.0)
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(min(count, len(groups)), context, _begin, (name, camera, done))
     ours: set[BaseProcess] = set()
@@ -109,7 +115,7 @@ def evaluate(
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
             for future in ready:
                 future.result()  # or what went wrong
-            tell(done.value, len(tracks))
+            tell(done.value if waiting else len(tracks), len(tracks))
     except BrokenExecutor:
         raise ChildProcessError(f"a process that drove was {_why(ours)}; drive again") from None
     finally:  # do not wait for what nobody wants any more
@@ -134,7 +140,7 @@ def _why(processes: set[BaseProcess]) -> str:
     return cause_of_death(codes[0] if codes else None)
 
 
-def _begin(name: str, camera: CameraName, done: Synchronized[int]) -> None:
+def _begin(name: str, camera: CameraName, done: Synchronized[float]) -> None:
     """In each process: make the driver ready once."""
     end_with_parent()
     global _driver, _camera, _done
@@ -153,14 +159,14 @@ def _drive(tracks: list[int]) -> list[Episode]:
     return drive_together(_driver, tracks, _camera, _count)
 
 
-def _count() -> None:
+def _count(gain: float) -> None:
     with _done.get_lock():
-        _done.value += 1
+        _done.value += gain
 
 
 _driver: Driver | Exception
 _camera: CameraName
-_done: Synchronized[int]
+_done: Synchronized[float]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Two cameras over the same physics: the official one, and a fast one that draws the same picture.
+"""The fast camera: it draws the official camera's picture without drawing the world.
 
 The official camera paints 1000x800 pixels, polygon by polygon, and shrinks them to 96x96. The fast camera
 paints each track once, as a map in grey, and cuts every picture out of the map with one affine warp; what moves
@@ -10,7 +10,7 @@ from __future__ import annotations
 import cmath
 import math
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from racing import gauges
 from racing.simulator import Simulator
 from racing.spec import PICTURE_WIDTH
-from racing.vision import ROAD_ROWS, compose, grey_road, look
+from racing.vision import ROAD_ROWS, compose, grey_road
 
 TEXELS = 3.0  # texels per world unit of the finest map; a picture has 1.6 by 1.9 pixels per unit
 LEVELS = 5  # maps of halved resolution, for the zoom-in of the first second
@@ -62,25 +62,6 @@ _HULL = [
 _WHEEL_X = np.array([-1, 1, 1, -1]) * car.WHEEL_W * car.SIZE
 _WHEEL_Y = np.array([1, 1, -1, -1]) * car.WHEEL_R * car.SIZE
 _WHEEL = _WHEEL_X + 1j * _WHEEL_Y  # complex [4]
-
-
-class Camera(Protocol):
-    """Takes a grey picture of a simulator at the agent's size."""
-
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
-        ...
-
-
-class OfficialCamera:
-    """Gymnasium's renderer, then greyscale, gauges and shrink."""
-
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
-
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
-        return look(simulator.draw(), self.height, self.width)
 
 
 class FastCamera:

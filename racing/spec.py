@@ -89,7 +89,7 @@ class WorldSpec:
             ValueError: Naming the field.
         """
         numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
-        if not all(isinstance(n, int) for n in numbers):  # a weight file's card may say anything
+        if not all(type(n) is int for n in numbers):  # a weight file's card may say anything
             raise ValueError(f"a world is described by whole numbers, got {numbers}")
         if not 8 <= self.height <= PICTURE_HEIGHT or not 8 <= self.width <= PICTURE_WIDTH:
             raise ValueError(
@@ -102,6 +102,8 @@ class WorldSpec:
             raise ValueError(f"frame_skip must be 1 to 50 frames, got {self.frame_skip}")
         if not 1 <= self.stack_spacing <= 50:
             raise ValueError(f"stack_spacing must be 1 to 50 decisions, got {self.stack_spacing}")
+        if not isinstance(self.actions, str):
+            raise ValueError(f"actions must be the name of an action set, got {self.actions!r}")
         if self.actions:
             action_set(self.actions)
 

@@ -8,19 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.actions import action_set
-from racing.camera import Camera, FastCamera, OfficialCamera
+from racing.camera import FastCamera
+from racing.official_camera import Camera, OfficialCamera
 from racing.simulator import TIME_LIMIT_FRAMES, Simulator
 from racing.spec import CameraName, DrivingError, EndReason, Step, WorldSpec
 
+CAMERAS: dict[str, type[FastCamera | OfficialCamera]] = {
+    "fast": FastCamera,
+    "official": OfficialCamera,
+}
+
 
 class World:
-    """A simulator with a camera and an action set."""
+    """A simulator with a camera and an action set.
+
+    Raises:
+        ValueError: If there is no such camera.
+    """
 
     def __init__(self, spec: WorldSpec, camera: CameraName = "fast") -> None:
         self.spec = spec
         self.simulator = Simulator()
-        kind = FastCamera if camera == "fast" else OfficialCamera
-        self.camera: Camera = kind(spec.height, spec.width)
+        if camera not in CAMERAS:
+            raise ValueError(f"camera must be {' or '.join(CAMERAS)}, got {camera!r}")
+        self.camera: Camera = CAMERAS[camera](spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
         self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)  # [P, H, W]
         self.score = 0.0

@@ -14,7 +14,7 @@ from PIL import Image
 from evaluation.drivers import Driver, acting
 from racing.actions import action_set
 from racing.driving import drive
-from racing.episode import Episode
+from racing.episode import Episode, finished
 from racing.simulator import TIME_LIMIT_FRAMES
 from racing.spec import CameraName
 from racing.world import World
@@ -28,7 +28,7 @@ LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
 
-def _untold(done: int, total: int) -> None:
+def _untold(done: float, total: int) -> None:
     pass
 
 
@@ -40,22 +40,18 @@ def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
 
 
 def pictures(
-    driver: Driver,
-    track: int,
-    camera: CameraName = "official",
-    told: bool = True,
-    tell: Tell = _untold,
+    driver: Driver, world: World, track: int, told: bool = True, tell: Tell = _untold
 ) -> Iterator[Picture]:
     """Drive a track as an evaluation does; one picture per decision.
 
     Args:
         driver: That drives.
+        world: To drive in, with the camera that the driver sees with; a film's pictures are Gymnasium's in any case.
         track: Reset seed.
-        camera: Which one the driver sees with. The film's pictures are Gymnasium's in any case.
         told: Whether to write the score and what the driver does into the pictures.
         tell: Called after every decision with the frames driven, and how many there may be.
     """
-    world, policy = World(driver.world, camera), driver.policy(track)
+    policy = driver.policy(track)
     for moment in drive(world, track, acting(policy)):
         table = [
             [f"track {track}", f"score {world.score:.1f}", f"speed {moment.step.speed:.0f}"],
@@ -87,15 +83,27 @@ def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
 
 def write_mp4(
     driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
-) -> None:
-    """Film a whole episode; the driver sees with `camera`.
+) -> Episode:
+    """Film a whole episode.
+
+    Args:
+        driver: That drives.
+        track: Reset seed.
+        path: Of the file.
+        camera: Which one the driver sees with.
+        tell: Called after every decision with the frames driven, and how many there may be.
+
+    Returns:
+        The record of what was filmed.
 
     Raises:
         OSError: If the file cannot be written.
     """
+    world = World(driver.world, camera)
     with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
-        for picture in pictures(driver, track, camera, tell=tell):
+        for picture in pictures(driver, world, track, tell=tell):
             show(picture)
+    return finished(world, track)
 
 
 def write_gif(
@@ -108,7 +116,8 @@ def write_gif(
     """
     skip = driver.world.frame_skip
     begin, end, every = (max(frames // skip, 1) for frames in GIF_FRAMES)
-    taken = list(islice(pictures(driver, track, camera, told=False, tell=tell), begin, end, every))
+    driven = pictures(driver, World(driver.world, camera), track, told=False, tell=tell)
+    taken = list(islice(driven, begin, end, every))
     small = [
         Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
         for p in taken

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evaluation.drivers import Driver
 from evaluation.evaluation import frame_by_frame
+from racing.episode import Episode, finished
 from racing.simulator import Simulator
 from racing.spec import CameraName
 from system.files import write_whole
@@ -21,8 +22,17 @@ FASTEST = 100.0  # units/s, top of the colour scale: the same on every map
 ROAD, MISSED, AHEAD, OFF_ROAD = "#bdbdbd", "#e34a33", "#ececec", "#d01c8b"
 
 
-def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "official") -> None:
-    """Drive a track and draw where the car went; the driver sees with `camera`.
+def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "official") -> Episode:
+    """Drive a track and draw where the car went.
+
+    Args:
+        driver: That drives.
+        track: Reset seed.
+        path: Of the picture, a PNG.
+        camera: Which one the driver sees with.
+
+    Returns:
+        The record of what was drawn.
 
     Raises:
         OSError: If the file cannot be written.
@@ -40,6 +50,7 @@ def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "offi
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=120)
     write_whole(path, png.getvalue())
+    return finished(world, track)
 
 
 def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> Figure:

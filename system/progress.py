@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 LINE_SECONDS = 5.0
-Tell = Callable[[int, int], None]
+Tell = Callable[[float, int], None]
 
 
 @contextmanager
@@ -24,7 +24,8 @@ def progress(what: str, unit: str) -> Iterator[Tell]:
         unit: What is counted, in the plural.
 
     Yields:
-        To be called several times a second with how many are done and how many there are, also if nothing changed.
+        To be called several times a second with how many are done and how many there are, also if nothing changed;
+        a half is half done.
     """
     if sys.stderr is not None and sys.stderr.isatty():
         with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -33,11 +34,11 @@ def progress(what: str, unit: str) -> Iterator[Tell]:
         return
     began = told = time.monotonic()
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: float, total: int) -> None:
         nonlocal told
         if (now := time.monotonic()) - told >= LINE_SECONDS:
             told = now
-            say(f"{what}: {done} of {total} {unit} after {now - began:.0f} s")
+            say(f"{what}: {done / total:.0%} of {total} {unit} after {now - began:.0f} s")
 
     yield tell
 

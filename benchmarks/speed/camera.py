@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from evaluation.drivers import acting, load_driver
-from racing.camera import OfficialCamera
 from racing.driving import Act, drive
+from racing.official_camera import OfficialCamera
 from racing.spec import WorldSpec
 from racing.tracks import VALIDATION
 from racing.world import World

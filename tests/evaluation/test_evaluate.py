@@ -14,7 +14,7 @@ import evaluate as evaluate_script
 from agents.network import weights_of
 from agents.weights import pack
 from evaluation.drivers import load_driver
-from evaluation.evaluation import drive, summarise
+from evaluation.evaluation import drive, drive_together, summarise
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from racing.spec import WorldSpec
@@ -216,3 +216,12 @@ def test_a_table_of_bad_scores_is_not_written(
     evaluate_script.main(evaluate_script.Options(drivers=(), table=True))
     assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
     assert len(files_below(tmp_path / "imgs")) == 2
+
+
+@pytest.mark.parametrize("track", [5, 7])
+def test_what_is_told_of_an_episode_adds_up(track: int) -> None:
+    gains: list[float] = []
+    [episode] = drive_together(load_driver("random"), [track], "fast", gains.append)
+    assert sum(gains) == pytest.approx(1)
+    assert len(gains) == -(-episode.frames // 4)
+    assert all(gain > 0 for gain in gains)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from racing.actions import action_set
 from racing.camera import FastCamera, OfficialCamera
+from racing.official_camera import OfficialCamera
 from racing.simulator import Simulator
 from racing.spec import WorldSpec
 from racing.vision import look

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
-import racing.gym_env
 from racing.actions import action_set
 from racing.simulator import Simulator
 from racing.spec import PICTURE_HEIGHT, PICTURE_WIDTH, CameraName, DrivingError, WorldSpec
@@ -188,13 +185,26 @@ def test_a_new_start_is_a_new_episode() -> None:
         {"width": PICTURE_WIDTH + 1},
         {"height": PICTURE_HEIGHT + 1},
         {"actions": "hasty"},
+        {"actions": None},
+        {"stack": True},
+        {"stack": 4.0},
     ],
 )
 def test_a_world_that_cannot_be_is_refused_by_name(wrong: dict[str, int]) -> None:
     [(name, value)] = wrong.items()
-    names = {"height": "picture", "width": "picture", "actions": "action set"}
+    names = {
+        "height": "picture",
+        "width": "picture",
+        "actions": "action set",
+        "stack": "stack|whole numbers",
+    }
     with pytest.raises(ValueError, match=f"{names.get(name, name)}.*{value}"):
         WorldSpec(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_camera_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="camera must be fast or official, got 'Fast'"):
+        World(WorldSpec(), "Fast")  # type: ignore[arg-type]
 
 
 def test_what_an_agent_sees_is_grey_averaged_and_without_its_score() -> None:
@@ -208,31 +218,6 @@ def test_what_an_agent_sees_is_grey_averaged_and_without_its_score() -> None:
     assert set(np.unique(seen[:42, :24])) == {76, seen[0, 0]}
     assert set(np.unique(seen[:42, 24:])) == {150}
     assert not seen[42:].any()
-
-
-def test_the_registered_environment_is_a_gymnasium_environment() -> None:
-    env = gymnasium.make(racing.gym_env.ENV_ID, height=20, width=24)
-    check_env(env.unwrapped)
-    env.close()
-
-
-def test_the_registered_environment_is_the_world() -> None:
-    env = gymnasium.make(racing.gym_env.ENV_ID)
-    world = World(WorldSpec())
-    observation, info = env.reset(seed=12)
-    world.start(12)
-    rng = np.random.default_rng(0)
-    assert info["track"] == 12
-    terminated = truncated = False
-    while not (terminated or truncated):
-        np.testing.assert_array_equal(observation, world.observation)
-        action = rng.integers(EVERY)
-        observation, reward, terminated, truncated, info = env.step(action)
-        step = world.decide(int(action))
-        assert (reward, terminated, truncated) == (step.reward, step.terminated, step.truncated)
-        assert info["missed_tiles"] == step.missed_tiles
-    assert info["end_reason"] == world.end_reason == "time"
-    env.close()
 
 
 @pytest.mark.parametrize("camera", ["fast", "official"])

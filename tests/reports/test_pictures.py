@@ -16,16 +16,21 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import evaluate
+import reports.film
+import reports.track_map
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, frame_by_frame
 from racing.episode import Episode, finished
 from racing.simulator import Simulator
-from racing.spec import WorldSpec
+from racing.spec import CameraName, WorldSpec
+from reports.film import write_mp4
 from reports.plots import mean_speed, plot_scores, plot_speed_and_missed_tiles
 from reports.track_map import AHEAD, MISSED, OFF_ROAD, ROAD, draw_map, write_map
 from tests.support.command_line import ROOT
 from tests.support.driving import LAP_TRACK, pursue
 
+CAMERAS: tuple[CameraName, ...] = ("fast", "official")
 EPISODE = Episode(3, 912.3, 877, 300, 300, 1, "lap")
 
 
@@ -115,6 +120,34 @@ def test_every_episode_is_a_dot() -> None:
     assert white[1] < white[0]
     pictures = [plot_speed_and_missed_tiles(s) for s in (few, few | lost, more)]
     assert pictures[0] == pictures[1] != pictures[2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_film_and_a_map_show_the_episode_that_was_scored(tmp_path: Path) -> None:
+    """A driver that sees drives otherwise with another camera; film and map are of the one it was scored with."""
+    driver = load_driver(str(ROOT / "models" / "dqn.safetensors"))
+    scored = {camera: drive(driver, 3, camera) for camera in CAMERAS}
+    assert scored["fast"].score != scored["official"].score
+    assert write_mp4(driver, 3, tmp_path / "film.mp4", "fast") == scored["fast"]
+    assert write_map(driver, 3, tmp_path / "map.png", "fast") == scored["fast"]
+    pictures, seconds = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "film.mp4"))
+    decisions = -(-scored["fast"].frames // driver.world.frame_skip)
+    assert pictures == decisions
+    assert seconds == pytest.approx(scored["fast"].frames / 50, abs=0.1)
+
+
+def test_filming_uses_the_camera_of_the_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the script's own function."""
+    used: list[object] = []
+    monkeypatch.setattr(reports.film, "write_mp4", lambda *a: used.append(a[3]))
+    monkeypatch.setattr(reports.film, "write_gif", lambda *a: used.append(a[3]))
+    monkeypatch.setattr(reports.track_map, "write_map", lambda *a: used.append(a[3]))
+    options = evaluate.Options(("random",), film=tmp_path, gif=tmp_path / "x.gif", camera="fast")
+    evaluate._film("random", [EPISODE], options)
+    assert used == ["fast"] * 7
 
 
 @pytest.mark.slow

@@ -34,7 +34,9 @@ def test_a_log_gets_lines() -> None:
     assert done.stdout == "counted\n"
     lines = done.stderr.splitlines()
     assert 3 <= len(lines) <= 6, lines
-    assert all(line.startswith("[counting]: ") and " of 10 sheep after " in line for line in lines)
+    assert all(
+        line.startswith("[counting]: ") and "0% of 10 sheep after " in line for line in lines
+    )
 
 
 def test_a_terminal_gets_a_bar() -> None:
