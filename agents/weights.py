@@ -12,6 +12,7 @@ from safetensors.numpy import load, save
 
 from agents.backend import keras
 from agents.network import NetworkSpec, Weights, build_q_network, weight_shapes
+from system.ranges import check_fields
 
 LARGEST_BYTES = 64 * 2**20  # the networks here have about 1.5 MB
 FORMAT = "carracing-dqn-1"
@@ -83,12 +84,18 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def network_from(data: dict[str, Any]) -> NetworkSpec:
-    """A network's shape, from JSON."""
-    return NetworkSpec(
+    """A network's shape, from JSON.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    spec = NetworkSpec(
         convolutions=tuple((int(f), int(k), int(s)) for f, k, s in data["convolutions"]),
         dense=tuple(int(units) for units in data["dense"]),
         dueling=bool(data["dueling"]),
     )
+    check_fields(spec)
+    return spec
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Weights]:

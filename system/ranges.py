@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import types
+import typing
 from collections.abc import Iterator
-from typing import Annotated, Any
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Unit
 
@@ -62,3 +65,41 @@ def _bounds(metadata: tuple[Any, ...]) -> Iterator[Ge | Gt | Le]:
             yield one
         elif isinstance(one, GroupedMetadata) and not isinstance(one, Unit):
             yield from _bounds(tuple(one))
+
+
+def check_fields(group: Any) -> None:
+    """Check the fields of a dataclass against their types and ranges; fields that are dataclasses are left out.
+
+    Raises:
+        ValueError: Naming the field and what it may be.
+    """
+    hints = typing.get_type_hints(type(group), include_extras=True)
+    for field in fields(group):
+        value = getattr(group, field.name)
+        if not is_dataclass(value) and (wrong := problem(hints[field.name], value)):
+            raise ValueError(f"{field.name} {wrong}")
+
+
+def problem(hint: Any, value: Any) -> str:
+    """What is wrong with a value of a type, as the end of a sentence; empty if nothing is."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return (out_of_range(parts[1:], value) if number else "") or problem(parts[0], value)
+    if origin in (typing.Union, types.UnionType):
+        found = [problem(part, value) for part in parts]
+        words = " or ".join(w.partition(", got")[0].removeprefix("must be ") for w in found)
+        return "" if "" in found else f"must be {words}, got {value!r}"
+    if origin is Literal:
+        return "" if value in parts else f"must be {' or '.join(map(str, parts))}, got {value!r}"
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return f"must be a list, got {value!r}"
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        if len(kinds) != len(value):
+            return f"must have {len(kinds)} parts, got {value!r}"
+        return next(filter(None, map(problem, kinds, value)), "")
+    fits = isinstance(value, (int, float) if hint is float else hint)
+    if not fits or (isinstance(value, bool) and hint is not bool):
+        return f"must be {hint.__name__}, got {value!r}"
+    return out_of_range((), value) if hint in (int, float) else ""

@@ -176,8 +176,8 @@ def _test(run: RunFolder, tracks: list[int], decisions: int, log: RunLog) -> lis
     """Drive unseen tracks with the best weights."""
     best = run.path / BEST
 
-    def tell(done: int, total: int) -> None:
-        log.progress(Progress("testing", done, total, log.training_score))
+    def tell(done: float, total: int) -> None:
+        log.progress(Progress("testing", int(done), total, log.training_score))
 
     tell(0, len(tracks))
     episodes = evaluate(str(best), tracks, tell=tell)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import types
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -14,7 +12,7 @@ import tyro
 from annotated_types import Ge, Interval, Unit
 
 from racing.tracks import TEST, VALIDATION
-from system.ranges import Count, out_of_range
+from system.ranges import Count, check_fields
 
 T = TypeVar("T")
 Flat = Annotated[
@@ -122,39 +120,10 @@ def check(settings: Any) -> None:
         ValueError: Naming the setting and what it may be.
     """
     for group in groups(settings):
-        hints = typing.get_type_hints(type(group), include_extras=True)
-        for name in flat(group):
-            if hasattr(group, name) and (wrong := problem(hints[name], getattr(group, name))):
-                raise ValueError(f"{name} {wrong}")
+        check_fields(group)
     for group in groups(settings):
         if hasattr(group, "check"):
             group.check()
-
-
-def problem(hint: Any, value: Any) -> str:
-    """What is wrong with a value of a type, as the end of a sentence; empty if nothing is."""
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        wrong = problem(parts[0], value)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return wrong or (out_of_range(parts[1:], value) if number else "")
-    if origin in (typing.Union, types.UnionType):
-        found = [problem(part, value) for part in parts]
-        words = " or ".join(w.partition(", got")[0].removeprefix("must be ") for w in found)
-        return "" if "" in found else f"must be {words}, got {value!r}"
-    if origin is Literal:
-        return "" if value in parts else f"must be {' or '.join(map(str, parts))}, got {value!r}"
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return f"must be a list, got {value!r}"
-        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
-        if len(kinds) != len(value):
-            return f"must have {len(kinds)} parts, got {value!r}"
-        return next(filter(None, map(problem, kinds, value)), "")
-    fits = isinstance(value, (int, float) if hint is float else hint)
-    if not fits or (isinstance(value, bool) and hint is not bool):
-        return f"must be {hint.__name__}, got {value!r}"
-    return out_of_range((), value) if hint in (int, float) else ""
 
 
 def from_json(settings: T, values: dict[str, Any]) -> T:

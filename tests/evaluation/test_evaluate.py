@@ -62,8 +62,8 @@ def weight_file(path: Path, **changes: object) -> Path:
     card = {
         "network": {"convolutions": SMALL.convolutions, "dense": SMALL.dense, "dueling": True},
         "observation": (2, 8, 8),
-        "actions": 3,
-        "world": {"height": 8, "width": 8, "stack": 2, "frame_skip": 4, "actions": "stock"},
+        "actions": 5,
+        "world": {"height": 8, "width": 8, "stack": 2, "frame_skip": 4, "actions": "brisk"},
     }
     path.write_bytes(pack(weights_of(small_network()), card | changes))
     return path
@@ -72,7 +72,7 @@ def weight_file(path: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({}, "does not fit its world"),  # three values, five actions
+        ({}, "does not fit its world"),  # five values, nineteen actions
         ({"world": {"height": 1}}, "no world"),
         ({"world": {"sky": "blue"}}, "no world"),
         ({"world": {"height": 8.0, "width": 8}}, "no world"),

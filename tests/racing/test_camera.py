@@ -10,7 +10,7 @@ from gymnasium.envs.box2d import car_racing
 from numpy.typing import NDArray
 
 from racing.actions import action_set
-from racing.camera import FastCamera, OfficialCamera
+from racing.camera import FastCamera
 from racing.official_camera import OfficialCamera
 from racing.simulator import Simulator
 from racing.spec import WorldSpec
