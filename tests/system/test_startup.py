@@ -22,6 +22,7 @@ subprocess.run(["echo", "a child"], check=True)
 os.write(2, b"C code\\n")
 open(sys.argv[1], "w").write("reached the end")
 """
+BASH = ("bash", "-o", "pipefail", "-c")
 RUN = 'exec "$0" "$@"'
 # How a shell starts a script, and what still comes out: stdout of the pipe, and stderr.
 SHELLS = {
@@ -37,8 +38,9 @@ shells = pytest.mark.parametrize(("shell", "stderr"), SHELLS.values(), ids=list(
 
 def from_shell(shell: str, *command: str) -> subprocess.CompletedProcess[str]:
     """Its exit code is the script's, also before a pipe."""
-    line = ["bash", "-o", "pipefail", "-c", shell, *command]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        [*BASH, shell, *command], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
 
 
 @shells
@@ -53,7 +55,7 @@ def test_it_goes_on(tmp_path: Path, shell: str, stderr: bool) -> None:
 
 
 def test_what_an_encoding_lacks_is_escaped() -> None:
-    code = "import system.startup; print('± ü')"
+    code = "import system.startup; print('\\xb1 \\xfc')"
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=ascii_only, capture_output=True
@@ -89,10 +91,7 @@ def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
     )
     started = {
         name: subprocess.Popen(
-            [
-                *("bash", "-o", "pipefail", "-c", shell, sys.executable, "DDQN.py"),
-                *(*options, "--name", name.replace(" ", "-")),
-            ],
+            [*BASH, shell, sys.executable, "DDQN.py", *options, "--name", name.replace(" ", "-")],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

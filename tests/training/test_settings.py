@@ -84,8 +84,8 @@ def test_types_and_ranges(name: str, good: list[Any], bad: list[Any]) -> None:
         (Positive, 0.0, "must be above 0, got 0.0"),
         (Probability, 2, "must be 0 to 1, got 2"),
         (float, 1e13, "must be finite, and not beyond 1e+12, got 10000000000000.0"),
-        (Positive, float("nan"), "must be above 0, and not beyond 1e+12, got nan"),
-        (Count, 10**400, f"must be at least 1, and not beyond 1e+12, got {10**400}"),
+        (Positive, float("nan"), "must be finite, and not beyond 1e+12, got nan"),
+        (Count, 10**400, f"must be finite, and not beyond 1e+12, got {10**400}"),
         (Annotated[int, Le(3)], 4, "must be at most 3, got 4"),
         (Literal["a", "b"], "c", "must be a or b, got 'c'"),
         (Count | Literal["auto"], 0, "must be at least 1 or auto, got 0"),
@@ -94,6 +94,7 @@ def test_types_and_ranges(name: str, good: list[Any], bad: list[Any]) -> None:
         (tuple[tuple[Count, ...], ...], ((1,), (2, 0)), "must be at least 1, got 0"),
         (Count, 7, ""),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_what_is_said(hint: Any, value: object, said: str) -> None:
     assert problem(hint, value) == said
@@ -203,6 +204,6 @@ def has_range(hint: Any) -> bool:
 def test_every_number_has_its_range(settings: Any) -> None:
     """And no default is out of it."""
     assert not has_range(tuple[tuple[int, int], ...]) and has_range(tuple[Count, ...])
-    for owner, name, hint in fields_of(settings):
-        assert has_range(hint), f"{owner.__name__}.{name}"
+    without = {name for _, name, hint in fields_of(settings) if not has_range(hint)}
+    assert without == {"reward_offset"}  # points of either sign
     check(settings())
