@@ -81,10 +81,18 @@ def test_needs_are_added_up() -> None:
             1,
             "a replay of 10,000,000,000 decisions .*--replay-capacity",
         ),
-        ({"dense": (10**5, 10**5)}, 1, "training a network of 10,.* weights .*--dense or --convolutions"),
+        (
+            {"dense": (10**5, 10**5)},
+            1,
+            "training a network of 10,.* weights .*--dense or --convolutions",
+        ),
         ({}, 10**5, "driving 16 cars in 100000 processes .*--workers or --cars"),
         ({"cars": 10**5, "replay_capacity": 10**7}, 1, "driving 100000 cars in 1 .*--cars"),
-        ({"batch_size": 10**7, "learning_starts": 10**7}, 1, "learning from 20 batches of 10000000 .*--batch"),
+        (
+            {"batch_size": 10**7, "learning_starts": 10**7},
+            1,
+            "learning from 20 batches of 10000000 .*--batch",
+        ),
     ],
 )
 def test_a_run_that_cannot_fit_is_refused_with_the_figure(
