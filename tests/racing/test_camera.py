@@ -9,6 +9,7 @@ import pytest
 from gymnasium.envs.box2d import car_racing
 from numpy.typing import NDArray
 
+from racing.actions import action_set
 from racing.camera import FastCamera, OfficialCamera
 from racing.simulator import Simulator
 from racing.spec import WorldSpec
@@ -18,7 +19,7 @@ from tests.support.driving import leave, pursue, random_actions
 
 Script = Callable[[Simulator], NDArray[np.float64]]
 ZOOM_FRAMES = 50  # the official camera zooms in during the first second
-CONTROLS = np.array([[0, 0, 0], [-0.6, 0, 0], [0.6, 0, 0], [0, 0.5, 0], [0, 0, 0.6]])
+CONTROLS = action_set(WorldSpec().actions).table
 LIMIT = 1.0  # grey levels of 255
 
 
@@ -133,6 +134,6 @@ def test_driving_again_restores_the_picture(decisions: int) -> None:
     np.testing.assert_array_equal(again.observation, first.observation)
     assert again.score == first.score
     rng = np.random.default_rng(5)
-    for action in rng.integers(7, size=40):
+    for action in rng.integers(len(action_set(spec.actions)), size=40):
         assert again.decide(int(action)) == first.decide(int(action))
         np.testing.assert_array_equal(again.observation, first.observation)

@@ -17,6 +17,7 @@ from racing.vision import look
 from racing.world import World
 from tests.support.driving import LAP_TRACK, leave, pursue, random_actions
 
+EVERY = len(action_set(WorldSpec().actions))  # of the actions
 STAY = np.array([0.0, 0.0, 1.0])
 
 
@@ -46,7 +47,7 @@ def test_who_decides_more_often_sees_the_same(frames: int) -> None:
     for world in (seldom, often):
         world.start(3)
     rng = np.random.default_rng(0)
-    for action in rng.integers(7, size=40):
+    for action in rng.integers(EVERY, size=40):
         seldom.decide(int(action))
         for _ in range(4 // frames):
             step = often.decide(int(action))
@@ -225,7 +226,7 @@ def test_the_registered_environment_is_the_world() -> None:
     terminated = truncated = False
     while not (terminated or truncated):
         np.testing.assert_array_equal(observation, world.observation)
-        action = rng.integers(7)
+        action = rng.integers(EVERY)
         observation, reward, terminated, truncated, info = env.step(action)
         step = world.decide(int(action))
         assert (reward, terminated, truncated) == (step.reward, step.terminated, step.truncated)

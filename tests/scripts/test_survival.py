@@ -44,7 +44,7 @@ def begun(*options: str) -> subprocess.Popen[str]:
 def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) -> None:
     """In a tick that takes a while, and to the whole group, as Ctrl-C is."""
     slow = arguments(
-        runs=str(tmp_path), name="slow", workers=1, slots_per_tick=190, decisions=10**6
+        runs=str(tmp_path), name="slow", workers=1, steps_per_tick=190, decisions=10**6
     )
     process = begun(*slow)
     saved = tmp_path / "DDQN" / "slow" / "checkpoints" / "000000000" / "manifest.json"

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from racing.actions import action_set
 from racing.simulator import Simulator
 from racing.world import World
 
@@ -53,9 +54,9 @@ def leave(simulator: Simulator) -> NDArray[np.float64]:
 
 def random_actions(world: World, count: int, seed: int) -> list[int]:
     """Drive random actions, as many as the episode lasts, and tell which."""
-    rng = np.random.default_rng(seed)
+    every, rng = len(action_set(world.spec.actions)), np.random.default_rng(seed)
     actions: list[int] = []
     while len(actions) < count and not world.end_reason:
-        actions.append(int(rng.integers(7)))
+        actions.append(int(rng.integers(every)))
         world.decide(actions[-1])
     return actions
