@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -49,7 +50,7 @@ class Runs:
             RunError: If there is none.
         """
         path = Path(wanted)
-        if (path / CONFIG).is_file():
+        if os.path.isfile(path / CONFIG):  # no error, however long the name
             return [RunFolder(path)]
         runs = self.all()
         if wanted == "latest":
@@ -66,7 +67,7 @@ class Runs:
                 found := [r for r in runs if fits(f"{r.path.parent.name}/{r.path.name}", wanted)]
             ):
                 return found
-        if path.exists():
+        if os.path.exists(path):
             raise RunError(f"{path} is not a run: there is no {CONFIG} in it")
         raise RunError(f"no run {wanted!r} in {self._where()}")
 
