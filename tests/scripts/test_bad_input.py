@@ -85,7 +85,7 @@ def one_line(err: str) -> str:
         ({"test_episodes": 10_001}, ["test_episodes", "10001"]),
         ({"actions": "hasty"}, ["brisk, stock", "'hasty'"]),
         ({"convolutions": (4, 30, 2)}, ["30x30 kernel"]),
-        ({"convolutions": (4, 4, 0)}, ["convolutions", "at least 1", "got 0"]),
+        ({"convolutions": (4, 4, 0)}, ["convolutions", "1 to 1000000000, got 0"]),
         ({"dense": -3}, ["dense", "got -3"]),
         ({"dense": (10**6, 10**6)}, ["training a network of 1,000,", "GiB", "--dense"]),
         ({"dense": 10**400}, ["dense"]),

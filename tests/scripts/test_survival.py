@@ -36,6 +36,7 @@ def begun(*options: str) -> subprocess.Popen[str]:
     """A run that has begun to train."""
     process = start("DDQN", *options)
     assert process.stdout
+    assert "starting" in process.stdout.readline()
     assert "DDQN, seed" in process.stdout.readline()
     return process
 

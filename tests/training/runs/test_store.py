@@ -104,6 +104,7 @@ def test_a_path_is_a_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("night", "could be .*/night-seed1, .*/night-seed10: say more"),
         ("*", "could be .* and 1 more: say more"),
         ("nobody", "no run 'nobody' in "),
+        ("x" * 300, "no run 'xxx"),
         ("", "no run '' in |is not a run"),
         ("6", "no run 6 in .*: there are 6"),
         ("-7", "no run -7 in .*: there are 6"),
