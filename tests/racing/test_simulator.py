@@ -103,7 +103,7 @@ def test_visited_and_missed_tiles_are_what_the_road_bodies_say(simulator: Simula
     """A tile is missed that is behind the car, by where both are, and was not touched."""
     tiles, missed = centres(simulator), [0]
     for _ in range(700):
-        simulator.drive(pursue(simulator, 45, sway=0.4))
+        simulator.drive(pursue(simulator, 45, sway=0.35))
         flags = visited_flags(simulator)
         assert len(simulator.visits) == simulator.tile_visited_count
         assert sorted(simulator.visits) == list(np.flatnonzero(flags))

@@ -166,8 +166,13 @@ def test_every_row_can_be_drawn_and_who_drove_elsewhere_is_left_out() -> None:
     scores["human"] = [dataclasses.replace(GOOD, track=70)]
     driven = on_first_tracks(scores)
     assert set(driven) == set(scores) - {"human"}
-    for png in (plot_scores(driven), plot_speed_and_missed_tiles(driven)):
-        assert png.startswith(b"\x89PNG")
+    whole = plot_scores(driven), plot_speed_and_missed_tiles(driven)
+    for name in driven:
+        others = {n: episodes for n, episodes in driven.items() if n != name}
+        assert plot_scores(others) != whole[0], f"{name} is not in the picture"
+    for name in ("ddqn", "pid"):
+        others = {n: episodes for n, episodes in driven.items() if n != name}
+        assert plot_speed_and_missed_tiles(others) != whole[1], f"{name} is not in the picture"
 
 
 def test_a_page_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
