@@ -81,7 +81,7 @@ def test_another_card_leaves_the_weights(tmp_path: Path, packed: bytes, weights:
         (network_card(convolutions=((8, 3, 2),)), "conv_0"),
         (network_card(convolutions=()), "conv_0"),
         (network_card(dueling=False), "advantage"),
-        (card(actions=5), "advantage"),
+        (card(actions=6), "advantage"),
         (card(observation=(4, 8, 8)), "conv_0"),
         (card(observation=(2, 20, 20)), "dense_0"),
     ],
