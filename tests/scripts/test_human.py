@@ -21,8 +21,9 @@ from PIL import ImageGrab
 from pygame._sdl2 import controller
 
 import human_control
-from cockpit.controls import FULL_LOCK, HARDEST_BRAKE, Command, Controls, turned
+from cockpit.controls import FULL_LOCK, HARDEST_BRAKE, Command, Controls, touched, turned
 from cockpit.dashboard import YELLOW
+from human_control import COUNTDOWN_SECONDS
 from racing.episode import Episode, finished, read_episodes, write_episodes
 from racing.world import World, WorldSpec
 
@@ -156,6 +157,28 @@ def test_what_is_on_the_screen(tmp_path: Path, session: Callable[..., Session]) 
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_a_screen
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_without_a_key_nothing_runs_and_nothing_is_recorded(
+    tmp_path: Path, session: Callable[..., Session]
+) -> None:
+    """Longer than the countdown and the whole drive would take; then the first key starts the clock."""
+    csv = tmp_path / "human.csv"
+    drive = session("--tracks", f"{SECOND}:{SECOND + 1}", "--csv", str(csv))
+    drive.press("key", "v")  # not a key to drive with
+    time.sleep(COUNTDOWN_SECONDS + 25)
+    still = drive.screen()[:, :1000]
+    time.sleep(2)
+    assert (drive.screen()[:, :1000] == still).all()
+    assert list(tmp_path.iterdir()) == []
+    drive.press("keydown", "Up")
+    wait_for(csv.exists)
+    drive.press("keyup", "Up")
+    drive.end()
+    assert read_episodes(csv) == [full_gas(SECOND)]
+
+
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """The script where there is no screen."""
     command = [sys.executable, str(SCRIPT), *options]
@@ -242,6 +265,9 @@ def test_a_gamepad_drives(gamepad: tuple[ctypes.CDLL, ctypes.c_void_p]) -> None:
         "a stick that rests is never at 0"
     )
     assert move(-1, 0.5, 0) == pytest.approx([-FULL_LOCK, 0, 0.5 * HARDEST_BRAKE], abs=1e-3)
+    assert touched(controls.read())
+    move(0.05, 0.02, 0.05)
+    assert not touched(controls.read()), "what rests is not touched"
     for button, command in ((3, Command.VIEW), (6, Command.RESTART), (0, Command.GO_ON)):
         sdl.SDL_JoystickSetVirtualButton(pad, button, 1)
         assert controls.commands() == [command]
