@@ -3,7 +3,8 @@
 python human_control.py
 python human_control.py --ghost models/ddqn.safetensors --agents-view
 
-Tracks come in order, and it goes on where you stopped. Every finished episode becomes a row of the CSV.
+Tracks come in order, and it goes on where you stopped. Your first key starts the clock; every finished episode becomes
+a row of the CSV.
 """
 
 from __future__ import annotations

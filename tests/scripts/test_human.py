@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -13,17 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pygame
 import pytest
 import tyro
 from numpy.typing import NDArray
 from PIL import ImageGrab
-from pygame._sdl2 import controller
 
 import human_control
-from cockpit.controls import FULL_LOCK, HARDEST_BRAKE, Command, Controls, turned
 from cockpit.dashboard import YELLOW
 from evaluation.scores import read_episodes, write_episodes
+from human_control import COUNTDOWN_SECONDS
 from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.world import World
@@ -163,6 +160,28 @@ def test_what_is_on_the_screen(tmp_path: Path, session: Callable[..., Session]) 
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_a_screen
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_without_a_key_nothing_runs_and_nothing_is_recorded(
+    tmp_path: Path, session: Callable[..., Session]
+) -> None:
+    """Longer than the countdown and the whole drive would take; then the first key starts the clock."""
+    csv = tmp_path / "human.csv"
+    drive = session("--tracks", f"{SECOND}:{SECOND + 1}", "--csv", str(csv))
+    drive.press("key", "v")  # not a key to drive with
+    time.sleep(COUNTDOWN_SECONDS + 25)
+    still = drive.screen()[:, :1000]
+    time.sleep(2)
+    assert (drive.screen()[:, :1000] == still).all()
+    assert list(tmp_path.iterdir()) == []
+    drive.press("keydown", "Up")
+    wait_for(csv.exists)
+    drive.press("keyup", "Up")
+    drive.end()
+    assert read_episodes(csv) == [full_gas(SECOND)]
+
+
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """The script where there is no screen."""
     command = [sys.executable, str(SCRIPT), *options]
@@ -199,56 +218,3 @@ def test_bad_input_is_refused_in_one_line(
     assert "cannot write" in refusal("--csv", "/proc/human.csv")
     assert "cannot write" in refusal("--csv", str(tmp_path))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_key_turns_the_wheel_no_further_than_it_goes() -> None:
-    steer, path = 0.0, []
-    for direction in [-1.0] * 30 + [0.0] * 10 + [1.0] * 30:
-        steer = turned(steer, direction)
-        path.append(steer)
-    assert path[29] == -FULL_LOCK
-    assert path[39] == 0
-    assert path[-1] == FULL_LOCK
-    assert 0.02 < np.abs(np.diff(path)).max() < 0.1, "not at once"
-
-
-@pytest.fixture
-def gamepad(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
-    """A gamepad that SDL makes up: six axes, 21 buttons."""
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    pygame.display.init()
-    pygame.display.set_mode((10, 10))
-    controller.init()
-    maps = Path("/proc/self/maps")
-    loaded = maps.read_text().split() if maps.exists() else []
-    library = [word for word in loaded if "libSDL2-2" in word]
-    if not library:
-        pytest.skip("SDL is not where Linux's wheels have it")
-    sdl = ctypes.CDLL(library[0])
-    sdl.SDL_JoystickOpen.restype = ctypes.c_void_p
-    index = sdl.SDL_JoystickAttachVirtual(1, 6, 21, 0)
-    pad = ctypes.c_void_p(sdl.SDL_JoystickOpen(index))
-    yield sdl, pad
-    sdl.SDL_JoystickClose(pad)
-    sdl.SDL_JoystickDetachVirtual(index)
-    pygame.display.quit()
-
-
-def test_a_gamepad_drives(gamepad: tuple[ctypes.CDLL, ctypes.c_void_p]) -> None:
-    sdl, pad = gamepad
-    controls = Controls()
-
-    def move(stick: float, brake: float, gas: float) -> list[float]:
-        for axis, value in ((0, stick), (4, 2 * brake - 1), (5, 2 * gas - 1)):
-            sdl.SDL_JoystickSetVirtualAxis(pad, axis, ctypes.c_int16(round(32767 * value)))
-        assert controls.commands() == []
-        return list(controls.read())
-
-    assert move(0, 0, 0) == pytest.approx([0, 0, 0], abs=1e-3)
-    assert move(0.05, 0, 1) == pytest.approx([0, 1, 0], abs=1e-3), (
-        "a stick that rests is never at 0"
-    )
-    assert move(-1, 0.5, 0) == pytest.approx([-FULL_LOCK, 0, 0.5 * HARDEST_BRAKE], abs=1e-3)
-    for button, command in ((3, Command.VIEW), (6, Command.RESTART), (0, Command.GO_ON)):
-        sdl.SDL_JoystickSetVirtualButton(pad, button, 1)
-        assert controls.commands() == [command]

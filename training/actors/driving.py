@@ -12,6 +12,7 @@ from agents.backend import tf
 from agents.interfaces import EpsilonGreedy
 from agents.network import NetworkSpec, Weights, build_q_network
 from racing.actions import action_set
+from racing.driving import drive_together
 from racing.episode import Episode, finished
 from racing.shaping import Shaping
 from racing.spec import WorldSpec
@@ -114,19 +115,14 @@ def drive_greedily(
         tell: Called after every decision with the number of cars that have finished.
     """
     worlds = [spec.make_world(spec.greedy_world) for _ in tracks]
-    for world, track in zip(worlds, tracks, strict=True):
-        world.start(track)
-    running, film, decisions = list(range(len(tracks))), [], 0
-    while running:
-        if running[0] == 0 and decisions % FILM_EVERY == 0:
-            film.append(worlds[0].observation[-1])
-        decisions += 1
-        observations = np.stack([worlds[i].observation for i in running])  # [N, K, H, W]
-        actions = network.q(observations).argmax(axis=1)  # [N]
-        steps = [worlds[i].decide(int(a)) for i, a in zip(running, actions, strict=True)]
-        running = [
-            i for i, s in zip(running, steps, strict=True) if not (s.terminated or s.truncated)
-        ]
-        tell(len(tracks) - len(running))
+    film: list[NDArray[np.uint8]] = []
+
+    def act(observations: NDArray[np.uint8], cars: list[int]) -> NDArray[np.int64]:
+        return network.q(observations).argmax(axis=1)  # [n]
+
+    for decision, moments in enumerate(drive_together(worlds, tracks, act)):
+        if 0 in moments and decision % FILM_EVERY == 0:
+            film.append(moments[0].observation[-1])
+        tell(sum(bool(world.end_reason) for world in worlds))
     episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
     return Drive(episodes, np.stack(film))
