@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no display anywhere
@@ -26,3 +26,33 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield server
     for process in server.processes():
         os.kill(process, signal.SIGKILL)
+
+
+# In CI a test that is skipped for another reason than these has failed: nobody would notice that it shows nothing.
+NAMED_SKIPS = (
+    "root may write everywhere",  # CI is root
+    "downloads 1 GB",  # asked for by hand
+    "is not installed",  # linters and servers of the system; .ci/run installs them where it can
+    "there is no ",
+    "needs ",  # a screen, a browser
+    "does not let us",  # control groups, namespaces, mounts: a container may forbid them
+    "not a git checkout",
+    "would take another Python",
+    "on a disk of their own",
+    "there is one processor",
+    "SDL is not where",
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip without a name into a failure, in CI."""
+    report = yield
+    if "CI" in os.environ and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(named in reason for named in NAMED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: skipped in CI for no reason that is named: {reason}"
+    return report

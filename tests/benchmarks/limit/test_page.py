@@ -65,7 +65,6 @@ def test_another_file_is_refused_by_name(text: str, tmp_path: Path) -> None:
         read_limit(path)
 
 
-@pytest.mark.skipif(not RESULTS.exists(), reason="not measured yet")
 def test_the_page_says_what_the_results_say() -> None:
     page = (ROOT / "docs" / "limit.md").read_text()
     table = limit_table(read_limit(RESULTS), ROOT / "results" / "scores")
@@ -73,7 +72,6 @@ def test_the_page_says_what_the_results_say() -> None:
     assert with_block(page, "car", car_table(ROOT / "results" / "car_limits.csv")) == page
 
 
-@pytest.mark.skipif(not RESULTS.exists(), reason="not measured yet")
 def test_no_lap_of_the_oracle_is_faster_than_the_bound() -> None:
     for row in read_limit(RESULTS):
         assert int(row["oracle_frames"]) >= int(row["bound_frames"]), row
