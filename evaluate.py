@@ -2,6 +2,7 @@
 
 python evaluate.py random models/ddqn.safetensors
 python evaluate.py models/ddqn.safetensors --tracks 0:100 --csv scores.csv
+python evaluate.py -1 --show    watch the newest run drive, also while it trains
 python evaluate.py --all        every driver that there is -> results/scores/*.csv
 python evaluate.py --table      results/scores/*.csv -> the README's table and the plots in imgs/
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import system.startup  # isort: skip  # noqa: F401
 
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +29,13 @@ from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 from system.progress import progress
+from training.runs.run_folder import BEST, RunError
+from training.runs.store import Runs
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
+SCREEN = (1440, 820)
+NO_SCREEN = "film it with --film FOLDER, or open the window with --virtual-display"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Options:
     """Measure drivers: whole episodes, raw reward, 1000 frames, nothing ended early."""
 
     drivers: tyro.conf.Positional[tuple[str, ...]]
-    """random, random-continuous, pid, or weight files."""
+    """random, random-continuous, pid, weight files, or runs (-1 is the newest), which drive with their best weights."""
     tracks: str = "test"
     """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
     episodes: int | None = None
@@ -54,6 +60,10 @@ class Options:
     """Write a few seconds of the median episode as a GIF (with one driver)."""
     race: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Race the drivers on these tracks, in one page to look at and to send on; a folder of recordings is a driver."""
+    show: bool = False
+    """Open a window and watch the driver; the best weights of a run that trains are loaded again for every track."""
+    virtual_display: bool = False
+    """Open the window on a screen of its own that nobody sees (needs Xvfb)."""
     all: bool = False
     """Measure every driver that can drive here and write results/scores/."""
     table: bool = False
@@ -66,8 +76,12 @@ def main(options: Options) -> None:
     try:
         count = (3 if options.race else 50) if options.episodes is None else options.episodes
         tracks = parse_tracks(options.tracks, count)
+        options = replace(options, drivers=tuple(map(resolved, options.drivers)))
         if options.race:
             _race(options.race, tracks, options)
+            return
+        if options.show:
+            _show(tracks, options)
             return
         jobs = _jobs(options)
         if options.processes < 1:
@@ -115,6 +129,31 @@ def _jobs(options: Options) -> list[tuple[str, Path | None]]:
     if (options.csv or options.film or options.gif) and len(options.drivers) != 1:
         raise ValueError("--csv, --film and --gif take one driver at a time")
     return [(name, options.csv) for name in options.drivers]
+
+
+def resolved(name: str) -> str:
+    """The weight file that is meant where a run is named; anything else as it is."""
+    if name in NAMED or name.endswith(".safetensors") or Path(name).is_dir():
+        return name if not (Path(name) / BEST).is_file() else str(Path(name) / BEST)
+    try:
+        return str(Runs().resolve(name).path / BEST)
+    except RunError:
+        return name  # check_driver says what would be a driver
+
+
+def _show(tracks: list[int], options: Options) -> None:
+    from cockpit.spectator import Spectator, watch_all
+    from cockpit.window import virtual_display
+
+    if len(options.drivers) != 1:
+        raise ValueError("--show takes one driver")
+    [name] = options.drivers
+    load_driver(name)  # what cannot be loaded is said before a window opens
+    with ExitStack() as stack:
+        if options.virtual_display:
+            display = stack.enter_context(virtual_display(SCREEN))
+            print(f"the window is on display {display}", flush=True)
+        watch_all(Spectator(NO_SCREEN), lambda: load_driver(name), tracks, options.camera)
 
 
 def _film(name: str, episodes: list[Episode], options: Options) -> None:
