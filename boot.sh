@@ -119,7 +119,7 @@ check_container() {
     outlives_container "$1" || echo "warning: $1 is inside the container and goes when it is removed;" \
         "to keep runs: --volume \"\$PWD/runs:/app/runs\"" >&2
     echo "$2" >"$port_file"
-    go_on="the same docker run, and --resume latest at its end"
+    go_on="the same docker run, and --resume -1 at its end"
     case " ${*:3} " in *' --resume auto '* | *' --resume=auto '*) go_on="docker start $HOSTNAME" ;; esac
 }
 

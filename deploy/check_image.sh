@@ -28,7 +28,7 @@ set -eu
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 port=16006
 user=54321 # of nobody
-training=(--cars 2 --learn-from 64 --batch-size 16 --replay-decisions 2000
+training=(--cars 2 --learning-starts 64 --batch-size 16 --replay-capacity 2000
     --validate-every 100000 --validation-tracks 1 --test-episodes 0)
 
 fail() {
@@ -157,7 +157,7 @@ decisions=$(grep -o '"decisions": [0-9]*' "${states[-1]}" | grep -o '[0-9]*')
 echo "exit code 3 with a checkpoint at $decisions decisions"
 
 echo "== resume"
-in_image "$runs" DDQN.py --resume latest --decisions $((decisions + 200)) >"$folder/resume.log" 2>&1 \
+in_image "$runs" DDQN.py --resume -1 --decisions $((decisions + 200)) >"$folder/resume.log" 2>&1 \
     || fail "resume; see $folder/resume.log"
 states=("$runs"/DDQN/a/checkpoints/*/state.json)
 [ "${#states[@]}" = 2 ] || fail "no checkpoint after the resumed run"

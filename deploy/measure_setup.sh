@@ -47,7 +47,7 @@ for installer in pip uv; do
     git clone --quiet "file://$repository" "$folder/$installer"
     cd "$folder/$installer"
     measure "$installer" setup
-    .venv/bin/python DDQN.py --decisions 1000 --learn-from 256 --cars 4 --validate-every 100000 \
+    .venv/bin/python DDQN.py --decisions 1000 --learning-starts 256 --cars 4 --validate-every 100000 \
         --validation-tracks 1 --test-episodes 1
     measure "$installer" setup-dev
 done
