@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.limit.page import car_table
 from racing.episode import Episode
 from reports.limit import COLUMNS, limit_on, limit_table, read_limit, share_of_limit
 from reports.report import with_block
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results" / "limit.csv"
 ROWS = [
     dict(zip(COLUMNS, map(str, values), strict=True))
@@ -68,6 +69,7 @@ def test_the_page_says_what_the_results_say() -> None:
     page = (ROOT / "docs" / "limit.md").read_text()
     table = limit_table(read_limit(RESULTS), ROOT / "results" / "scores")
     assert with_block(page, "limit", table) == page
+    assert with_block(page, "car", car_table(ROOT / "results" / "car_limits.csv")) == page
 
 
 def test_no_lap_of_the_oracle_is_faster_than_the_bound() -> None:
