@@ -56,7 +56,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         if min(*shape, actions) < 1:
             raise ValueError("sizes are at least 1")
         expected = weight_shapes(spec, shape, actions)
-    except (KeyError, TypeError, ValueError, OverflowError) as e:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as e:  # a stride of 0 divides, too
         raise WeightsError(f"{path}: its card describes no network ({e})") from None
     found = {name: array.shape for name, array in weights.items()}
     if expected != found:

@@ -47,8 +47,12 @@ def replace_file(path: Path, data: bytes) -> None:
         OSError: If the disk does not take it.
     """
     aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(data)
-    aside.replace(path)
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def check_file(path: Path) -> None:

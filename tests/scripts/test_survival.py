@@ -20,6 +20,7 @@ from system.exits import EXIT_FAILED, EXIT_STOPPED
 from system.processes import children_of
 from tests.support.command_line import ROOT, arguments, start
 
+STARTING = "starting; TensorFlow takes a few seconds to load\n"
 STOPPING = "stopping; a second signal ends at once\n"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -36,7 +37,7 @@ def begun(*options: str) -> subprocess.Popen[str]:
     """A run that has begun to train."""
     process = start("DDQN", *options)
     assert process.stdout
-    assert "starting" in process.stdout.readline()
+    assert process.stdout.readline() == STARTING
     assert "DDQN, seed" in process.stdout.readline()
     return process
 
@@ -66,13 +67,13 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
 @pytest.mark.parametrize(
     ("script", "loading"),
     [
-        *((script, "numpy") for script in ("DDQN", "DQN", "evaluate", "runs", "pid_control")),
+        *((script, "numpy") for script in ("DDQN", "DQN", "evaluate", "pid_control")),
         ("human_control", "numpy"),
         ("DDQN", "tensorflow"),
     ],
 )
 def test_ctrl_c_while_python_loads(tmp_path: Path, script: str, loading: str) -> None:
-    """Silence, nothing left."""
+    """No complaint, nothing left. runs.py has nothing to load before it knows what is wanted."""
     train = arguments(runs=str(tmp_path / "runs"), decisions=10**6)
     options = {"DDQN": train, "DQN": train, "evaluate": [str(ROOT / "models" / "ddqn.safetensors")]}
     process = start(script, *options.get(script, []))
@@ -82,7 +83,7 @@ def test_ctrl_c_while_python_loads(tmp_path: Path, script: str, loading: str) ->
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=900)
     assert process.returncode == -signal.SIGINT, err
-    assert (out, err) == ("", "")
+    assert err == "" and out in ("", STARTING)
     assert not list(tmp_path.iterdir())
 
 
@@ -151,7 +152,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
     try:
         refused = start("DDQN", *second)
         out, err = refused.communicate(timeout=900)
-        assert (refused.returncode, out) == (2, "")
+        assert (refused.returncode, out) == (2, STARTING)
         assert err == f"error: {folder} is being trained by another process\n"
         assert first.poll() is None
     finally:
@@ -191,9 +192,15 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     )
     config = run / "config.json"
     config.write_bytes(config.read_bytes().replace(b'"gamma": 0.98', b'"gamma": 0.97'))
-    files = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+
+    def content() -> dict[Path, bytes]:
+        kept = (p for p in run.rglob("*") if p.is_file() and p.name != "status.json")
+        return {p: p.read_bytes() for p in kept}
+
+    files = content()
     again = start("DDQN", "--resume", str(run))
     _, err = again.communicate(timeout=900)
     assert again.returncode == 2, err
     assert err.count("\n") == 1 and str(before) in err and "config.json is not what it was" in err
-    assert files == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    assert files == content()
+    assert json.loads((run / "status.json").read_text())["state"] == "failed"

@@ -20,8 +20,12 @@ BOOT = ROOT / "boot.sh"
 PATIENCE_SECONDS = 150.0  # for anything that must happen on a busy machine
 # Where there is no .venv, boot.sh takes the first python3 in PATH: let it be this one.
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-TINY = ["--cars=2", "--learn-from=64", "--batch-size=16", "--replay-decisions=2000"]
-TINY += ["--slots-per-tick=8", "--validate-every=100000", "--validation-tracks=1"]
+TINY = [
+    "--preset=smoke",
+    "--learning-starts=64",
+    "--validate-every=100000",
+    "--validation-tracks=1",
+]
 TINY += ["--test-episodes=0"]
 
 

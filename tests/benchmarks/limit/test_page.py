@@ -11,7 +11,7 @@ from racing.episode import Episode
 from reports.limit import COLUMNS, limit_on, limit_table, read_limit, share_of_limit
 from reports.report import with_block
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results" / "limit.csv"
 ROWS = [
     dict(zip(COLUMNS, map(str, values), strict=True))
