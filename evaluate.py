@@ -57,7 +57,7 @@ class Options:
     film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Film the best, the median and the worst episode as mp4, each with a map (with one driver)."""
     gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Write a few seconds of the median episode as a GIF (with one driver)."""
+    """Write the median episode as a small GIF (with one driver)."""
     race: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
     """Race the drivers on these tracks, in one page to look at and to send on; a folder of recordings is a driver."""
     show: bool = False

@@ -102,7 +102,10 @@ def evaluate(
     count = count_processes(name, processes, len(tracks), say)
     groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
     context = multiprocessing.get_context("spawn")
-    done = context.Value("d", 0.0)
+    try:
+        done = context.Value("d", 0.0)
+    except OSError as e:  # it does not say where
+        raise OSError(e.errno, f"{e.strerror}: processes share memory there", "/dev/shm") from None
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(min(count, len(groups)), context, _begin, (name, camera, done))
     ours: set[BaseProcess] = set()

@@ -22,7 +22,8 @@ from reports.video import video
 from system.files import written_aside
 from system.progress import Tell
 
-GIF_FRAMES = (60, 360, 4)  # from the first to the last, and from picture to picture
+GIF_EVERY = 6  # frames from picture to picture
+GIF_SIZE = (450, 300)
 WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
@@ -109,20 +110,20 @@ def write_mp4(
 def write_gif(
     driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
 ) -> None:
-    """A few seconds after the start, at half the size; the driver sees with `camera`.
+    """A whole episode, small; the driver sees with `camera`.
 
     Raises:
         OSError: If the file cannot be written.
     """
     skip = driver.world.frame_skip
-    begin, end, every = (max(frames // skip, 1) for frames in GIF_FRAMES)
+    every = max(GIF_EVERY // skip, 1)
     driven = pictures(driver, World(driver.world, camera), track, told=False, tell=tell)
-    taken = list(islice(driven, begin, end, every))
-    small = [
-        Image.fromarray(cv2.resize(p, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA))
-        for p in taken
+    palette = [
+        Image.fromarray(cv2.resize(picture, GIF_SIZE, interpolation=cv2.INTER_AREA)).quantize(
+            32, dither=Image.Dither.NONE
+        )
+        for picture in islice(driven, 0, None, every)
     ]
-    palette = [s.quantize(48, dither=Image.Dither.NONE) for s in small]
     duration = round(1000 * skip * every / 50)
     with written_aside(path) as aside:
         palette[0].save(aside, save_all=True, append_images=palette[1:], duration=duration, loop=0)
