@@ -5,15 +5,18 @@ Runs and workers that are killed are in test_survival.py.
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from system.exits import EXIT_STOPPED
-from tests.support.command_line import DECISIONS, arguments, finish, start
+from tests.support.command_line import DECISIONS, ROOT, arguments, finish, start
 from tests.support.outcome import arrays_at, checkpoints, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -60,3 +63,30 @@ def test_dqn_too(tmp_path: Path) -> None:
         options = arguments(runs=str(tmp_path), name=name, workers=workers, decisions=1024)
         finish(start("DQN", *options))
     assert outcome(tmp_path / "DQN" / "here") == outcome(tmp_path / "DQN" / "there")
+
+
+def test_settings_for_other_programs_change_nothing(tmp_path: Path) -> None:
+    """What a .bashrc, a module file or a ~/.keras/keras.json of a shared server may set."""
+    keras = tmp_path / "home" / ".keras"
+    keras.mkdir(parents=True)
+    theirs = {"floatx": "float16", "epsilon": 1e-2, "image_data_format": "channels_first"}
+    (keras / "keras.json").write_text(json.dumps(theirs | {"backend": "jax"}))
+    surroundings = {
+        "HOME": str(tmp_path / "home"),
+        "KERAS_BACKEND": "jax",
+        "TF_USE_LEGACY_KERAS": "1",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "TF_NUM_INTRAOP_THREADS": "3",
+        "OMP_NUM_THREADS": "3",
+    }
+    found = []
+    for name, extra in (("plain", {}), ("theirs", surroundings)):
+        command = [sys.executable, "DDQN.py", *arguments(decisions=1024, workers=1)]
+        command += ["--runs", str(tmp_path), "--name", name]
+        env = {k: v for k, v in os.environ.items() if k not in surroundings} | extra
+        env.setdefault("HOME", os.environ.get("HOME", "/"))
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(outcome(tmp_path / "DDQN" / name))
+    assert found[0] == found[1]
