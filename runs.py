@@ -1,5 +1,8 @@
 """Work with runs. RUN is -1 for the newest, an index, a part of a name, a glob or a path.
 
+python runs.py list              what runs there are, and how each stands
+python runs.py monitor [RUN]     watch one that trains
+python runs.py verify RUN...     check the checksums of its checkpoints
 python runs.py publish RUN       measure its best weights on the test tracks and put them into models/
 python runs.py record RUN...     keep the curves of finished runs in results/ and draw them
 python runs.py record            draw what is kept again
@@ -13,9 +16,72 @@ from pathlib import Path
 
 import tyro
 
-from system.exits import one_line_errors
+from system.exits import EXIT_FAILED, one_line_errors
 
 HERE = Path(__file__).resolve().parent
+
+
+def list_runs(
+    *,
+    runs: Path = Path("runs"),
+    sort: str = "index",
+    filter: str = "",
+    json: bool = False,
+    csv: bool = False,
+) -> None:
+    """What runs there are, and how each stands.
+
+    Args:
+        runs: Folder of all runs.
+        sort: Column to sort by; -COLUMN turns the order round.
+        filter: COLUMN=VALUE: only those.
+        json: Print JSON instead of a table.
+        csv: Print CSV instead of a table.
+    """
+    with one_line_errors():
+        from reports import run_list
+        from training.runs.store import Runs
+
+        rows = run_list.rows_of(Runs(runs).all(), sort, filter)
+        run_list.show(rows, json, csv)
+
+
+def monitor(
+    run: tyro.conf.Positional[str] = "-1",
+    /,
+    runs: Path = Path("runs"),
+    once: bool = False,
+) -> None:
+    """Watch a run: figures now and a minute ago, curves, time left, age of the last checkpoint.
+
+    Args:
+        run: The run; the newest if not given.
+        runs: Folder of all runs.
+        once: Print once and end.
+    """
+    with one_line_errors():
+        from reports import monitor as monitoring
+        from training.runs.store import Runs
+
+        monitoring.watch(Runs(runs).resolve(run), once)
+
+
+def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: Path = Path("runs")) -> None:
+    """Check the checksums of all checkpoints; exit code 1 if one is damaged.
+
+    Args:
+        run: The runs.
+        runs: Folder of all runs.
+    """
+    with one_line_errors():
+        from training.runs.store import Runs
+        from training.runs.verify import verify_run
+
+        found = [r for wanted in run for r in Runs(runs).matching(wanted)]
+        problems = [problem for r in found for problem in verify_run(r)]
+        print(*problems, sep="\n", end="\n" if problems else "")
+        print(f"{len(found)} runs, {len(problems)} problems")
+    raise SystemExit(EXIT_FAILED if problems else 0)
 
 
 def publish(
@@ -79,4 +145,12 @@ def record(
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"publish": publish, "record": record})
+    tyro.extras.subcommand_cli_from_dict(
+        {
+            "list": list_runs,
+            "monitor": monitor,
+            "verify": verify,
+            "publish": publish,
+            "record": record,
+        }
+    )

@@ -18,3 +18,8 @@ def parse(text: object) -> datetime:
     """
     time = datetime.fromisoformat(str(text))
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def seconds_since(time: datetime) -> float:
+    """How long ago a time was; negative where its clock is ahead of ours."""
+    return (datetime.now(UTC) - time).total_seconds()

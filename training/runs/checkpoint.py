@@ -140,6 +140,21 @@ class Checkpoints:
             store.extend(Trajectory(**items))
         return state, arrays
 
+    def problems(self) -> list[str]:
+        """What is wrong with any file of any checkpoint, without loading it; reads only."""
+        found = []
+        for step in self.steps():
+            folder = self.folder / f"{step:09d}"
+            try:
+                manifest = self._manifest(folder)
+                for name in manifest["files"]:
+                    self._read(
+                        self.folder if name.startswith("replay/") else folder, name, manifest
+                    )
+            except CheckpointError as e:
+                found.append(str(e))
+        return found
+
     def _manifest(self, folder: Path) -> dict[str, Any]:
         try:
             data = (folder / "manifest.json").read_bytes()

@@ -1,0 +1,168 @@
+"""What runs there are and how each one stands, from files alone: also beside a living trainer, and over NFS."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.scores import read_episodes
+from reports.curves import read_points
+from system.times import parse, seconds_since
+from training.runs.run_folder import RunError, RunFolder
+from training.tracking.status import STATUS
+
+FRESH_SECONDS = (
+    60.0  # a status that is younger is a trainer's on another machine, whose lock cannot be seen
+)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A line of `runs.py list`; None where the run does not say.
+
+    Attributes:
+        index: Place among all runs, oldest first.
+        run: Agent and name.
+        state: `running`, `stopped`, `finished`, `failed`, or `killed`: it says that it runs, and nobody is at work.
+        decisions: Made.
+        total: To be made.
+        validation: Best mean score on validation tracks.
+        test: Mean score on the test tracks.
+        laps: Of the test tracks, share with a lap.
+        started: UTC, ISO 8601.
+        mib: Size of the folder, MiB.
+    """
+
+    index: int
+    run: str
+    state: str
+    decisions: int | None
+    total: int | None
+    validation: float | None
+    test: float | None
+    laps: float | None
+    started: str | None
+    mib: float
+
+
+COLUMNS = tuple(field.name for field in fields(RunRow))
+
+
+def read_status(run: RunFolder) -> dict[str, Any]:
+    """What the trainer wrote of itself last; nothing for runs of earlier versions."""
+    with contextlib.suppress(OSError, ValueError):
+        status = json.loads((run.path / STATUS).read_bytes())
+        if isinstance(status, dict):
+            return status
+    return {}
+
+
+def state_of(run: RunFolder, status: dict[str, Any]) -> str:
+    """From the lock and the status."""
+    if run.is_locked():
+        return "running"
+    said = str(status.get("state", ""))
+    if said == "running":
+        with contextlib.suppress(ValueError):
+            if seconds_since(parse(status.get("time"))) < FRESH_SECONDS:
+                return "running"
+        return "killed"
+    return said or ("finished" if run.is_finished() else "stopped")
+
+
+def row_of(run: RunFolder, index: int) -> RunRow:
+    """How a run stands."""
+    status, config, started = read_status(run), dict[str, Any](), None
+    with contextlib.suppress(RunError):
+        config, started = run.config(), run.origin().get("started")
+    validation = test = laps = decisions = None
+    with contextlib.suppress(OSError, ValueError):
+        points = read_points(run.path / "validation.csv")
+        validation, decisions = float(points[:, 3].max()), int(points[-1, 1])
+    with contextlib.suppress(OSError, ValueError):
+        episodes = read_episodes(run.path / "test.csv")
+        test = round(float(np.mean([e.score for e in episodes])), 2)
+        laps = round(sum(e.laps for e in episodes) / len(episodes), 3)
+    return RunRow(
+        index=index,
+        run=f"{run.path.parent.name}/{run.path.name}",
+        state=state_of(run, status),
+        decisions=status.get("decisions", decisions),
+        total=config.get("decisions"),
+        validation=validation,
+        test=test,
+        laps=laps,
+        started=started,
+        mib=round(_size(run.path) / 2**20, 1),
+    )
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # a checkpoint that is being replaced
+            total += path.lstat().st_size
+    return total
+
+
+def rows_of(runs: list[RunFolder], sort: str = "index", only: str = "") -> list[RunRow]:
+    """A row per run.
+
+    Args:
+        runs: All runs, oldest first.
+        sort: Column to sort by; `-` before it turns the order round.
+        only: `COLUMN=VALUE`, to leave the others out; part of a name is enough for `run`.
+
+    Raises:
+        ValueError: If there is no such column.
+    """
+    column, _, value = only.partition("=")
+    by = sort.removeprefix("-")
+    for name in (by, column) if only else (by,):
+        if name not in COLUMNS:
+            raise ValueError(f"columns are {', '.join(COLUMNS)}; got {name!r}")
+    rows = [row_of(run, index) for index, run in enumerate(runs)]
+    if only:
+        rows = [
+            row
+            for row in rows
+            if (value in row.run if column == "run" else value == str(getattr(row, column)))
+        ]
+    known = [row for row in rows if getattr(row, by) is not None]
+    known.sort(key=lambda row: getattr(row, by), reverse=sort.startswith("-"))
+    return known + [row for row in rows if getattr(row, by) is None]
+
+
+def as_dicts(rows: list[RunRow]) -> list[dict[str, Any]]:
+    """For JSON and CSV."""
+    return [asdict(row) for row in rows]
+
+
+def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
+    """Print them: a table for people, or JSON, or CSV."""
+    if as_json:
+        print(json.dumps(as_dicts(rows), indent=1))
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(as_dicts(rows))
+    else:
+        table = Table(box=None, header_style="bold")
+        for name in COLUMNS:
+            table.add_column(name, justify="left" if name in ("run", "state") else "right")
+        for row in rows:
+            table.add_row(*("–" if v is None else _cell(v) for v in asdict(row).values()))
+        Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
