@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from racing.tracks import TEST
 from racing.world import World
 from system.cpus import usable_cpus
 from system.hints import command
+from system.memory import NotEnoughMemoryError
 from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
 from training.actors.worker import ProcessWorker
@@ -94,7 +96,6 @@ def train(
     check_device(settings.device)
     spec = actor_spec(settings, agent, make_world)
     workers = worker_count(settings)
-    refuse_run_that_does_not_fit(settings, workers)
     if run is None:
         check_new(settings.runs, agent.__name__, settings.name)
     elif not Checkpoints(run.path / "checkpoints").steps() and run.has_begun():
@@ -154,6 +155,7 @@ def _train_and_test(
         log.describe(flat(settings), agent.online)
         log.say(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
     trainer.train()
+    pool.close()  # the test drive needs its memory
     test: list[Episode] = []
     if not stop.asked and settings.test_episodes:
         try:
@@ -202,11 +204,21 @@ def actor_spec(
 
 
 def worker_count(settings: RunSettings) -> int:
-    """Processes that drive: as set, or as many as there are cores beside the learner's and actors to drive."""
+    """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
+
+    Raises:
+        ValueError: If the run does not fit into the memory.
+    """
     actors = settings.cars // settings.cars_per_actor
-    if settings.workers == "auto":
-        return min(max(usable_cpus() - 1, 0), actors)
-    return min(settings.workers, actors)
+    if settings.workers != "auto":
+        refuse_run_that_does_not_fit(settings, count := min(settings.workers, actors))
+        return count
+    for count in range(min(max(usable_cpus() - 1, 0), actors), 0, -1):
+        with contextlib.suppress(NotEnoughMemoryError):
+            refuse_run_that_does_not_fit(settings, count)
+            return count
+    refuse_run_that_does_not_fit(settings, 0)
+    return 0
 
 
 def make_card(agent: str, spec: ActorSpec, settings: Any, facts: dict[str, Any]) -> dict[str, Any]:

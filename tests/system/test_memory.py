@@ -160,3 +160,17 @@ def test_a_real_limit_of_address_space() -> None:
         shell = f"ulimit -v {limit} && exec {sys.executable} -c '{code}'"
         done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
         assert done.stdout == told + "\n", done.stderr
+
+
+def test_auto_takes_fewer_workers_where_memory_is_short() -> None:
+    """One worker beside the trainer on two cores; none where the group has no room for it; a wish is refused."""
+    code = JOIN + "import os, DDQN; from training.session import worker_count\n"
+    code += "from training.settings import changed\n"
+    code += "small = changed(DDQN.Settings(), replay_capacity=12_000)\n"
+    code += "print(worker_count(small))\n"
+    code += "worker_count(changed(small, workers=1))"
+    with memory_group(400) as group:
+        command = [sys.executable, "-c", code, str(group / "cgroup.procs")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stderr
+    assert "driving 16 cars in 1 processes needs" in done.stderr

@@ -42,7 +42,7 @@ class Pool:
     ) -> None:
         self.spec, self._say = spec, say
         self._here = LocalWorker(spec)
-        self._workers = workers or [self._here]
+        self._workers = list(workers) or [self._here]
         self._shares: list[list[Request]] = []
 
     def start(self, requests: list[Request], weights: Weights, steps: int) -> None:
@@ -108,6 +108,7 @@ class Pool:
         raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task")
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers; a second time changes nothing."""
         for worker in self._workers:
             worker.end()
+        self._workers = []
