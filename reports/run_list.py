@@ -54,6 +54,7 @@ class RunRow:
     mib: float
 
 
+WIDTH = 160  # of a table that goes into a file
 COLUMNS = tuple(field.name for field in fields(RunRow))
 
 
@@ -156,13 +157,32 @@ def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
         writer.writeheader()
         writer.writerows(as_dicts(rows))
     else:
-        table = Table(box=None, header_style="bold")
-        for name in COLUMNS:
-            table.add_column(name, justify="left" if name in ("run", "state") else "right")
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name in (
+            "",
+            "run",
+            "state",
+            "decisions",
+            "of",
+            "valid.",
+            "test",
+            "laps",
+            "started",
+            "MiB",
+        ):
+            justify: Any = "left" if name in ("run", "state") else "right"
+            table.add_column(name, justify=justify, no_wrap=True)
         for row in rows:
-            table.add_row(*("–" if v is None else _cell(v) for v in asdict(row).values()))
-        Console().print(table)
+            table.add_row(*_cells(row))
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=WIDTH)
+        console.print(table)
 
 
-def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _cells(row: RunRow) -> list[str]:
+    done = f"{row.decisions / row.total:.0%}" if row.decisions and row.total else "–"
+    scores = [f"{v:.1f}" if v is not None else "–" for v in (row.validation, row.test)]
+    laps = f"{row.laps:.0%}" if row.laps is not None else "–"
+    started = (row.started or "–")[:16].replace("T", " ")
+    return [str(row.index), row.run, row.state, done, *scores, laps, started, f"{row.mib:.0f}"]
