@@ -158,18 +158,7 @@ def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
         writer.writerows(as_dicts(rows))
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in (
-            "",
-            "run",
-            "state",
-            "decisions",
-            "of",
-            "valid.",
-            "test",
-            "laps",
-            "started",
-            "MiB",
-        ):
+        for name in ("", "run", "state", "done", "valid.", "test", "laps", "started", "MiB"):
             justify: Any = "left" if name in ("run", "state") else "right"
             table.add_column(name, justify=justify, no_wrap=True)
         for row in rows:
