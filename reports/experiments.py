@@ -1,0 +1,76 @@
+"""The index of the laboratory's runs in docs/lab_notes.md, from results/experiments/ alone.
+
+python -m reports.experiments     rewrites the index
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from reports.curves import read_points
+from reports.markdown import table
+from reports.report import write_block
+from training.runs.compat import renamed
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTES, FOLDER = ROOT / "docs" / "lab_notes.md", ROOT / "results" / "experiments"
+# Where and how far a run ran says nothing of what it tried.
+NOT_TRIED = {"runs", "name", "resume", "workers", "device", "test_episodes", "checkpoint_every"}
+NOT_TRIED |= {"seed", "decisions", "preset", "threads", "validate_every", "validation_tracks"}
+
+
+def index(folder: Path, default: dict[str, Any]) -> str:
+    """A row per run: seed, length, best validation, and the settings that the published `long` run sets otherwise.
+
+    Args:
+        folder: Has a folder per run, with config.json and validation.csv.
+        default: The settings to compare with, by today's names.
+
+    Returns:
+        A table in Markdown.
+    """
+    rows = []
+    for run in sorted(
+        (p for p in folder.iterdir() if p.is_dir()),
+        key=lambda p: (len(p.name.split("-")[0]), p.name),
+    ):
+        if not (run / "config.json").is_file():
+            continue  # a comparison of drives, not a run
+        config = renamed(json.loads((run / "config.json").read_text()))
+        points = read_points(run / "validation.csv")
+        best = points[points[:, 3].argmax()]
+        cells = [
+            run.name,
+            str(config.get("seed", "–")),
+            f"{points[-1, 1]:,.0f}",
+            f"{best[3]:.1f}",
+            f"{best[1]:,.0f}",
+        ]
+        rows.append([*cells, _differences(config, default)])
+    head = [
+        "run",
+        "seed",
+        "decisions",
+        "best validation",
+        "at",
+        "set otherwise than by the published `long` of `DDQN.py`",
+    ]
+    return table(head, rows)
+
+
+def _differences(config: dict[str, Any], default: dict[str, Any]) -> str:
+    """Settings that both have and that differ; older runs lack settings of today, and the other way round."""
+    names = [n for n in default if n in config and n not in NOT_TRIED and config[n] != default[n]]
+    return ", ".join(f"{name} {json.dumps(config[name])}" for name in names) or "–"
+
+
+def main() -> None:
+    """Rewrite the index."""
+    published = renamed(json.loads((ROOT / "results/runs/ddqn-long-seed1/config.json").read_text()))
+    write_block(NOTES, "experiments", index(FOLDER, published))
+
+
+if __name__ == "__main__":
+    main()
