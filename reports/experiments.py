@@ -5,6 +5,7 @@ python -m reports.experiments     rewrites the index
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,11 @@ def index(folder: Path, default: dict[str, Any]) -> str:
         if not (run / "config.json").is_file():
             continue  # a comparison of drives, not a run
         config = renamed(json.loads((run / "config.json").read_text()))
-        points = read_points(run / "validation.csv")
-        best = points[points[:, 3].argmax()]
-        cells = [
-            run.name,
-            str(config.get("seed", "–")),
-            f"{points[-1, 1]:,.0f}",
-            f"{best[3]:.1f}",
-            f"{best[1]:,.0f}",
-        ]
+        cells = [run.name, str(config.get("seed", "–")), "–", "–", "–"]
+        with contextlib.suppress(ValueError):  # stopped before its first validation
+            points = read_points(run / "validation.csv")
+            best = points[points[:, 3].argmax()]
+            cells[2:] = f"{points[-1, 1]:,.0f}", f"{best[3]:.1f}", f"{best[1]:,.0f}"
         rows.append([*cells, _differences(config, default)])
     head = [
         "run",
