@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from reports.curves import folder_name, read_peer, read_runs
 from reports.learning_report import learning_table, plot_learning
 from reports.report import write_block
 from system.files import write_whole
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import CONFIG, RunFolder, as_json
 
 KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")
+PLACES = ("--runs", "--name", "--resume")
 
 
 def record(
@@ -37,13 +40,34 @@ def record(
         raise ValueError("two of these runs are of the same agent and seed")
     before = {folder.name: folder for folder in kept.glob("*/") if folder.is_dir()}
     curves, peer = read_runs(before | added), read_peer(results)
-    content = {kept / n / f: (run / f).read_bytes() for n, run in added.items() for f in KEPT}
+    content = {kept / n / f: _without_places(run / f) for n, run in added.items() for f in KEPT}
     png, table = plot_learning(curves, peer), learning_table(curves, peer)
     for path, data in content.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
     write_block(page, "learning", table)
     write_whole(picture, png)
+
+
+def _without_places(path: Path) -> bytes:
+    """A file of a run; where on somebody's machine it lay is nobody else's business.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    data = path.read_bytes()
+    if path.suffix != ".json":
+        return data
+    facts = json.loads(data)
+    if path.name == CONFIG:
+        return as_json(facts | {"runs": "runs", "name": "", "resume": ""})
+    words = facts.get("command", [])
+    bare = [
+        word
+        for before, word in pairwise(["", *words])
+        if not word.startswith(PLACES) and before not in PLACES
+    ]
+    return as_json(facts | {"command": bare})
 
 
 def _kept_as(run: RunFolder, label: str) -> str:

@@ -15,19 +15,12 @@ from system.cpus import usable_cpus
 from system.times import now
 
 LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
-# Variables that begin so may choose kernels, threads or precision.
+# Variables that begin so may choose kernels, threads or precision. (TF_ alone is Terraform's, too.)
 PREFIXES = (
-    "TF_",
-    "XLA_",
-    "ONEDNN_",
-    "DNNL_",
-    "MKL_",
-    "OMP_",
-    "OPENBLAS_",
-    "NVIDIA_TF32",
-    "CUBLAS_",
+    *("TF_CPU_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_"),
+    *("TF_GPU_", "TF_NUM_", "TF_OVERRIDE_", "TF_USE_", "TF_XLA_", "XLA_", "ONEDNN_", "DNNL_"),
+    *("MKL_", "OMP_", "OPENBLAS_", "NVIDIA_TF32", "CUBLAS_"),
 )
-HARMLESS = {"TF_CPP_MIN_LOG_LEVEL", "TF_CPP_MAX_VLOG_LEVEL"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -74,9 +67,7 @@ def _comparable(o: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def environment() -> dict[str, str]:
     """Variables that may change the last bits, as they are set."""
-    return {
-        k: v for k, v in sorted(os.environ.items()) if k.startswith(PREFIXES) and k not in HARMLESS
-    }
+    return {k: v for k, v in sorted(os.environ.items()) if k.startswith(PREFIXES)}
 
 
 def processor() -> str:

@@ -78,6 +78,7 @@ def test_what_can_change_bits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert differences(then) == []
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_fast_math")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # only greetings
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "terraform.rc")  # another program's
     assert differences(then) == ["XLA_FLAGS was not set, now --xla_cpu_fast_math"]
     then["versions"]["numpy"] = "1.0"
     then["processor"] = "abacus"

@@ -78,7 +78,7 @@ def test_in_a_log_file_there_is_a_line_now_and_then(
     assert capsys.readouterr().out.splitlines() == [
         "   13,000 of 20,000 decisions  score  512.0    100 decisions/s     6 updates/s  1.2 min left",
         "   16,000 of 20,000 decisions  score  512.0    100 decisions/s     6 updates/s  0.7 min left",
-        "        5 of 32 episodes  validating  0.5 min left",
+        "        5 of 32 episodes  validating  5 s",
     ]
 
 
