@@ -73,7 +73,7 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
-        (["--cars", "0"], "cars must be at least 1, got 0"),
+        (["--cars", "0"], "cars must be 1 to 4096, got 0"),
         (["--device", "gpu:99"], "device gpu:99 was asked for, but TensorFlow sees"),
     ],
 )

@@ -97,7 +97,7 @@ class Corridor:
 
     def decide(self, action: int, look: bool = True) -> Step:
         """Go a cell to the right, to the left, give up, or stay."""
-        self._cell += (action == RIGHT) - (action == LEFT)
+        self._cell += int(action == RIGHT) - int(action == LEFT)
         self.frames += 1
         reward = -0.1
         if self._cell in (0, CELLS - 1):
