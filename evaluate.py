@@ -29,7 +29,8 @@ from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 from system.progress import progress
-from training.runs.run_folder import BEST, RunError
+from training.runs.names import RunError
+from training.runs.run_folder import BEST
 from training.runs.store import Runs
 
 HERE = Path(__file__).resolve().parent

@@ -17,7 +17,8 @@ from rich.table import Table
 from evaluation.scores import read_episodes
 from reports.curves import read_points
 from system.times import parse, seconds_since
-from training.runs.run_folder import RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import RunFolder
 from training.tracking.status import STATUS
 
 FRESH_SECONDS = (

@@ -11,7 +11,8 @@ import tyro
 from agents.backend import DeviceError
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.processes import act_again_if_lost, on_first_stop_signal
-from training.runs.run_folder import RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 from training.settings import RunSettings, changed, check, flat, from_json
 from training.stop import InterruptedTaskError, Stop

@@ -29,7 +29,8 @@ from training.actors.pool import Pool
 from training.actors.worker import ProcessWorker
 from training.memory import refuse_run_that_does_not_fit
 from training.runs.checkpoint import Checkpoints
-from training.runs.run_folder import BEST, RunError, RunFolder, check_new
+from training.runs.names import RunError, check_new
+from training.runs.run_folder import BEST, RunFolder
 from training.settings import RunSettings, check, flat
 from training.stop import InterruptedTaskError, Stop
 from training.tracking.csv_log import EpisodeLog, ValidationLog

@@ -21,7 +21,8 @@ from system.processes import STOP_SIGNALS, children_of
 from tests.support.corridor import Said, StopAt, ddqn, dqn, drive_there, make_corridor
 from tests.support.outcome import outcome
 from training import train
-from training.runs.run_folder import RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 from training.session import worker_count
 from training.settings import changed

@@ -33,7 +33,8 @@ from tests.support.corridor import (
 )
 from tests.support.outcome import arrays_at, checkpoints, outcome
 from training.runs.checkpoint import CheckpointError
-from training.runs.run_folder import BEST, RunError
+from training.runs.names import RunError
+from training.runs.run_folder import BEST
 from training.session import MakeWorld
 from training.stop import Stop
 from training.tracking.run_log import Progress, Sink

@@ -7,28 +7,22 @@ import errno
 import fcntl
 import json
 import os
-import re
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from system.files import sha256, write_whole
 from system.times import now, parse
 from training.runs.compat import renamed
+from training.runs.names import RunError, check_new, put, umask
 from training.runs.origin import differences, origin
 
 BEST = "best.safetensors"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # What a resumed run may be told anew: where and how far it runs, not what it learns.
 FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
-
-
-class RunError(ValueError):
-    """A run folder that cannot be used, and why."""
 
 
 class RunFolder:
@@ -66,12 +60,12 @@ class RunFolder:
                 f"cannot make {runs / agent}: {e.strerror}; choose another --runs"
             ) from None
         try:
-            aside.chmod(0o777 & ~_umask())
+            aside.chmod(0o777 & ~umask())
             run = cls(aside)
             run.lock()
             write_whole(aside / ORIGIN, as_json(origin(agent)))
             write_whole(aside / CONFIG, as_json(config))
-            run.path = _put(aside, runs / agent, name, config.get("seed", 0))
+            run.path = put(aside, runs / agent, name, config.get("seed", 0))
         except BaseException as e:  # a signal, too
             shutil.rmtree(aside, ignore_errors=True)
             if isinstance(e, OSError):
@@ -218,46 +212,6 @@ class RunFolder:
         finally:
             os.close(lock)
         return False
-
-
-def check_new(runs: Path, agent: str, name: str) -> None:
-    """Refuse a name, or a folder of runs, that a new run cannot have.
-
-    Raises:
-        RunError: Saying why.
-    """
-    if name and not _NAME.fullmatch(name):
-        raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
-    path = runs / agent / name
-    if not str(path).isprintable():
-        raise RunError(f"not a path that everything here can handle: {str(path)!r}")
-    for folder in (runs, runs / agent):
-        if folder.is_symlink() and not folder.exists():
-            raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
-    taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
-    if name and taken:
-        raise RunError(f"{path} exists: choose another --name, or --resume {path}")
-
-
-def _put(aside: Path, folder: Path, name: str, seed: int) -> Path:
-    """Give a new run its name; one that is made of the time gets a number where there is such a run already."""
-    stem = name or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-seed{seed}"
-    for number in range(1, 1000):
-        path = folder / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            return aside.rename(path)  # one of several can; never over anything but an empty folder
-        except OSError as e:
-            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
-            if name:
-                break
-    raise RunError(f"{path} exists: choose another --name, or --resume {path}")
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _read(path: Path) -> dict[str, Any]:

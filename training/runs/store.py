@@ -7,7 +7,8 @@ import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from training.runs.run_folder import CONFIG, RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import CONFIG, RunFolder
 
 
 class Runs:

@@ -15,7 +15,8 @@ import pytest
 import DDQN
 from tests.support.command_line import ROOT
 from training.runs.compat import RENAMED
-from training.runs.run_folder import RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 from training.settings import changed, flat, from_json
 

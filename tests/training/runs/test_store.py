@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from training.runs.run_folder import RunError, RunFolder
+from training.runs.names import RunError
+from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 
 STARTED = {  # oldest first

@@ -1,0 +1,56 @@
+"""Names of new runs: which can be had, and how a run gets one although others want it at the same time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used, and why."""
+
+
+def check_new(runs: Path, agent: str, name: str) -> None:
+    """Refuse a name, or a folder of runs, that a new run cannot have.
+
+    Raises:
+        RunError: Saying why.
+    """
+    if name and not _NAME.fullmatch(name):
+        raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
+    path = runs / agent / name
+    if not str(path).isprintable():
+        raise RunError(f"not a path that everything here can handle: {str(path)!r}")
+    for folder in (runs, runs / agent):
+        if folder.is_symlink() and not folder.exists():
+            raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
+    taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
+    if name and taken:
+        raise RunError(f"{path} exists: choose another --name, or --resume {path}")
+
+
+def put(aside: Path, folder: Path, name: str, seed: int) -> Path:
+    """Give a new run its name; one that is made of the time gets a number where there is such a run already."""
+    stem = name or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-seed{seed}"
+    for number in range(1, 1000):
+        path = folder / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            return aside.rename(path)  # one of several can; never over anything but an empty folder
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            if name:
+                break
+    raise RunError(f"{path} exists: choose another --name, or --resume {path}")
+
+
+def umask() -> int:
+    """The permissions that new files of this process lack."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
