@@ -118,7 +118,8 @@ def drive_greedily(
     film: list[NDArray[np.uint8]] = []
 
     def act(observations: NDArray[np.uint8], cars: list[int]) -> NDArray[np.int64]:
-        return network.q(observations).argmax(axis=1)  # [n]
+        actions: NDArray[np.int64] = network.q(observations).argmax(axis=1)  # [n]
+        return actions
 
     for decision, moments in enumerate(drive_together(worlds, tracks, act)):
         if 0 in moments and decision % FILM_EVERY == 0:
