@@ -33,7 +33,7 @@ def list_runs(
 
     Args:
         runs: Folder of all runs.
-        sort: Column to sort by; -COLUMN turns the order round.
+        sort: Column to sort by; --sort=-COLUMN turns the order round.
         filter: COLUMN=VALUE: only those.
         json: Print JSON instead of a table.
         csv: Print CSV instead of a table.
