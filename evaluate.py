@@ -35,7 +35,7 @@ from training.runs.store import Runs
 
 HERE = Path(__file__).resolve().parent
 SCORES = HERE / "results" / "scores"
-SCREEN = (1440, 820)
+SCREEN = (1600, 900)  # so large that the window is not shrunk
 NO_SCREEN = "film it with --film FOLDER, or open the window with --virtual-display"
 
 
