@@ -10,9 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks/README.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-FILE = re.compile(
-    r"`((?:tests|training|agents|racing|system|reports|evaluation|results)/[\w/.-]+)`"
-)
+FILE = re.compile(r"`((?:tests|training|agents|racing|system|reports|evaluation)/[\w/]+\.py)`")
 MODULE = re.compile(r"python -m ((?:benchmarks|reports|training|system)[\w.]+)")
 
 

@@ -65,7 +65,7 @@ def test_its_metadata_says_what_the_world_needs_and_where_it_registers(wheel: Pa
         line for line in re.findall(r"^Requires-Dist: (.+)$", text, re.M) if "extra" not in line
     }
     assert {re.split(r"[^\w-]", line)[0] for line in needed} == {
-        *("gymnasium", "numpy", "opencv-python-headless")
+        *("annotated-types", "gymnasium", "numpy", "opencv-python-headless")
     }
     assert "gymnasium[box2d]==1.4.0" in needed
     entries = ConfigParser()
