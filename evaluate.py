@@ -149,7 +149,7 @@ def _show(tracks: list[int], options: Options) -> None:
     if len(options.drivers) != 1:
         raise ValueError("--show takes one driver")
     [name] = options.drivers
-    load_driver(name)  # what cannot be loaded is said before a window opens
+    load_driver(name)  # an error is printed before a window opens
     with ExitStack() as stack:
         if options.virtual_display:
             display = stack.enter_context(virtual_display(SCREEN))

@@ -1,7 +1,7 @@
 """Gymnasium's picture of CarRacing, byte for byte, in less than a third of its time.
 
 The order of things is that of `CarRacing._render`: ground, car, flip, indicators, score, shrink. The ground is left to
-`racing.scenery`; canvases and the font are kept from picture to picture instead of being made anew.
+`racing.scenery`; canvases and the font are kept from picture to picture instead of being made again.
 """
 
 from __future__ import annotations

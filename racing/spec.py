@@ -83,7 +83,7 @@ class WorldSpec:
     stack_spacing: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
+        """Refuse values that are out of range.
 
         Raises:
             ValueError: Naming the field.

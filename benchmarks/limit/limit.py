@@ -131,7 +131,7 @@ def measured(tracks: list[int], laps: int, processes: int) -> Iterator[dict[str,
 
 
 def fill(options: Options, tracks: list[int]) -> None:
-    """Measure the tracks that the CSV does not have yet, and write it anew after each."""
+    """Measure the tracks that the CSV does not have yet, and write it again after each."""
     rows = read_limit(options.csv) if options.csv.exists() else []
     missing = sorted(set(tracks) - {int(row["track"]) for row in rows})
     if not missing:
