@@ -25,7 +25,7 @@ from racing.episode import Episode
 from racing.spec import CameraName
 from racing.tracks import parse_tracks
 from system.cpus import usable_cpus
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.exits import one_line_errors
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 from system.progress import progress
@@ -74,7 +74,7 @@ class Options:
 def main(options: Options) -> None:
     """Measure, print, write."""
     interrupt_for_sure()
-    try:
+    with one_line_errors():
         count = (3 if options.race else 50) if options.episodes is None else options.episodes
         tracks = parse_tracks(options.tracks, count)
         options = replace(options, drivers=tuple(map(resolved, options.drivers)))
@@ -108,12 +108,6 @@ def main(options: Options) -> None:
             from reports.tables import write_tables
 
             write_tables(HERE)
-    except ValueError as e:
-        refuse(e)
-    except OSError as e:
-        refuse(e, EXIT_FAILED)
-    except KeyboardInterrupt:
-        raise SystemExit(EXIT_STOPPED) from None
 
 
 def _jobs(options: Options) -> list[tuple[str, Path | None]]:

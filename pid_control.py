@@ -32,7 +32,7 @@ from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
 from racing.world import World
 from reports.video import video
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.exits import EXIT_STOPPED, one_line_errors, refuse
 from system.files import check_file
 from system.processes import interrupt_for_sure
 from system.progress import progress
@@ -151,7 +151,7 @@ def main(options: Options) -> None:
     interrupt_for_sure()
     watchers: list[Callable[[Screen], None]] = []
     episodes: list[Episode] = []
-    try:
+    with one_line_errors():
         tracks = parse_tracks(options.tracks, options.episodes)
         if options.video and options.video.suffix != ".mp4":
             raise ValueError(f"a video's name ends in .mp4, got {options.video}")
@@ -172,12 +172,6 @@ def main(options: Options) -> None:
                 episodes.append(finished(world, track))
         if options.csv:
             write_episodes(options.csv, episodes)
-    except ValueError as e:
-        refuse(e)
-    except OSError as e:
-        refuse(e, EXIT_FAILED)
-    except KeyboardInterrupt:
-        raise SystemExit(EXIT_STOPPED) from None
     print(summary_line("pid", episodes), flush=True)
 
 

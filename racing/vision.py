@@ -10,7 +10,7 @@ from racing import gauges
 from racing.spec import PICTURE_HEIGHT
 
 # Of the official 96x96 picture, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
-# anew, and never its own score.
+# again, and never its own score.
 ROAD_ROWS = PICTURE_HEIGHT - gauges.GAUGE_ROWS
 
 

@@ -2,7 +2,7 @@
 
 The store is a ring of slots. A slot holds one item of each of the N environments, which go in step. An item is
 a frame and what was done on seeing it. An episode's last frame, which nothing was done on, has an item of its own
-(`final`), so that a time limit can bootstrap from it; while an environment stores it, it starts anew.
+(`final`), so that a time limit can bootstrap from it; while an environment stores it, it begins its next episode.
 """
 
 from __future__ import annotations

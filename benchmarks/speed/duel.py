@@ -37,7 +37,7 @@ class Options:
     """Python of the environment that has the rivals; this one if not given."""
 
     def check(self) -> None:
-        """Refuse what cannot be, before anything is measured."""
+        """Refuse values out of range, before anything is measured."""
         if self.rounds < 1 or not 0 < self.seconds < float("inf"):
             refuse(
                 f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}"

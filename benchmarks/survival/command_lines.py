@@ -1,4 +1,4 @@
-"""Command lines that nobody meant: each is refused in one line, or trains; never a traceback, never litter.
+"""Fuzzed command lines: each is refused in one line, or trains; never a traceback, never litter.
 
 python -m benchmarks.survival.command_lines --cases 300     -> results/survival_command_lines.csv
 """

@@ -75,7 +75,7 @@ def test_when_an_episode_is_given_up(
     if off_the_road:
         assert decisions_until_over(name, 0.1, False, GRASS) == off_the_road
     patience = Patience(RECIPES[name])
-    for n in range(100):  # one decision that gains, or on the road, begins the count anew
+    for n in range(100):  # one decision that gains, or on the road, restarts the count
         on_grass, rgb = n % 5 > 0 and not off_the_road, ROAD
         assert not patience.is_over(-0.01 if n % 19 else 0.01, 1.0, on_grass and grass == 5, rgb)
 

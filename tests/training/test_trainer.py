@@ -154,7 +154,7 @@ NAN = math.nan
 
 
 class Poison(Sink):
-    """Acts from some tick on. Made anew for every test."""
+    """Acts from some tick on. Made afresh for every test."""
 
     active = False
 

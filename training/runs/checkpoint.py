@@ -210,7 +210,7 @@ class Checkpoints:
         return chunks
 
     def _newest_chunks(self) -> dict[str, Any]:
-        """Those of the last checkpoint; none where something is wrong, so that all is written anew."""
+        """Those of the last checkpoint; none where something is wrong, so that all is written again."""
         steps = self.steps()
         try:
             files = self._manifest(self.folder / f"{steps[-1]:09d}")["files"] if steps else {}
@@ -233,7 +233,7 @@ class Checkpoints:
                 chunk.unlink()
 
     def _forget_after(self, decisions: int) -> None:
-        """Set aside what a resumed run will make anew: later checkpoints, which could not be read.
+        """Set aside what a resumed run will make again: later checkpoints, which could not be read.
 
         What was half written when the run was killed is removed.
         """

@@ -20,7 +20,7 @@ from training.runs.origin import differences, origin
 
 BEST = "best.safetensors"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
-# What a resumed run may be told anew: where and how far it runs, not what it learns.
+# What may change on a resume: where and how far a run goes, not what it learns.
 FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
@@ -89,7 +89,7 @@ class RunFolder:
         return sha256(as_json(config))
 
     def has_begun(self) -> bool:
-        """Whether it drove at all; one that was killed before begins anew."""
+        """Whether it drove at all; one that was killed before starts over."""
         log = self.path / "episodes.csv"
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
@@ -120,7 +120,7 @@ class RunFolder:
             raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
 
     def go_on_with(self, config: dict[str, Any]) -> None:
-        """Note what a resumed run was told anew, so that it holds the next time too.
+        """Note what was changed on a resume, so that it holds the next time too.
 
         Raises:
             RunError: If it cannot be written.

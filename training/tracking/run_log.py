@@ -174,7 +174,7 @@ class RunLog(Sink):
         return {"recent": list(self._recent)} | {k: v for k, v in states.items() if v is not None}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `get_state` gave; a sink that was not there then begins anew."""
+        """Put back what `get_state` gave; a sink that was not there then starts empty."""
         self._recent.extend(state["recent"])
         for sink in self._sinks:
             if sink.name in state:

@@ -1,4 +1,4 @@
-"""The oracle completes a real lap, slower than the bound; the command keeps what it has and refuses what cannot be."""
+"""The oracle completes a real lap, slower than the bound; the command keeps what it has and refuses bad input."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_the_training_score_is_the_mean_of_the_last_episodes() -> None:
 
 
 def test_states_come_back_by_name(tmp_path: Path) -> None:
-    """What was written past a checkpoint is taken back; a sink that was not there then begins anew."""
+    """What was written past a checkpoint is taken back; a sink that was not there then starts empty."""
     log = RunLog([EpisodeLog(tmp_path), ValidationLog(tmp_path), Sink()])
     log.episode(48, EPISODE, 1.23456, 0.5)
     log.validation(ROW, 0.0)
