@@ -19,6 +19,7 @@ from reports.curves import read_points
 from system.times import parse, seconds_since
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
+from training.runs.store import is_part
 from training.tracking.status import STATUS
 
 FRESH_SECONDS = (
@@ -137,7 +138,7 @@ def rows_of(runs: list[RunFolder], sort: str = "index", only: str = "") -> list[
         rows = [
             row
             for row in rows
-            if (value in row.run if column == "run" else value == str(getattr(row, column)))
+            if (is_part(row.run, value) if column == "run" else value == str(getattr(row, column)))
         ]
     known = [row for row in rows if getattr(row, by) is not None]
     known.sort(key=lambda row: getattr(row, by), reverse=sort.startswith("-"))

@@ -28,7 +28,7 @@ from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
 from training.actors.worker import ProcessWorker
 from training.memory import refuse_run_that_does_not_fit
-from training.runs.checkpoint import Checkpoints
+from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
 from training.runs.run_folder import BEST, RunFolder
 from training.settings import RunSettings, check, flat
@@ -117,7 +117,6 @@ def train(
             run = RunFolder.create(settings.runs, name, settings.name, flat(settings))
         else:
             run.lock()
-            run.go_on_with(flat(settings))
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
@@ -125,6 +124,8 @@ def train(
         lost.append(log.worker_lost)
         try:
             outcome = _train_and_test(settings, learner, pool, run, log, stop)
+        except CheckpointError:
+            raise  # the run is what it was before
         except BaseException as e:
             status.state("failed", str(e))
             raise
@@ -155,6 +156,7 @@ def _train_and_test(
     else:
         log.describe(flat(settings), agent.online)
         log.say(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
+    run.go_on_with(flat(settings))
     trainer.train()
     pool.close()  # the test drive needs its memory
     test: list[Episode] = []

@@ -18,10 +18,10 @@ import tyro
 
 import training.session  # noqa: F401  (what the forked scripts need not load)
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.fingerprint import Fingerprint, fingerprint
 from system.exits import refuse
 from system.forked import ROOT, Forked
 from system.processes import children_of
+from training.runs.fingerprint import Fingerprint, fingerprint
 
 SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
 CHECKPOINT_EVERY = 128  # decisions

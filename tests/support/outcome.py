@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams import metadata as hparams_metadata
 from tensorboard.util import tensor_util
 
 from training.runs.checkpoint import Checkpoints
+from training.runs.fingerprint import fingerprint
 
 Event = tuple[int, str, object]
 
@@ -28,32 +29,8 @@ def arrays_at(run: Path, decisions: int) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def outcome(run: Path) -> dict[str, object]:
-    """Everything of the last checkpoint and the logs, seconds and speeds aside."""
-    newest = checkpoints(run)[-1]
-    folder = run / "checkpoints" / f"{newest:09d}"
-    state = json.loads((folder / "state.json").read_text())
-    manifest = json.loads((folder / "manifest.json").read_text())["manifest"]
-    rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
-    assert rows[0][2] == "seconds"
-    return {
-        "decisions": newest,
-        "arrays": {n: a.tobytes() for n, a in arrays_at(run, newest).items() if n != "best"},
-        "replay": replay(run, [n for n in manifest["files"] if n.startswith("replay/")]),
-        "state": {k: v for k, v in state.items() if k not in ("seconds", "journal")},
-        "episodes": (run / "episodes.csv").read_text(),
-        "validations": [row[:2] + row[3:] for row in rows],
-        "events": [e for e in events(run) if e[0] and not e[1].startswith("speed/")],
-        "best": {n: a.tobytes() for n, a in load_file(run / "best.safetensors").items()},
-    }
-
-
-def replay(run: Path, chunks: list[str]) -> dict[str, bytes]:
-    """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
-    config = json.loads((run / "config.json").read_text())
-    slots = config["replay_capacity"] // config["cars"]
-    chunks.sort(key=lambda name: int(Path(name).stem.split("-")[0]))
-    parts = [load_file(run / "checkpoints" / chunk) for chunk in chunks]
-    return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
+    """Hashes of everything of the last checkpoint and the logs, seconds and speeds aside."""
+    return asdict(fingerprint(run))
 
 
 def events(folder: Path) -> list[Event]:

@@ -21,6 +21,7 @@ from system.processes import STOP_SIGNALS, children_of
 from tests.support.corridor import Said, StopAt, ddqn, dqn, drive_there, make_corridor
 from tests.support.outcome import outcome
 from training import train
+from training.runs.checkpoint import CheckpointError
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
@@ -79,6 +80,17 @@ def test_a_finished_run_is_gone_on_with_for_longer(tmp_path: Path) -> None:
     longer = drive_there(ddqn(tmp_path, **SHORT | {"decisions": 720}), run=done.run)
     assert (longer.finished, longer.decisions) == (True, 720)
     assert json.loads((done.run / "config.json").read_text())["decisions"] == 720
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path: Path) -> None:
+    done = drive_there(ddqn(tmp_path, **SHORT))
+    for path in (done.run / "checkpoints").glob("*/arrays.safetensors"):
+        path.write_bytes(b"damaged")
+    files = [done.run / name for name in ("status.json", "config.json", "origin.json")]
+    before = [path.read_bytes() for path in files]
+    with pytest.raises(CheckpointError, match="arrays"):
+        drive_there(ddqn(tmp_path, **SHORT | {"decisions": 720}), run=done.run)
+    assert [path.read_bytes() for path in files] == before
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Runs:
                 raise RunError(
                     f"no run {wanted} in {self._where()}: there are {len(runs)}"
                 ) from None
-        for fits in (_is, _is_in_glob, _is_part):
+        for fits in (_is, _is_in_glob, is_part):
             if wanted and (
                 found := [r for r in runs if fits(f"{r.path.parent.name}/{r.path.name}", wanted)]
             ):
@@ -84,8 +84,9 @@ def _is_in_glob(name: str, wanted: str) -> bool:
     return fnmatchcase(name, wanted) or fnmatchcase(name.partition("/")[2], wanted)
 
 
-def _is_part(name: str, wanted: str) -> bool:
-    return wanted in name
+def is_part(name: str, wanted: str) -> bool:
+    """Whether these words are a part of the name of a run; with the agent's, `DQN/` is not `DDQN/`."""
+    return name.startswith(wanted) if "/" in wanted else wanted in name
 
 
 def _order(run: RunFolder) -> tuple[float, str]:
