@@ -12,7 +12,7 @@ import pytest
 import DDQN
 from benchmarks.survival.memory import REPLAY, command_line
 from system.forked import ROOT
-from training.main import read_command_line
+from training.command_line import read_command_line
 from training.settings import check
 
 
@@ -48,7 +48,8 @@ def test_the_run_that_the_benchmark_watches_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["DDQN.py", *command_line(300_000, tmp_path)])
-    settings, run = read_command_line("DDQN", DDQN.PRESETS)
+    command = read_command_line("DDQN", DDQN.PRESETS)
+    settings, run = command.settings, command.run
     check(settings)
     assert run is None
     assert settings.replay.slots(settings.cars, settings.view.stack) * settings.cars == REPLAY
