@@ -39,11 +39,14 @@ train-dqn: setup ## the same with the plain DQN
 evaluate: setup ## score the published drivers on the test tracks
 	$(RUN) evaluate.py random pid $(wildcard models/*.safetensors) $(ARGS)
 
+# Each file's tests run one after the other, for they share runs; a process may need 2 GB of memory.
+PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 test: setup-dev lint ## run all tests
-	$(RUN) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-fast: setup-dev ## run the unit tests only
-	$(RUN) -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 lint: setup-dev ## check style and types
 	$(RUN) -m ruff check .

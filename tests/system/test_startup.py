@@ -87,7 +87,7 @@ def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
         validation_tracks=1,
         checkpoint_every=512,
         test_episodes=1,
-        workers=1,
+        workers=0,
     )
     started = {
         name: subprocess.Popen(
