@@ -32,6 +32,7 @@ from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
 from training.runs.run_folder import BEST, RunFolder
 from training.settings import RunSettings, check, flat
+from training.start import start_from_weights
 from training.stop import InterruptedTaskError, Stop
 from training.tracking.csv_log import EpisodeLog, ValidationLog
 from training.tracking.run_log import Progress, RunLog, Sink
@@ -112,9 +113,11 @@ def train(
         stack.callback(pool.close)
         set_up_tensorflow(settings.threads, settings.device)
         learner = agent(settings)
+        if run is None or not run.has_begun():
+            began_with = start_from_weights(learner, settings.weights)
         if run is None:
-            name = agent.__name__
-            run = RunFolder.create(settings.runs, name, settings.name, flat(settings))
+            name, config = agent.__name__, flat(settings)
+            run = RunFolder.create(settings.runs, name, settings.name, config, **began_with)
         else:
             run.lock()
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
@@ -144,7 +147,8 @@ def _train_and_test(
     def pack_best(weights: Weights, facts: dict[str, Any]) -> bytes:
         return pack(weights, make_card(type(agent).__name__, pool.spec, settings, facts))
 
-    checkpoints = Checkpoints(run.path / "checkpoints", run.identity())
+    keep = settings.keep_checkpoints
+    checkpoints = Checkpoints(run.path / "checkpoints", run.identity(), keep)
     trainer = Trainer(agent, pool, run, checkpoints, log, stop, pack_best)
     name = type(agent).__name__
     if checkpoints.steps():

@@ -12,7 +12,7 @@ import tyro
 from annotated_types import Ge, Interval, Unit
 
 from racing.tracks import TEST, VALIDATION
-from system.ranges import Count, check_fields
+from system.ranges import Count, NotNegative, check_fields
 
 T = TypeVar("T")
 Flat = Annotated[
@@ -59,6 +59,16 @@ class RunSettings:
     """Decisions between two checkpoints."""
     test_episodes: Annotated[int, Interval(ge=0, le=len(TEST)), Unit("tracks")] = 50
     """Test tracks that the best weights drive at the end, official camera; 0 for none."""
+    until_score: NotNegative = 0.0
+    """Training ends when a validation's mean score is as high; 0 for not before all decisions are made."""
+    patience: Annotated[int, Ge(0), Unit("validations")] = 0
+    """Training ends after so many validations in a row without a new best; 0 for never."""
+    hours: Annotated[float, Ge(0), Unit("hours")] = 0.0
+    """The run stops after so long, counted from each start, and can be resumed (exit code 3); 0 for no limit."""
+    keep_checkpoints: Annotated[int, Interval(ge=1, le=10_000), Unit("checkpoints")] = 2
+    """Checkpoints to keep; older ones are deleted."""
+    weights: str = ""
+    """Weight file that learning begins with; random weights if empty."""
 
     def check(self) -> None:
         """Refuse cars that cannot be divided.

@@ -67,6 +67,7 @@ class Trainer:
         self.best_score = -math.inf
         self._best = b""  # what pack_best made
         self._validated_at = 0  # decisions
+        self._without_best = 0  # validations since the best one
 
     def train(self) -> None:
         """Go on until the decisions are made, or until a stop; a checkpoint is there from the first moment on.
@@ -80,7 +81,9 @@ class Trainer:
             saved_at = self.agent.decisions
             self._validate_if_due()
             began, before = time.monotonic(), self.agent.decisions
-            ticks = iter(() if self._stop.asked else self.agent.train(self.fleet))
+            ready = self._stop.asked or self._is_good_enough
+            ticks = iter(() if ready else self.agent.train(self.fleet))
+            deadline = began + 3600 * self.settings.hours if self.settings.hours else math.inf
             for metrics in ticks:
                 self.seconds += time.monotonic() - began
                 self._log_tick(metrics, before, time.monotonic() - began)
@@ -88,7 +91,9 @@ class Trainer:
                     self.save()  # before validation, which may be done again
                     saved_at = self.agent.decisions
                 self._validate_if_due()
-                if self._stop.asked:
+                if time.monotonic() > deadline:
+                    self._stop.ask()
+                if self._stop.asked or self._is_good_enough:
                     break
                 began, before = time.monotonic(), self.agent.decisions
             if self.agent.decisions != saved_at:
@@ -106,6 +111,12 @@ class Trainer:
     def _is_done(self) -> bool:
         done: bool = self.agent.decisions >= self.settings.decisions
         return done
+
+    @property
+    def _is_good_enough(self) -> bool:
+        """Whether the validations say that training is to end; the clock has no part in it."""
+        wanted, patience = self.settings.until_score, self.settings.patience
+        return bool(wanted and self.best_score >= wanted) or 0 < patience <= self._without_best
 
     def _passed(self, every: int, before: int) -> bool:
         return self.agent.decisions // every > before // every
@@ -163,7 +174,9 @@ class Trainer:
         self.seconds, self._validated_at = seconds, self.agent.decisions
         self._log.validation(row, self.best_score)
         self._log.film(row["decisions"], "driving/film", drive.film)
+        self._without_best += 1
         if row["mean"] > self.best_score:
+            self._without_best = 0
             self.best_score = row["mean"]
             self._best = self._pack_best(weights, row)
             self._keep_best()
@@ -187,6 +200,7 @@ class Trainer:
             "decisions": self.agent.decisions,
             "seconds": self.seconds,
             "validated_at": self._validated_at,
+            "without_best": self._without_best,
             "best_score": self.best_score if math.isfinite(self.best_score) else None,
             **{name: rng.bit_generator.state for name, rng in generators},
             "actors": self.fleet.get_state(),
@@ -211,6 +225,7 @@ class Trainer:
         self._best = arrays.pop("best").tobytes()
         self.agent.set_state(arrays)
         self.seconds, self._validated_at = state["seconds"], state["validated_at"]
+        self._without_best = state.get("without_best", 0)  # checkpoints of before have none
         if state["best_score"] is not None:
             self.best_score = state["best_score"]
             self._keep_best()

@@ -24,7 +24,6 @@ from safetensors.numpy import load, save
 from agents.replay import FrameStore, Trajectory
 from system.files import sha256, sync_folder, write_whole
 
-KEEP = 2  # the last and the one before
 FORMAT = 2
 
 
@@ -38,10 +37,11 @@ class Checkpoints:
     Args:
         folder: Where they are; made when the first is saved.
         run: What tells the run from others, whose checkpoints are refused.
+        keep: How many to keep; by default the last and the one before.
     """
 
-    def __init__(self, folder: Path, run: str = "") -> None:
-        self.folder, self._run = folder, run
+    def __init__(self, folder: Path, run: str = "", keep: int = 2) -> None:
+        self.folder, self._run, self._keep = folder, run, keep
 
     def steps(self) -> list[int]:
         """Decisions at which there is a checkpoint, oldest first."""
@@ -87,7 +87,7 @@ class Checkpoints:
             self._drop_chunks()
             raise
         sync_folder(self.folder)
-        for old in self.steps()[:-KEEP]:
+        for old in self.steps()[: -self._keep]:
             shutil.rmtree(self.folder / f"{old:09d}")
         self._drop_chunks()
 

@@ -12,6 +12,14 @@ RENAMED = {
     "average_rate": "ema_rate",
     "slots_per_tick": "steps_per_tick",
 }
+# Settings that came later, as they were before they could be set.
+ADDED = {
+    "until_score": 0.0,
+    "patience": 0,
+    "hours": 0.0,
+    "keep_checkpoints": 2,
+    "weights": "",
+}
 
 
 def renamed(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,17 @@ from typing import Any
 
 from system.files import sha256, write_whole
 from system.times import now, parse
-from training.runs.compat import renamed
+from training.runs.compat import ADDED, renamed
 from training.runs.names import RunError, check_new, put, umask
 from training.runs.origin import differences, origin
 
 BEST = "best.safetensors"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 # What may change on a resume: where and how far a run goes, not what it learns.
-FREE_ON_RESUME = {"decisions", "workers", "device", "resume", "runs", "name", "test_episodes"}
+FREE_ON_RESUME = {
+    *("decisions", "until_score", "patience", "hours", "test_episodes"),
+    *("workers", "device", "resume", "runs", "name", "keep_checkpoints"),
+}
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
 
@@ -37,7 +40,9 @@ class RunFolder:
         self._lock: int | None = None
 
     @classmethod
-    def create(cls, runs: Path, agent: str, name: str, config: dict[str, Any]) -> RunFolder:
+    def create(
+        cls, runs: Path, agent: str, name: str, config: dict[str, Any], **facts: Any
+    ) -> RunFolder:
         """Make the folder of a new run and write down what it is: the folder is there whole, or not at all.
 
         Args:
@@ -45,6 +50,7 @@ class RunFolder:
             agent: Name of the script.
             name: Of the run; made of the time (UTC) and the seed if empty.
             config: The settings by their flat names.
+            facts: What else origin.json is to say.
 
         Raises:
             RunError: If the name is not a plain one, the folder exists or cannot be written.
@@ -63,7 +69,7 @@ class RunFolder:
             aside.chmod(0o777 & ~umask())
             run = cls(aside)
             run.lock()
-            write_whole(aside / ORIGIN, as_json(origin(agent)))
+            write_whole(aside / ORIGIN, as_json(origin(agent) | facts))
             write_whole(aside / CONFIG, as_json(config))
             run.path = put(aside, runs / agent, name, config.get("seed", 0))
         except BaseException as e:  # a signal, too
@@ -81,7 +87,7 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """The settings of the run by today's names; what is free, as it was told last."""
-        return renamed(_read(self.path / CONFIG))
+        return ADDED | renamed(_read(self.path / CONFIG))
 
     def identity(self) -> str:
         """What tells its checkpoints from another run's: runs that learn the same are the same run."""

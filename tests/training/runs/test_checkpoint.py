@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from agents.replay import FrameStore
 from tests.support.lives import as_trajectory, frame_store, live, part
-from training.runs.checkpoint import KEEP, CheckpointError, Checkpoints
+from training.runs.checkpoint import CheckpointError, Checkpoints
 
-RING, SLOTS = 20, 60
+RING, SLOTS, KEEP = 20, 60, 2
 EXPERIENCE = as_trajectory(live([[(4, True), (7, False)], [(5, True)]], SLOTS), SLOTS)
 ROOT = Path(__file__).parents[3]
 

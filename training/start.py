@@ -1,0 +1,53 @@
+"""Beginning with weights that were learned before."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.learning import copy
+from agents.q_agent import QAgent
+from agents.weights import WeightsError, unpack
+from system.files import sha256
+
+
+def start_from_weights(agent: QAgent[Any, Any], weights: str) -> dict[str, Any]:
+    """Give the online, the target and the averaged network these weights.
+
+    Args:
+        agent: That has learned nothing yet.
+        weights: A weight file; nothing is done if empty.
+
+    Returns:
+        What a run notes of it.
+
+    Raises:
+        WeightsError: If it cannot be read, or is of another network, other observations or other actions.
+    """
+    if not weights:
+        return {}
+    path, settings = Path(weights), agent.settings
+    network, card = unpack(path)
+    world = card.get("world")
+    theirs = {
+        "network": (card["network"], _as_json(asdict(settings.network))),
+        "observation": (card["observation"], list(settings.view.observation_shape)),
+        "actions": (
+            world.get("actions") if isinstance(world, dict) else None,
+            settings.view.actions,
+        ),
+    }
+    for what, (found, ours) in theirs.items():
+        if found != ours:
+            raise WeightsError(f"{path}: its {what} is {found}, the run's is {ours}")
+    for ours in (agent.online, agent.target, agent.average):
+        copy(network, ours)
+    return {"weights": {"file": path.name, "sha256": sha256(path.read_bytes())}}
+
+
+def _as_json(value: Any) -> Any:
+    """Without tuples."""
+    if isinstance(value, dict):
+        return {k: _as_json(v) for k, v in value.items()}
+    return [_as_json(v) for v in value] if isinstance(value, tuple | list) else value
