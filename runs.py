@@ -2,6 +2,9 @@
 
 python runs.py list              what runs there are, and how each stands
 python runs.py monitor [RUN]     watch one that trains
+python runs.py label RUN TEXT    write a line about one, which the list shows
+python runs.py clean [RUN...]    move checkpoints of finished runs to a trash; empty it
+python runs.py export RUN...     their settings, scores and episodes as CSV or JSON
 python runs.py verify RUN...     check the checksums of its checkpoints
 python runs.py publish RUN       measure its best weights on the test tracks and put them into models/
 python runs.py record RUN...     keep the curves of finished runs in results/ and draw them
@@ -64,6 +67,72 @@ def monitor(
         from training.runs.store import Runs
 
         monitoring.watch(Runs(runs).resolve(run), once)
+
+
+def label(
+    run: tyro.conf.Positional[str], text: tyro.conf.Positional[str], /, runs: Path = Path("runs")
+) -> None:
+    """Write a line about a run; the list shows it.
+
+    Args:
+        run: The run.
+        text: The label; an empty one takes it away.
+        runs: Folder of all runs.
+    """
+    with one_line_errors():
+        from training.runs.label import write_label
+        from training.runs.store import Runs
+
+        write_label(Runs(runs).resolve(run), text)
+
+
+def clean(
+    run: tyro.conf.Positional[tuple[str, ...]] = (),
+    /,
+    runs: Path = Path("runs"),
+    yes: bool = False,
+    purge: bool = False,
+) -> None:
+    """Move checkpoints and replays of finished runs to RUNS/.trash; the newest run and the best are left alone.
+
+    Args:
+        run: The runs; all if none is given.
+        runs: Folder of all runs.
+        yes: Do it; otherwise it is only said what would be done.
+        purge: Empty the trash instead.
+    """
+    with one_line_errors():
+        from reports import cleaning
+
+        if purge and run:
+            raise ValueError("--purge empties the whole trash and takes no runs")
+        if purge:
+            cleaning.empty_trash(runs, yes)
+        else:
+            cleaning.clean(runs, run, yes)
+
+
+def export(
+    run: tyro.conf.Positional[tuple[str, ...]],
+    /,
+    out: Path,
+    runs: Path = Path("runs"),
+    json: bool = False,
+) -> None:
+    """Write the settings, scores and episodes of runs as tables: CSV files, or one JSON file.
+
+    Args:
+        run: The runs.
+        out: Folder for the tables.
+        runs: Folder of all runs.
+        json: One runs.json instead of a CSV per table.
+    """
+    with one_line_errors():
+        from reports.export import export as write_tables
+        from training.runs.store import Runs
+
+        found = [r for wanted in run for r in Runs(runs).matching(wanted)]
+        print(*write_tables(found, out, json), sep="\n")
 
 
 def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: Path = Path("runs")) -> None:
@@ -149,6 +218,9 @@ if __name__ == "__main__":
         {
             "list": list_runs,
             "monitor": monitor,
+            "label": label,
+            "clean": clean,
+            "export": export,
             "verify": verify,
             "publish": publish,
             "record": record,

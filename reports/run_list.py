@@ -17,6 +17,7 @@ from rich.table import Table
 from evaluation.scores import read_episodes
 from reports.curves import read_points
 from system.times import parse, seconds_since
+from training.runs.label import read_label
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.runs.store import is_part
@@ -42,6 +43,8 @@ class RunRow:
         laps: Of the test tracks, share with a lap.
         started: UTC, ISO 8601.
         mib: Size of the folder, MiB.
+        label: What somebody wrote about it.
+        weights: File of the weights that it began with; empty for random ones.
     """
 
     index: int
@@ -54,6 +57,8 @@ class RunRow:
     laps: float | None
     started: str | None
     mib: float
+    label: str
+    weights: str
 
 
 WIDTH = 160  # of a table that goes into a file
@@ -84,9 +89,9 @@ def state_of(run: RunFolder, status: dict[str, Any]) -> str:
 
 def row_of(run: RunFolder, index: int) -> RunRow:
     """How a run stands."""
-    status, config, started = read_status(run), dict[str, Any](), None
+    status, config, origin = read_status(run), dict[str, Any](), dict[str, Any]()
     with contextlib.suppress(RunError):
-        config, started = run.config(), run.origin().get("started")
+        config, origin = run.config(), run.origin()
     validation = test = laps = decisions = None
     with contextlib.suppress(OSError, ValueError):
         points = read_points(run.path / "validation.csv")
@@ -104,12 +109,15 @@ def row_of(run: RunFolder, index: int) -> RunRow:
         validation=validation,
         test=test,
         laps=laps,
-        started=started,
-        mib=round(_size(run.path) / 2**20, 1),
+        started=origin.get("started"),
+        mib=round(folder_bytes(run.path) / 2**20, 1),
+        label=read_label(run),
+        weights=str(config.get("weights", "")),
     )
 
 
-def _size(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
+    """Size of all files in a folder."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # a checkpoint that is being replaced
@@ -160,8 +168,19 @@ def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
         writer.writerows(as_dicts(rows))
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in ("", "run", "state", "done", "valid.", "test", "laps", "started", "MiB"):
-            justify: Any = "left" if name in ("run", "state") else "right"
+        for name in (
+            "",
+            "run",
+            "state",
+            "done",
+            "valid.",
+            "test",
+            "laps",
+            "started",
+            "MiB",
+            "label",
+        ):
+            justify: Any = "left" if name in ("run", "state", "label") else "right"
             table.add_column(name, justify=justify, no_wrap=True)
         for row in rows:
             table.add_row(*_cells(row))
@@ -176,4 +195,6 @@ def _cells(row: RunRow) -> list[str]:
     scores = [f"{v:.1f}" if v is not None else "–" for v in (row.validation, row.test)]
     laps = f"{row.laps:.0%}" if row.laps is not None else "–"
     started = (row.started or "–")[:16].replace("T", " ")
-    return [str(row.index), row.run, row.state, done, *scores, laps, started, f"{row.mib:.0f}"]
+    label = row.label + (f" (began with {Path(row.weights).name})" if row.weights else "")
+    size = f"{row.mib:.0f}"
+    return [str(row.index), row.run, row.state, done, *scores, laps, started, size, label.strip()]

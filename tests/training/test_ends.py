@@ -46,9 +46,7 @@ def test_a_score_that_is_good_enough_ends_it(tmp_path: Path, whole: list[float])
     assert done.finished
     assert done.decisions == (first + 1) * EVERY == checkpoints(done.run)[-1]
     assert means(done.run) == whole[: first + 1]
-    again = drive_there(
-        ddqn(tmp_path, validate_every=EVERY, until_score=wanted), run=done.run
-    )
+    again = drive_there(ddqn(tmp_path, validate_every=EVERY, until_score=wanted), run=done.run)
     assert (again.finished, again.decisions) == (True, done.decisions)
     longer = drive_there(ddqn(tmp_path, validate_every=EVERY), run=done.run)
     assert means(longer.run) == whole

@@ -1,0 +1,128 @@
+"""Making room: checkpoints and replays of finished runs go to a trash, from which they can be moved back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.run_list import RunRow, folder_bytes, row_of
+from system.times import now
+from training.runs.run_folder import RunFolder
+from training.runs.store import Runs
+
+TRASH = ".trash"
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run that is not cleaned, and why."""
+
+    run: RunFolder
+    reason: str
+
+
+def plan(root: Path, wanted: Sequence[str]) -> tuple[list[RunFolder], list[Kept]]:
+    """Which runs would be cleaned: finished ones, but neither the newest nor the best of its script.
+
+    Args:
+        root: Folder of all runs.
+        wanted: Runs, as `Runs.matching` takes them; all if empty.
+
+    Raises:
+        RunError: If one is not there.
+    """
+    everything = Runs(root).all()
+    rows = {run.path: row_of(run, i) for i, run in enumerate(everything)}
+    asked = {r.path: r for name in wanted for r in Runs(root).matching(name)}
+    best = _best(everything, rows)
+    chosen, kept = list[RunFolder](), list[Kept]()
+    for run in everything:
+        if (wanted and run.path not in asked) or not (run.path / CHECKPOINTS).is_dir():
+            continue
+        state = rows[run.path].state
+        if state != "finished":
+            kept.append(Kept(run, state))
+        elif run.path == everything[-1].path:
+            kept.append(Kept(run, "the newest"))
+        elif run.path in best:
+            kept.append(Kept(run, f"the best of {run.path.parent.name}"))
+        else:
+            chosen.append(run)
+    return chosen, kept
+
+
+def _best(runs: Sequence[RunFolder], rows: dict[Path, RunRow]) -> set[Path]:
+    """The run of every script with the highest test score, and with the highest validation score."""
+    best = set[Path]()
+    for agent in {run.path.parent.name for run in runs}:
+        ours = [rows[run.path] for run in runs if run.path.parent.name == agent]
+        paths = [run.path for run in runs if run.path.parent.name == agent]
+        for scores in ([row.test for row in ours], [row.validation for row in ours]):
+            known = [(score, i) for i, score in enumerate(scores) if score is not None]
+            if known:
+                best.add(paths[max(known)[1]])
+    return best
+
+
+def move_to_trash(run: RunFolder, root: Path) -> Path:
+    """Move the checkpoints of a run, with its replay, to the trash; its weights, CSVs and curves stay.
+
+    Returns:
+        Where they are now.
+
+    Raises:
+        RunError: If somebody trains there.
+        OSError: If they cannot be moved.
+    """
+    name = f"{now().replace(':', '')}-{run.path.parent.name}-{run.path.name}"
+    run.lock()
+    try:
+        trash = root / TRASH
+        trash.mkdir(exist_ok=True)
+        return (run.path / CHECKPOINTS).rename(trash / name)
+    finally:
+        run.unlock()
+
+
+def clean(root: Path, wanted: Sequence[str], do_it: bool) -> None:
+    """Say which runs are cleaned and which are not, and do it if that is wanted.
+
+    Raises:
+        RunError: If a run is not there.
+        OSError: If something cannot be moved.
+    """
+    chosen, kept = plan(root, wanted)
+    for left in kept:
+        print(f"{left.run.path}: kept, {left.reason}")
+    for run in chosen:
+        size = f"{folder_bytes(run.path / CHECKPOINTS) / 2**20:.0f} MiB"
+        if do_it:
+            print(f"{run.path}: {size} moved to {move_to_trash(run, root)}")
+        else:
+            print(f"{run.path}: {size} of checkpoints would be moved to {root / TRASH}")
+    if chosen and not do_it:
+        print("nothing was done; --yes does it")
+    elif not chosen:
+        print("nothing to clean")
+
+
+def empty_trash(root: Path, do_it: bool) -> None:
+    """Say what lies in the trash, and delete it if that is wanted.
+
+    Raises:
+        OSError: If something cannot be deleted.
+    """
+    trash = root / TRASH
+    found = sorted(trash.iterdir()) if trash.is_dir() else []
+    for path in found:
+        size = f"{folder_bytes(path) / 2**20:.0f} MiB"
+        if do_it:
+            shutil.rmtree(path)
+        print(f"{path}: {size} {'deleted' if do_it else 'would be deleted for good'}")
+    if found and not do_it:
+        print("nothing was done; --yes does it")
+    elif not found:
+        print("the trash is empty")

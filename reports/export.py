@@ -1,0 +1,98 @@
+"""Runs as tidy tables: what they were, what they scored, every validation, training episode and test track."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.run_list import row_of
+from system.files import check_folder, write_whole
+from training.runs.run_folder import RunFolder
+
+Row = dict[str, Any]
+TABLES = {"validations": "validation.csv", "episodes": "episodes.csv", "tests": "test.csv"}
+
+
+def tables(runs: Sequence[RunFolder]) -> dict[str, list[Row]]:
+    """A list of rows by the name of a table; every row has the name of its run in the column `run`.
+
+    `runs` has a row per run: how it stands, its settings and its origin. The others have what the run's CSVs have.
+
+    Raises:
+        ValueError: If a file of a run is damaged.
+    """
+    found: dict[str, list[Row]] = {"runs": [], **{name: [] for name in TABLES}}
+    for index, run in enumerate(runs):
+        row = row_of(run, index)
+        status = {k: v for k, v in vars(row).items() if k != "index"}
+        origin = {f"origin_{k}": v for k, v in run.origin().items()}
+        found["runs"].append(status | run.config() | origin)
+        for name, file in TABLES.items():
+            found[name] += [{"run": row.run, **r} for r in _rows(run.path / file)]
+    return found
+
+
+def _rows(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (csv.Error, ValueError) as e:
+        raise ValueError(f"{path}: not a CSV ({e})") from None
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError(f"{path}: rows of different lengths")
+    return [{key: _number(value) for key, value in row.items()} for row in rows]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def export(runs: Sequence[RunFolder], folder: Path, as_json: bool) -> list[Path]:
+    """Write `runs.json`, or a CSV per table, into a folder; over nothing that is there.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: If a file is there already, or a file of a run is damaged; nothing is written then.
+        OSError: If it cannot be written.
+    """
+    found = tables(runs)
+    if as_json:
+        content = {folder / "runs.json": json.dumps(found, indent=1, default=str).encode() + b"\n"}
+    else:
+        content = {folder / f"{name}.csv": _as_csv(rows) for name, rows in found.items() if rows}
+    check_folder(folder)
+    for path in content:
+        if path.exists():
+            raise ValueError(f"{path} is there already: choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in content.items():
+        write_whole(path, data)
+    return list(content)
+
+
+def _as_csv(rows: list[Row]) -> bytes:
+    """Lists and the like in JSON; a column that a row lacks stays empty."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        plain = {
+            k: json.dumps(v, default=str) if isinstance(v, list | tuple | dict) else v
+            for k, v in row.items()
+        }
+        writer.writerow(plain)
+    return text.getvalue().encode()
