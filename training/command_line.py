@@ -30,7 +30,7 @@ OF_ITS_PLACE = (
 
 @dataclass(frozen=True)
 class Launch:
-    """What settings a run is started with."""
+    """What settings a run is started with, and who is told of it."""
 
     config: Annotated[
         tuple[Path, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FILE")
@@ -39,6 +39,12 @@ class Launch:
     A later file wins over an earlier one, every file over the preset, and flags over all of them."""
     print_config: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the settings as TOML, each with where its value came from, and end."""
+    metrics_port: Annotated[int | None, tyro.conf.arg(metavar="PORT")] = None
+    """Port for Prometheus; 0 is any free one. Needs the extra `metrics`."""
+    metrics_address: str = "127.0.0.1"
+    """Address that the port is opened on; others than the loopback address let everybody there read."""
+    metrics_file: Annotated[Path | None, tyro.conf.arg(metavar="PATH.prom")] = None
+    """Write the metrics into this file, for node_exporter's textfile collector."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from agents.backend import DeviceError
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.processes import act_again_if_lost, on_first_stop_signal
-from training.command_line import read_or_refuse
+from training.command_line import Launch, read_or_refuse
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.settings import RunSettings
 from training.stop import InterruptedTaskError, Stop
+from training.tracking.run_log import Sink
 
 S = TypeVar("S", bound=RunSettings)
 
@@ -34,10 +35,10 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
         print(f"{run.path} is finished")
         return
     print("starting; TensorFlow takes a few seconds to load", flush=True)
-    _train(agent, settings, run)
+    _train(agent, settings, run, command.launch)
 
 
-def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None) -> None:
+def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None, launch: Launch) -> None:
     from system.memory import NotEnoughMemoryError
     from training.actors.pool import WorkerError
     from training.runs.checkpoint import CheckpointError
@@ -49,7 +50,8 @@ def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None) -> No
     on_first_stop_signal(stop.ask)
     act_again_if_lost(InterruptedTaskError, stop.ask)
     try:
-        outcome = train(settings, agent, run=run, sinks=[ConsoleLog()], stop=stop)
+        sinks = [ConsoleLog(), *_metrics(launch)]
+        outcome = train(settings, agent, run=run, sinks=sinks, stop=stop)
     except (RunError, CheckpointError, DeviceError, NotEnoughMemoryError) as e:
         refuse(e)
     except (TrainingError, WorkerError, OSError) as e:
@@ -61,3 +63,24 @@ def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None) -> No
     from reports.closing import show_closing
 
     show_closing(outcome, agent.__name__)
+
+
+def _metrics(launch: Launch) -> list[Sink]:
+    """What Prometheus is told, if anything.
+
+    Raises:
+        ValueError: If it cannot be, or the package is missing.
+    """
+    if launch.metrics_port is None and launch.metrics_file is None:
+        return []
+    try:
+        from training.tracking.metrics import MetricsLog
+    except ModuleNotFoundError as e:
+        raise ValueError(f"metrics need {e.name}: install the extra, '.[metrics]'") from None
+    log = MetricsLog()
+    if launch.metrics_file is not None:
+        log.write_to(launch.metrics_file)
+    if launch.metrics_port is not None:
+        port = log.serve(launch.metrics_address, launch.metrics_port)
+        print(f"metrics at http://{launch.metrics_address}:{port}/metrics", flush=True)
+    return [log]

@@ -125,6 +125,7 @@ def train(
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
         log = stack.enter_context(RunLog((*files, *sinks)))
         lost.append(log.worker_lost)
+        log.begin(run.path, workers)
         try:
             outcome = _train_and_test(settings, learner, pool, run, log, stop)
         except CheckpointError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ class Sink:
     """
 
     name = ""
+
+    def begin(self, run: Path, workers: int) -> None:
+        """The folder of a new run, or of one that goes on, and the number of processes that drive."""
 
     def describe(self, settings: Mapping[str, Any], network: Any) -> None:
         """The run begins: its settings by name, and the network that learns."""
@@ -109,6 +113,11 @@ class RunLog(Sink):
     def training_score(self) -> float:
         """Mean score of the last training episodes, exploration included; NaN before the first."""
         return float(np.mean(self._recent)) if self._recent else float("nan")
+
+    def begin(self, run: Path, workers: int) -> None:
+        """Hand on."""
+        for sink in self._sinks:
+            sink.begin(run, workers)
 
     def describe(self, settings: Mapping[str, Any], network: Any) -> None:
         """Hand on."""

@@ -1,0 +1,258 @@
+"""Metrics for Prometheus: over HTTP, on the loopback address unless told otherwise, or as a text file."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, start_http_server, write_to_textfile
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from racing.episode import END_REASONS, Episode
+from system.files import check_file
+from training.runs.run_folder import RunFolder
+from training.tracking.run_log import Progress, Sink
+
+PREFIX = "race_"
+SECONDS_BETWEEN_FILES = 5.0
+TICK_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)  # seconds
+PHASES = ("training", "validating", "testing")
+COUNTERS = {
+    "decisions": "Decisions made, all cars together",
+    "updates": "Gradient steps made",
+    "worker_restarts": "Worker processes that died or hung and were replaced",
+}
+GAUGES = {
+    "decisions_wanted": "Decisions that the run is to make",
+    "training_score": "Mean score of the last training episodes, exploration included",
+    "validation_score": "Mean score of the last greedy drives on validation tracks",
+    "validation_best_score": "Best of these means",
+    "validation_laps": "Share of the validation tracks with a lap, last time",
+    "test_score": "Mean score of the best weights on the test tracks",
+    "loss": "Loss, mean over a tick's updates",
+    "td_error": "Absolute TD error, mean over a tick's updates",
+    "gradient_norm": "Norm of the gradient before it is clipped, mean over a tick's updates",
+    "learning_rate": "Adam's step size",
+    "mean_q": "Value of the best action, mean over a tick's decisions",
+    "epsilon": "Exploration rate, mean over the cars",
+    "replay_fill_ratio": "Share of the replay that is filled",
+    "checkpoint_seconds": "What the last checkpoint took to write",
+    "checkpoint_last_timestamp_seconds": "When the last checkpoint was written, seconds since 1970",
+    "workers": "Processes that drive beside the one that learns",
+}
+FROM_CURVES = {
+    "learning/loss": "loss",
+    "learning/td_error": "td_error",
+    "learning/gradient_norm": "gradient_norm",
+    "learning/learning_rate": "learning_rate",
+    "learning/q": "mean_q",
+    "learning/epsilon": "epsilon",
+    "learning/replay_fill": "replay_fill_ratio",
+}
+
+
+class _Families(Collector):
+    """What a registry asks; a sink's own `describe` is another thing."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Everything now; called by the server's thread."""
+        return self._families()
+
+
+class MetricsLog(Sink):
+    """Keeps the figures of a run as metrics; counters go on over a resume.
+
+    Used as a sink of a run; `serve` and `write_to` say where the metrics go.
+    """
+
+    name = "metrics"
+
+    def __init__(self) -> None:
+        self._facts, self._lock = dict[str, str](), threading.Lock()
+        self._counters = dict.fromkeys(COUNTERS, 0.0)
+        self._episodes: dict[str, float] = dict.fromkeys(END_REASONS, 0.0)
+        self._phases = dict.fromkeys(PHASES, 0.0)
+        self._ticks, self._tick_sum = [0] * (len(TICK_BUCKETS) + 1), 0.0
+        self._gauges: dict[str, float] = {}
+        self._phase, self._since = "", 0.0
+        self._server: Any = None
+        self._file: Path | None = None
+        self._file_written = -math.inf
+        self.registry = CollectorRegistry()
+        self.registry.register(_Families(self.families))
+
+    def serve(self, address: str, port: int) -> int:
+        """Answer over HTTP until the end; 0 is any free port.
+
+        Returns:
+            The port.
+
+        Raises:
+            ValueError: If nothing can listen there.
+        """
+        try:
+            self._server, _ = start_http_server(port, address, self.registry)
+        except (OSError, OverflowError) as e:
+            reason = getattr(e, "strerror", None) or e
+            raise ValueError(f"metrics cannot be served at {address}:{port}: {reason}") from None
+        return int(self._server.server_address[1])
+
+    def write_to(self, path: Path) -> None:
+        """Write a file every couple of seconds, for node_exporter's textfile collector.
+
+        Raises:
+            ValueError: If it cannot be written.
+        """
+        check_file(path)
+        self._file = path
+
+    def begin(self, run: Path, workers: int) -> None:
+        """Note which run it is."""
+        self._gauges["workers"] = workers
+        folder = RunFolder(run)
+        origin, config = folder.origin(), folder.config()
+        self._facts = {
+            "run": f"{run.parent.name}/{run.name}",
+            "commit": str(origin.get("commit", "")),
+            "preset": str(config.get("preset", "")),
+            "seed": str(config.get("seed", "")),
+            "host": socket.gethostname(),
+        }
+
+    def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
+        """Take over what has a gauge."""
+        with self._lock:
+            for curve, gauge in FROM_CURVES.items():
+                if curve in values:
+                    self._gauges[gauge] = float(values[curve])
+
+    def episode(
+        self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
+    ) -> None:
+        """Count it by its end."""
+        with self._lock:
+            self._episodes[episode.end_reason] += 1
+
+    def validation(self, row: Mapping[str, Any], best_before: float) -> None:
+        """Take over the scores."""
+        with self._lock:
+            self._gauges |= {
+                "validation_score": row["mean"],
+                "validation_best_score": max(row["mean"], best_before),
+                "validation_laps": row["laps"] / row["episodes"],
+            }
+
+    def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
+        """Take over the score."""
+        with self._lock:
+            self._gauges["test_score"] = sum(e.score for e in episodes) / len(episodes)
+
+    def checkpoint(self, decisions: int, seconds: float) -> None:
+        """Note when, and how long it took."""
+        with self._lock:
+            self._gauges |= {
+                "checkpoint_seconds": seconds,
+                "checkpoint_last_timestamp_seconds": time.time(),
+            }
+
+    def worker_lost(self, text: str) -> None:
+        """Count it."""
+        with self._lock:
+            self._counters["worker_restarts"] += 1
+
+    def progress(self, progress: Progress) -> None:
+        """Count decisions, updates, ticks, and where the time goes."""
+        now = time.monotonic()
+        with self._lock:
+            if self._phase:
+                self._phases[self._phase] += now - self._since
+            self._phase, self._since = progress.phase, now
+            if progress.phase == "training" and progress.decisions_per_second > 0:
+                made = progress.done - self._counters["decisions"]
+                seconds = made / progress.decisions_per_second
+                self._counters["decisions"] = progress.done
+                self._counters["updates"] += round(progress.updates_per_second * seconds)
+                self._gauges |= {
+                    "training_score": progress.score,
+                    "decisions_wanted": progress.total,
+                }
+                bucket = sum(seconds > edge for edge in TICK_BUCKETS)
+                self._ticks[bucket] += 1
+                self._tick_sum += seconds
+        self._write_file()
+
+    def families(self) -> Iterable[Metric]:
+        """Everything now."""
+        with self._lock:
+            counters, gauges = dict(self._counters), dict(self._gauges)
+            episodes, phases = dict(self._episodes), dict(self._phases)
+            ticks, tick_sum = list(self._ticks), self._tick_sum
+        yield InfoMetricFamily(PREFIX + "run", "The run", self._facts)
+        for name, value in counters.items():
+            yield CounterMetricFamily(PREFIX + name, COUNTERS[name], value)
+        for name, value in gauges.items():
+            yield GaugeMetricFamily(PREFIX + name, GAUGES[name], value)
+        by_end = CounterMetricFamily(PREFIX + "episodes", "Training episodes", labels=["end"])
+        for end, count in episodes.items():
+            by_end.add_metric([end], count)
+        yield by_end
+        by_phase = CounterMetricFamily(
+            PREFIX + "phase_seconds", "Seconds spent in a phase", labels=["phase"]
+        )
+        for phase, seconds in phases.items():
+            by_phase.add_metric([phase], seconds)
+        yield by_phase
+        edges = [*map(str, TICK_BUCKETS), "+Inf"]
+        buckets = [(edge, sum(ticks[: i + 1])) for i, edge in enumerate(edges)]
+        yield HistogramMetricFamily(
+            PREFIX + "tick_seconds", "Seconds that a tick takes", buckets, tick_sum
+        )
+
+    def _write_file(self, last: bool = False) -> None:
+        now = time.monotonic()
+        if self._file and (last or now - self._file_written >= SECONDS_BETWEEN_FILES):
+            self._file_written = now
+            with suppress(OSError):  # nobody's training ends for want of it
+                write_to_textfile(str(self._file), self.registry)
+
+    def close(self) -> None:
+        """Write the file once more and end the server."""
+        self._write_file(last=True)
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def get_state(self) -> dict[str, Any]:
+        """The counters."""
+        return {
+            "counters": self._counters,
+            "episodes": self._episodes,
+            "phases": self._phases,
+            "ticks": self._ticks,
+            "tick_sum": self._tick_sum,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `get_state` gave."""
+        with self._lock:
+            self._counters |= state["counters"]
+            self._episodes |= state["episodes"]
+            self._phases |= state["phases"]
+            self._ticks, self._tick_sum = list(state["ticks"]), state["tick_sum"]
