@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import socket
 import threading
 import time
@@ -50,6 +52,8 @@ GAUGES = {
     "epsilon": "Exploration rate, mean over the cars",
     "replay_fill_ratio": "Share of the replay that is filled",
     "checkpoint_seconds": "What the last checkpoint took to write",
+    "checkpoint_bytes": "Size of the last checkpoint with its replay",
+    "disk_free_bytes": "Room on the disk of the run, when the last checkpoint was written",
     "checkpoint_last_timestamp_seconds": "When the last checkpoint was written, seconds since 1970",
     "workers": "Processes that drive beside the one that learns",
 }
@@ -91,6 +95,7 @@ class MetricsLog(Sink):
         self._ticks, self._tick_sum = [0] * (len(TICK_BUCKETS) + 1), 0.0
         self._gauges: dict[str, float] = {}
         self._phase, self._since = "", 0.0
+        self._run = Path()
         self._server: Any = None
         self._file: Path | None = None
         self._file_written = -math.inf
@@ -124,7 +129,7 @@ class MetricsLog(Sink):
 
     def begin(self, run: Path, workers: int) -> None:
         """Note which run it is."""
-        self._gauges["workers"] = workers
+        self._run, self._gauges["workers"] = run, workers
         folder = RunFolder(run)
         origin, config = folder.origin(), folder.config()
         self._facts = {
@@ -164,10 +169,14 @@ class MetricsLog(Sink):
             self._gauges["test_score"] = sum(e.score for e in episodes) / len(episodes)
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Note when, and how long it took."""
+        """Note when, how long it took, and how much room it needs and there is."""
+        manifest = self._run / "checkpoints" / f"{decisions:09d}" / "manifest.json"
+        files = json.loads(manifest.read_bytes())["manifest"]["files"]
         with self._lock:
             self._gauges |= {
                 "checkpoint_seconds": seconds,
+                "checkpoint_bytes": sum(file["bytes"] for file in files.values()),
+                "disk_free_bytes": shutil.disk_usage(self._run).free,
                 "checkpoint_last_timestamp_seconds": time.time(),
             }
 

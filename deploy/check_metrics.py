@@ -1,0 +1,132 @@
+"""Starts a real Prometheus beside a short training, and asks it for everything that the dashboard and the alerts ask.
+
+python -m deploy.check_metrics          exit code 0 if every expression of the dashboard and of the alerts has an answer
+
+Needs prometheus and promtool (Debian has them in the package prometheus). All of it listens on 127.0.0.1 alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RULES = HERE / "prometheus"
+SECONDS_AT_MOST = 240.0
+TRAINING = ("--preset", "smoke", "--decisions", "1000000", "--workers", "1", "--device", "cpu")
+
+
+def missing() -> str:
+    """What this machine lacks; empty if nothing."""
+    absent = [name for name in ("prometheus", "promtool") if not shutil.which(name)]
+    return f"needs {' and '.join(absent)}" if absent else ""
+
+
+def expressions() -> dict[str, str]:
+    """Every expression of the dashboard, and the metrics that the alerts compare, by what they are for."""
+    dashboard = json.loads((RULES / "dashboard.json").read_text())
+    found = {
+        f"{panel['title']}, {target['legendFormat']}": str(target["expr"])
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+    }
+    rules = (RULES / "rules.yml").read_text()
+    for metric in sorted(set(re.findall(r"race_\w+", rules))):
+        found[f"the alerts' {metric}"] = metric
+    return found
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody has."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextmanager
+def running(*command: str, folder: Path, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with us, its output in a file."""
+    with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def ask(port: int, expression: str) -> list[Any]:
+    """What Prometheus answers now; no result if it does not answer."""
+    query = urllib.parse.urlencode({"query": expression})
+    try:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=10
+        ) as a:
+            result: list[Any] = json.load(a)["data"]["result"]
+            return result
+    except OSError:
+        return []
+
+
+def check(folder: Path) -> list[str]:
+    """What has no answer after the training ran for a while.
+
+    Raises:
+        ChildProcessError: If a rule or an alert is not what it should be, or the training ended.
+    """
+    for words in (("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")):
+        done = subprocess.run(["promtool", *words], cwd=RULES, capture_output=True, text=True)
+        if done.returncode:
+            raise ChildProcessError(f"promtool {' '.join(words)}: {done.stdout}{done.stderr}")
+    metrics, port = free_port(), free_port()
+    config = (RULES / "prometheus.yml").read_text().replace("15s", "1s")
+    config = config.replace("127.0.0.1:9464", f"127.0.0.1:{metrics}")
+    (folder / "prometheus.yml").write_text(config)
+    shutil.copy(RULES / "rules.yml", folder)
+    training = (sys.executable, "DDQN.py", *TRAINING, "--runs", str(folder / "runs"))
+    prometheus = (
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    )
+    unanswered = expressions()
+    with (
+        running(*training, "--metrics-port", str(metrics), folder=folder, cwd=HERE.parent) as run,
+        running(*prometheus, folder=folder, cwd=folder),
+    ):
+        deadline = time.monotonic() + SECONDS_AT_MOST
+        while unanswered and time.monotonic() < deadline:
+            if run.poll() is not None:
+                raise ChildProcessError("the training ended")
+            unanswered = {k: e for k, e in unanswered.items() if not ask(port, e)}
+            time.sleep(1)
+    return [f"{name}: {expression}" for name, expression in unanswered.items()]
+
+
+def main() -> None:
+    """Check, and leave with exit code 1 if something has no answer."""
+    if lacks := missing():
+        raise SystemExit(f"error: {lacks}")
+    with tempfile.TemporaryDirectory() as folder:
+        problems = check(Path(folder))
+    print(
+        *problems, f"{len(expressions())} expressions, {len(problems)} without an answer", sep="\n"
+    )
+    raise SystemExit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()
