@@ -72,16 +72,14 @@ shown_folder() {
         esac
         shift
     done
-    case $resume in
-        '' | auto | latest) echo "$folder" ;;
-        *)
-            run=$(realpath -m -- "$resume")
-            case ${run%/*} in
-                */DDQN | */DQN) run=${run%/*/*} ;;
-            esac
-            echo "${run:-/}"
-            ;;
-    esac
+    if [ -n "$resume" ] && [ -d "$resume" ]; then # and not -1, or a name
+        run=$(realpath -m -- "$resume")
+        case ${run%/*} in
+            */DDQN | */DQN) run=${run%/*/*} ;;
+        esac
+        folder=${run:-/}
+    fi
+    echo "$folder"
 }
 
 check_link() {

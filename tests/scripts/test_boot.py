@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -97,6 +98,36 @@ def test_make_tensorboard_is_the_same(tmp_path: Path) -> None:
     alone = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     steps = subprocess.run(line, cwd=ROOT, env=alone, capture_output=True, text=True, check=True)
     assert steps.stdout.splitlines()[-1] == "./boot.sh tensorboard elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [
+        ([], "runs"),
+        (["--runs=here"], "here"),
+        (["--runs", "here", "--resume", "-1"], "here"),
+        (["--resume", "auto", "--name", "race"], "runs"),
+        (["--resume=a-name"], "runs"),
+        (["--resume", "far/DDQN/race"], "{}/far"),
+        (["--runs=here", "--resume=far/race"], "{}/far/race"),
+    ],
+)
+def test_the_folder_that_is_shown_is_that_of_the_run(
+    arguments: list[str], folder: str, tmp_path: Path
+) -> None:
+    for run in ("far/DDQN/race", "far/race"):
+        (tmp_path / run).mkdir(parents=True)
+    function = re.search(r"^shown_folder\(\) \{.*?^\}", BOOT.read_text(), re.M | re.S)
+    assert function
+    script = f'{function[0]}; shown_folder "$@"'
+    shown = subprocess.run(
+        ["bash", "-c", script, "boot.sh", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == folder.format(tmp_path) + "\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--runs=runs"], ["DQN.py"], ["tensorboard"]])
