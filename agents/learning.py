@@ -26,7 +26,7 @@ class Learning:
     learning_rate_end: NotNegative = 2e-5
     """Adam's step size after learning_rate_updates."""
     learning_rate_updates: Updates = 24_000
-    """Updates from the first step size to the last; a default run makes 7,020 and ends before."""
+    """Updates from the first step size to the last; a default run makes 7,500 and ends before."""
     adam_epsilon: NotNegative = 1e-4
     """Adam's epsilon."""
     huber_delta: Positive = 4.0

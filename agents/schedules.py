@@ -43,7 +43,7 @@ class Exploration:
     """Exploration rate of the most careless car in the end."""
     epsilon_exponent: NotNegative = 4.0
     """The most careful car's rate in the end is epsilon_base to the power of 1 + this."""
-    epsilon_decisions: Decisions = 30_000
+    epsilon_decisions: Decisions = 15_000
     """Decisions from the first rates to the last."""
 
     def epsilon(self, decisions: int, cars: int) -> NDArray[np.float64]:

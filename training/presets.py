@@ -12,6 +12,8 @@ LONG: dict[str, Any] = {
     "missed_tile_penalty": 60.0,
     "slip_limit": 8.0,
     "slip_penalty": 5.0,
+    "learning_starts": 10_000,
+    "epsilon_decisions": 30_000,
     "replay_capacity": 1_000_000,
     "convolutions": ((16, 6, 3), (32, 4, 2), (64, 3, 1)),
     "dense": (512,),

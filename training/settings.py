@@ -51,9 +51,9 @@ class RunSettings:
     """What learns: auto, cpu, gpu or gpu:INDEX."""
     steps_per_tick: Count = 16
     """Decisions per car between two exchanges of weights and experience."""
-    validate_every: Annotated[int, Ge(1), Unit("decisions")] = 50_000
+    validate_every: Annotated[int, Ge(1), Unit("decisions")] = 20_000
     """Decisions between two greedy drives on validation tracks; the best weights are kept."""
-    validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 32
+    validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 24
     """Tracks of such a drive."""
     checkpoint_every: Annotated[int, Ge(1), Unit("decisions")] = 10_000
     """Decisions between two checkpoints."""

@@ -72,7 +72,7 @@ class ReplaySpec:
 
     replay_capacity: Annotated[int, Ge(1), Unit("decisions")] = 400_000
     """Decisions kept (2.3 KB each with the default images)."""
-    learning_starts: Annotated[int, Ge(1), Unit("decisions")] = 10_000
+    learning_starts: Annotated[int, Ge(1), Unit("decisions")] = 4_000
     """Decisions to collect before the first update."""
     batch_size: Annotated[int, Ge(1), Unit("transitions")] = 64
     """Transitions per update."""
