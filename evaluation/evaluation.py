@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.drivers import Driver, acting, check_driver, load_driver
 from evaluation.split import PLACES, count_processes, groups_in_step, learned
@@ -204,13 +205,12 @@ class Summary:
 def summarise(episodes: list[Episode]) -> Summary:
     """Statistics over at least one episode; the interval is a percentile bootstrap with a fixed seed."""
     scores = np.array([e.score for e in episodes])
-    draws = np.random.default_rng(0).integers(len(scores), size=(BOOTSTRAP_DRAWS, len(scores)))
-    low, high = np.percentile(scores[draws].mean(axis=1), [2.5, 97.5])
+    low, high = bootstrap_interval(scores)
     return Summary(
         episodes=len(scores),
         mean=float(scores.mean()),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         std=float(scores.std(ddof=1)) if len(scores) > 1 else 0.0,
         min=float(scores.min()),
         median=float(np.median(scores)),
@@ -218,6 +218,14 @@ def summarise(episodes: list[Episode]) -> Summary:
         laps=sum(e.laps for e in episodes),
         frames=float(np.mean([e.frames for e in episodes])),
     )
+
+
+def bootstrap_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the mean of at least one value, with a fixed seed."""
+    array = np.asarray(values, np.float64)
+    draws = np.random.default_rng(0).integers(len(array), size=(BOOTSTRAP_DRAWS, len(array)))
+    low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
 
 
 def summary_line(who: str, episodes: list[Episode]) -> str:

@@ -35,8 +35,10 @@ ALLOWED = {
     },
     # The skin of the scripts, on top of everything.
     "training.main": {"agents", "reports", "system", "training", "training.runs"}
-    | {"training.actors", "training.tracking"},
+    | {"training.actors", "training.tracking", "experiments"},
     "reports": {"agents", "evaluation", "racing", "training", "training.runs", "system"},
+    "experiments": {"racing", "agents", "evaluation", "training", "training.runs", "reports"}
+    | {"system"},
     "cockpit": {"racing", "evaluation", "system"},
     "benchmarks": {"racing", "agents", "evaluation", "training", "reports", "cockpit", "system"}
     | SCRIPTS,

@@ -29,6 +29,19 @@ OF_ITS_PLACE = (
 
 
 @dataclass(frozen=True)
+class Many:
+    """Several runs by one command."""
+
+    seeds: str = ""
+    """Train with several seeds and report over all of them: FIRST:LAST, LAST included (1:5 are five), or 1,3,7. The
+    same command line goes on with what is not trained yet."""
+    jobs: int | None = None
+    """With --seeds: runs at once; one, or one per GPU of --devices, if not given. Changes the time, not the result."""
+    devices: str = ""
+    """With --seeds: GPUs, such as 0,1; one run at a time on each."""
+
+
+@dataclass(frozen=True)
 class Launch:
     """What settings a run is started with, and who is told of it."""
 
@@ -45,6 +58,7 @@ class Launch:
     """Address that the port is opened on; others than the loopback address let everybody there read."""
     metrics_file: Annotated[Path | None, tyro.conf.arg(metavar="PATH.prom")] = None
     """Write the metrics into this file, for node_exporter's textfile collector."""
+    many: Flat[Many] = Many()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, TypeVar
 
 from agents.backend import DeviceError
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.exits import EXIT_FAILED, EXIT_STOPPED, one_line_errors, refuse
 from system.processes import act_again_if_lost, on_first_stop_signal
-from training.command_line import Launch, read_or_refuse
+from training.command_line import Command, Launch, Many, read_or_refuse
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.settings import RunSettings
@@ -31,11 +32,27 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
     if command.launch.print_config:
         print(command.as_toml())
         return
-    if run and settings.resume == "auto" and run.is_finished():
+    if command.launch.many != Many():
+        _train_seeds(agent, presets, command)
+        return
+    if run and settings.resume == "auto" and _is_finished(run, settings):
         print(f"{run.path} is finished")
         return
     print("starting; TensorFlow takes a few seconds to load", flush=True)
     _train(agent, settings, run, command.launch)
+
+
+def _is_finished(run: RunFolder, settings: RunSettings) -> bool:
+    """Whether nothing is left to do, also where it is now asked to go further."""
+    return run.is_finished() and settings.decisions <= run.config()["decisions"]
+
+
+def _train_seeds(agent: type[Any], presets: dict[str, S], command: Command[S]) -> None:
+    with one_line_errors():
+        from experiments.command import train_seeds_as_told
+
+        script = Path(sys.argv[0])
+        train_seeds_as_told(script, agent.__name__, presets, command)
 
 
 def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None, launch: Launch) -> None:

@@ -168,7 +168,7 @@ def _train_and_test(
     if not stop.asked and settings.test_episodes:
         try:
             with stop.interruptible():
-                test = _test(run, list(TEST[: settings.test_episodes]), agent.decisions, log)
+                test = _test(run, settings, agent.decisions, log)
         except InterruptedTaskError:
             test = []
         else:
@@ -182,15 +182,16 @@ def _train_and_test(
     return Outcome(run.path, finished, agent.decisions, trainer.best_score, test, minutes)
 
 
-def _test(run: RunFolder, tracks: list[int], decisions: int, log: RunLog) -> list[Episode]:
-    """Drive unseen tracks with the best weights."""
-    best = run.path / BEST
+def _test(run: RunFolder, settings: RunSettings, decisions: int, log: RunLog) -> list[Episode]:
+    """Drive unseen tracks with the best weights, in as many processes as trained if that was said."""
+    best, tracks = run.path / BEST, list(TEST[: settings.test_episodes])
+    processes = None if settings.workers == "auto" else settings.workers + 1
 
     def tell(done: float, total: int) -> None:
         log.progress(Progress("testing", int(done), total, log.training_score))
 
     tell(0, len(tracks))
-    episodes = evaluate(str(best), tracks, tell=tell)
+    episodes = evaluate(str(best), tracks, processes=processes, tell=tell)
     write_episodes(best.with_name("test.csv"), episodes)
     log.test(decisions, episodes)
     return episodes

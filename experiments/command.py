@@ -1,0 +1,61 @@
+"""`DDQN.py --seeds 1:5`: from its command line to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.gpus import Gpus, parse_devices
+from experiments.jobs import StoppedError, check_jobs
+from experiments.scripts import Script
+from experiments.seeds import PICTURE, REPORT, train_seeds
+from experiments.space import parse_seeds
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.processes import on_first_stop_signal
+from training.command_line import Command
+from training.stop import Stop
+
+
+def train_seeds_as_told(
+    path: Path, agent: str, presets: Mapping[str, Any], command: Command[Any]
+) -> None:
+    """Train, print the report, and leave with exit code 1 if a run failed, 3 if it was stopped.
+
+    Args:
+        path: Of the script.
+        agent: Name of what it trains.
+        presets: Its settings to start from.
+        command: Its command line.
+
+    Raises:
+        ValueError: If the command line is wrong; nothing was written then.
+        OSError: If the disk does not take it.
+    """
+    many = command.launch.many
+    if not many.seeds:
+        raise ValueError("--jobs and --devices are for several runs: give --seeds")
+    if command.settings.resume or command.run:
+        raise ValueError(
+            "--seeds goes on by itself with what is not trained yet: leave --resume out"
+        )
+    if command.sources.get("seed") == "flag":
+        raise ValueError("give --seed or --seeds")
+    seeds, devices = parse_seeds(many.seeds), parse_devices(many.devices)
+    at_once = check_jobs(many.jobs, devices)
+    gpus = Gpus(devices) if devices else None
+    stop = Stop()
+    on_first_stop_signal(stop.ask)
+    script = Script(path, agent, dict(presets))
+    try:
+        failed, folder = train_seeds(script, command.settings, seeds, at_once, stop, gpus)
+    except StoppedError:
+        print("stopped; the same command line goes on")
+        raise SystemExit(EXIT_STOPPED) from None
+    if folder is None:
+        first, more = failed[0], f" (and {len(failed) - 1} more)" if failed[1:] else ""
+        refuse(
+            f"{first.job.name}: {first.reason}{more}; the same command line goes on", EXIT_FAILED
+        )
+    print("\n" + (folder / REPORT).read_text())
+    print(f"curves: {folder / PICTURE}")

@@ -1,0 +1,84 @@
+"""One run at a time per GPU, also where the same user has several sweeps on a server."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def parse_devices(text: str) -> tuple[int, ...]:
+    """GPUs as `--devices 0,1` names them.
+
+    Raises:
+        ValueError: If it is not a list of different numbers.
+    """
+    words = text.split(",") if text else []
+    numbers = tuple(int(word) for word in words if word.isascii() and word.isdecimal())
+    if len(numbers) < len(words) or len(set(numbers)) < len(numbers):
+        raise ValueError(f"devices must be different numbers of GPUs such as 0,1, got {text!r}")
+    return numbers
+
+
+@dataclass(frozen=True)
+class TakenGpu:
+    """A GPU that a run of ours may use.
+
+    Attributes:
+        index: As TensorFlow counts the GPUs that it sees.
+        lock: Descriptor of the open lock file. A child process that inherits it holds the lock until it ends, even if
+            this process is killed.
+    """
+
+    index: int
+    lock: int
+
+    def release(self) -> None:
+        """Close our copy of the lock."""
+        os.close(self.lock)
+
+
+class Gpus:
+    """The GPUs of a sweep.
+
+    Args:
+        indices: As TensorFlow counts the GPUs that it sees.
+
+    Raises:
+        ValueError: If the folder of the lock files is somebody else's.
+    """
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        self._indices = indices
+        self._folder = Path(tempfile.gettempdir()) / f"carracing-dqn-{os.getuid()}"
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            facts = self._folder.lstat()
+        except OSError as e:
+            raise ValueError(f"cannot make {self._folder} for locks: {e.strerror}") from None
+        if facts.st_uid != os.getuid():
+            raise ValueError(f"{self._folder}, where GPUs are locked, is another user's")
+
+    def take(self) -> TakenGpu | None:
+        """A GPU that no other run has, or None."""
+        for index in self._indices:
+            lock = os.open(self._folder / f"gpu-{_name(index)}", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            os.utime(lock)  # so that what tidies /tmp leaves it
+            return TakenGpu(index, lock)
+        return None
+
+
+def _name(index: int) -> str:
+    """The GPU itself: CUDA_VISIBLE_DEVICES may number them differently for every process."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    name = visible[index].strip() if index < len(visible) else ""
+    return re.sub(r"[^\w-]", "_", name) or str(index)

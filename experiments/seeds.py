@@ -1,0 +1,166 @@
+"""The same settings with several seeds, by one command line: train, test, and what the seeds have in common."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.evaluation import bootstrap_interval, summarise
+from evaluation.scores import read_episodes
+from experiments.gpus import Gpus
+from experiments.jobs import Done
+from experiments.runs import Place, make, names, score
+from experiments.scripts import Script
+from racing.episode import Episode
+from reports.curves import read_points, read_training
+from reports.learning_report import draw_runs
+from reports.markdown import table
+from system.files import sha256, write_whole
+from training.runs.names import check_new
+from training.runs.run_folder import FREE_ON_RESUME, RunFolder, as_json
+from training.settings import RunSettings, flat
+from training.stop import Stop
+
+CSV, REPORT, PICTURE = "seeds.csv", "report.md", "learning.png"
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """A finished run.
+
+    Attributes:
+        seed: Its seed.
+        folder: Of the run.
+        validation: Best mean on validation tracks.
+        test: Its best weights on the test tracks; empty if it drove none.
+    """
+
+    seed: int
+    folder: RunFolder
+    validation: float
+    test: list[Episode]
+
+    @property
+    def score(self) -> float:
+        """Mean on the test tracks, or the best on validation tracks if it drove none."""
+        return float(np.mean([e.score for e in self.test])) if self.test else self.validation
+
+
+def stem(settings: RunSettings) -> str:
+    """What the runs are called before their seeds: their --name, or one that the same settings always give."""
+    free = FREE_ON_RESUME - {"decisions"} | {"seed"}
+    learned = {k: v for k, v in flat(settings).items() if k not in free}
+    return settings.name or f"{settings.preset}-{sha256(as_json(learned))[:8]}"
+
+
+def train_seeds(
+    script: Script,
+    settings: RunSettings,
+    seeds: Sequence[int],
+    at_once: int,
+    stop: Stop,
+    gpus: Gpus | None = None,
+) -> tuple[list[Done], Path | None]:
+    """Train with every seed what is not trained yet, and report over all of them.
+
+    Args:
+        script: Makes the runs.
+        settings: Of the runs, but for their seed.
+        seeds: Of the runs.
+        at_once: At most so many runs at a time; changes the time, not the result.
+        stop: Asked several times a second.
+        gpus: Where they learn, one on each at a time.
+
+    Returns:
+        The runs that failed, and the folder of the report if none did.
+
+    Raises:
+        RunError: If runs cannot have this name.
+        StoppedError: If a stop was asked for.
+        OSError: If the disk does not take it.
+    """
+    name = stem(settings)
+    check_new(settings.runs, script.agent, f"{name}-seeds")
+    folder = settings.runs / "seeds" / f"{script.agent}-{name}"
+    place = Place(script, settings.runs, folder / "logs", at_once, gpus, stop)
+    wanted = names(name, settings, seeds)
+
+    def ended(done: Done) -> str:
+        run = _read(done.job.run, wanted[done.job.name])
+        return f"{run.score:.1f} on {'test' if run.test else 'validation'} tracks"
+
+    done = make(place, wanted, ended)
+    failed = [one for one in done.values() if one.code]
+    if failed:
+        return failed, None
+    runs = [_read(place.folder(name), s) for name, s in wanted.items()]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / CSV, _csv(runs))
+    write_whole(folder / REPORT, report(script.agent, name, runs).encode())
+    write_whole(folder / PICTURE, _picture(script.agent, runs))
+    return [], folder
+
+
+def _read(folder: RunFolder, settings: RunSettings) -> SeedRun:
+    tested = folder.path / "test.csv"
+    test = read_episodes(tested) if settings.test_episodes and tested.exists() else []
+    return SeedRun(settings.seed, folder, score(folder, "validation", settings), test)
+
+
+def _csv(runs: Sequence[SeedRun]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["seed", "run", "validation", "test", "low", "high", "laps", "episodes"])
+    for r in runs:
+        row: list[object] = [r.seed, r.folder.path.name, f"{r.validation:.2f}"]
+        if r.test:
+            s = summarise(r.test)
+            row += [f"{s.mean:.2f}", f"{s.low:.2f}", f"{s.high:.2f}", s.laps, s.episodes]
+        else:
+            row += [""] * 5
+        writer.writerow(row)
+    return text.getvalue().encode()
+
+
+def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
+    """The mean over the seeds with its interval, the worst seed, laps, and a row per seed, in Markdown."""
+    scores = [r.score for r in runs]
+    low, high = bootstrap_interval(scores)
+    worst = min(runs, key=lambda r: (r.score, r.seed))
+    tested = all(r.test for r in runs)
+    kind = "the test tracks" if tested else "validation tracks, the best"
+    interval = f" [{low:.1f}, {high:.1f}]" if len(runs) > 1 else ""
+    line = (
+        f"{np.mean(scores):.1f}{interval} on {kind}: mean of {len(runs)} seeds and its 95 % bootstrap"
+        f" interval over seeds; worst seed {worst.seed}: {worst.score:.1f}"
+    )
+    rows = []
+    for r in runs:
+        cells = ["–", "–", "–"]
+        if r.test:
+            s = summarise(r.test)
+            cells = [f"**{s.mean:.1f}**", f"{s.low:.1f} – {s.high:.1f}", f"{s.laps}/{s.episodes}"]
+        rows.append([str(r.seed), f"{r.validation:.1f}", *cells])
+    if tested:
+        laps, episodes = (
+            sum(summarise(r.test).__dict__[k] for r in runs) for k in ("laps", "episodes")
+        )
+        line += f"; {laps} laps of {episodes}"
+    head = ["seed", "best validation", "test mean", "95 % interval over tracks", "laps"]
+    return f"# {agent}, {name}\n\n{line}.\n\n{table(head, rows)}\n"
+
+
+def _picture(agent: str, runs: Sequence[SeedRun]) -> bytes:
+    curves = []
+    for r in runs:
+        points = read_points(r.folder.path / "validation.csv")
+        starts = r.folder.config()["learning_starts"]
+        curves.append((points, read_training(r.folder.path / "episodes.csv", points, starts)))
+    png = io.BytesIO()
+    draw_runs({agent.lower(): curves}).savefig(png, format="png", dpi=130)
+    return png.getvalue()

@@ -1,0 +1,188 @@
+"""Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), made independent of how the trials are carried out.
+
+Trials are proposed in batches: all of a batch from what was known before it. The journal holds trials that are over, in
+their order, each written at once; where a sweep was killed, the same batch is proposed again from the same trials.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.space import Choice, Dimension
+
+if TYPE_CHECKING:
+    import optuna
+
+NAME = "sweep"
+MISSING = "this needs Optuna: pip install optuna, or the extra `sweep` of this project"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trial that is over.
+
+    Attributes:
+        values: Of the settings that are varied.
+        steps: Scores on the way, by decisions; the last is its score. Empty if it failed.
+        complete: Whether it went to the end.
+    """
+
+    values: dict[str, Any]
+    steps: dict[int, float]
+    complete: bool
+
+
+def load_optuna() -> Any:
+    """The library, quiet.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise ValueError(MISSING) from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+class Study:
+    """The trials of a sweep in Optuna's journal.
+
+    Args:
+        journal: Its file, which need not be there.
+        space: What is varied.
+        seed: Of the sampler.
+
+    Raises:
+        ValueError: If Optuna is not installed, or the journal is damaged.
+    """
+
+    def __init__(self, journal: Path, space: dict[str, Dimension], seed: int) -> None:
+        self._optuna, self._journal, self._space, self._seed = load_optuna(), journal, space, seed
+        self._distributions = {n: _distribution(self._optuna, d) for n, d in space.items()}
+        self.trials = self._open().get_trials() if journal.exists() else []
+
+    def _open(self) -> optuna.Study:
+        o = self._optuna
+        try:
+            data = self._journal.read_bytes() if self._journal.exists() else b""
+            if not data.endswith(b"\n") and data:  # killed while it wrote the last line
+                self._journal.write_bytes(data[: data.rfind(b"\n") + 1])
+            storage = o.storages.JournalStorage(
+                o.storages.journal.JournalFileBackend(str(self._journal))
+            )
+            study: optuna.Study = o.create_study(
+                storage=storage, study_name=NAME, direction="maximize", load_if_exists=True
+            )
+        except (ValueError, LookupError, TypeError, AssertionError) as e:
+            raise ValueError(
+                f"{self._journal}: a damaged journal ({type(e).__name__}: {e})"
+            ) from None
+        return study
+
+    def propose(self, first: int, count: int) -> list[dict[str, Any]]:
+        """Values of the trials `first` to `first + count - 1`, from those before them.
+
+        Raises:
+            ValueError: If the journal has other trials than these.
+        """
+        known = self.trials[first : first + count]
+        known_values = [self._values(trial) for trial in known]
+        if len(known) == count:
+            return known_values
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            seed = np.random.SeedSequence([self._seed, first]).generate_state(1)[0]
+            # Within a batch, trials without a score count as bad ones, so that they differ.
+            sampler = self._optuna.samplers.TPESampler(seed=int(seed), constant_liar=True)
+            study = self._optuna.create_study(sampler=sampler, direction="maximize")
+        study.add_trials(self.trials[:first])
+        asked = [study.ask(fixed_distributions=self._distributions) for _ in range(count)]
+        proposed = [self._rounded(self._values(trial)) for trial in asked]
+        if proposed[: len(known)] != known_values:
+            raise ValueError(
+                f"{self._journal}: another version of Optuna began this batch of trials:"
+                " it must also end it"
+            )
+        return proposed
+
+    def _values(self, trial: Any) -> dict[str, Any]:
+        """A trial's values as settings have them."""
+        try:
+            return {
+                name: _tuples(json.loads(trial.params[name]))
+                if isinstance(dimension, Choice)
+                else trial.params[name]
+                for name, dimension in self._space.items()
+            }
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{self._journal}: not the journal of this sweep") from None
+
+    def _rounded(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value if isinstance(d := self._space[name], Choice) else d.rounded(value)
+            for name, value in values.items()
+        }
+
+    def tell(self, first: int, told: list[Told]) -> None:
+        """Write down trials that are over; those that are there already are left.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        study = self._open()
+        for trial in told[len(self.trials) - first :]:
+            study.add_trial(frozen(self._optuna, trial, self._space))
+        self.trials = study.get_trials()
+
+
+def frozen(o: Any, told: Told, space: dict[str, Dimension]) -> Any:
+    """A trial that is over, as Optuna has it."""
+    states = o.trial.TrialState
+    state = states.FAIL if not told.steps else states.COMPLETE if told.complete else states.PRUNED
+    return o.trial.create_trial(
+        params={
+            name: json.dumps(value) if isinstance(space[name], Choice) else value
+            for name, value in told.values.items()
+        },
+        distributions={name: _distribution(o, d) for name, d in space.items()},
+        value=list(told.steps.values())[-1] if told.steps else None,
+        intermediate_values=told.steps,
+        state=state,
+    )
+
+
+def _distribution(o: Any, dimension: Dimension) -> Any:
+    if isinstance(dimension, Choice):
+        return o.distributions.CategoricalDistribution(list(map(json.dumps, dimension.options)))
+    kind = o.distributions.IntDistribution if dimension.whole else o.distributions.FloatDistribution
+    return kind(dimension.low, dimension.high, log=dimension.log)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def importances(told: list[Told], space: dict[str, Dimension]) -> dict[str, float]:
+    """How much of the difference between the best trials and all is due to each setting; they add up to 1.
+
+    By PED-ANOVA (Watanabe et al. 2023), over the trials that went to the end.
+
+    Raises:
+        ValueError: If Optuna is not installed.
+    """
+    o = load_optuna()
+    study = o.create_study(direction="maximize")
+    study.add_trials([frozen(o, trial, space) for trial in told if trial.complete])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evaluator = o.importance.PedAnovaImportanceEvaluator()
+        found: dict[str, float] = o.importance.get_param_importances(study, evaluator=evaluator)
+    return found
