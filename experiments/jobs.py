@@ -111,7 +111,7 @@ def run_jobs(
     """
     queue, running, done = _Queue(jobs, gpus), list[_Child](), dict[str, Done]()
     told = False
-    with progress("runs", "runs") as tell:
+    with progress("training", "runs") as tell:
         try:
             while running or (queue.jobs and not stop.asked):
                 while queue.jobs and not stop.asked and len(running) < at_once:
@@ -213,6 +213,6 @@ def _share(run: RunFolder) -> float:
     """How much of a run is done, as it says itself."""
     status = read_status(run)
     try:
-        return min(status["decisions"] / status["decisions_total"], 1.0)
+        return min(float(status["decisions"] / status["decisions_total"]), 1.0)
     except (KeyError, TypeError, ZeroDivisionError):
         return 0.0

@@ -178,7 +178,9 @@ def _range(text: str, default: object) -> Dimension:
         raise ValueError("LOW must be above 0")
     if whole and (low % 1 or high % 1):
         raise ValueError("LOW and HIGH must be whole numbers")
-    return Range(*((int(low), int(high)) if whole else (low, high)), kind == "log", whole)
+    if whole:
+        low, high = int(low), int(high)
+    return Range(low, high, kind == "log", whole)
 
 
 def _check(dimension: Dimension, name: str, base: RunSettings) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from experiments.gpus import Gpus, parse_devices
 from experiments.jobs import check_jobs
+from experiments.options import Options
 from experiments.plan import JOURNAL, Method, Plan, check_plan, write_plan
 from experiments.report import REPORT, make_report, write_trials
-from experiments.runs import Metric, Place
+from experiments.runs import Place
 from experiments.scripts import load_script
 from experiments.search import Search
 from experiments.space import parse_seeds, parse_space
@@ -19,25 +20,6 @@ from system.processes import on_first_stop_signal
 from training.runs.run_folder import RunFolder
 from training.settings import changed, check
 from training.stop import Stop
-
-
-class Options(Protocol):
-    """What `sweep.py` is told; its help explains them."""
-
-    script: str
-    set: tuple[str, ...]
-    space: tuple[str, ...]
-    random: int | None
-    tpe: int | None
-    seeds: str
-    preset: str
-    rungs: int
-    batch: int
-    metric: Metric
-    seed: int
-    jobs: int | None
-    devices: str
-    folder: Path | None
 
 
 def read_plan_of(o: Options) -> Plan:
@@ -60,13 +42,14 @@ def read_plan_of(o: Options) -> Plan:
     check(settings)
     method: Method = "tpe" if o.tpe is not None else "random" if o.random is not None else "grid"
     seeds = parse_seeds(o.seeds)
-    told = {
+    trials = o.random or o.tpe or 0
+    told: dict[str, Any] = {
         "script": o.script,
         "preset": o.preset,
         "set": list(o.set),
         "space": list(o.space),
         "method": method,
-        "trials": o.random or o.tpe or 0,
+        "trials": trials,
         "seeds": list(seeds),
         "rungs": o.rungs,
         "batch": o.batch,
@@ -78,7 +61,7 @@ def read_plan_of(o: Options) -> Plan:
         settings=settings,
         space=space,
         method=method,
-        trials=told["trials"],
+        trials=trials,
         seeds=seeds,
         rungs=o.rungs,
         batch=o.batch,
