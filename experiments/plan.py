@@ -86,7 +86,7 @@ class Plan:
         """In a line."""
         trials = len(grid(self.space)) if self.method == "grid" else self.trials
         lengths = ", ".join(f"{length:,}" for length in self.lengths())
-        return f"{self.method}, {trials} trials of {len(self.seeds)} seeds, {lengths} decisions"
+        return f"{self.method}, trials: {trials}, seeds: {len(self.seeds)}, decisions: {lengths}"
 
     def default_folder(self) -> Path:
         """One of its own for every command line."""

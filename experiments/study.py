@@ -73,13 +73,15 @@ class Study:
         o = self._optuna
         try:
             data = self._journal.read_bytes() if self._journal.exists() else b""
-            if not data.endswith(b"\n") and data:  # killed while it wrote the last line
-                self._journal.write_bytes(data[: data.rfind(b"\n") + 1])
-            storage = o.storages.JournalStorage(
-                o.storages.journal.JournalFileBackend(str(self._journal))
-            )
-            study: optuna.Study = o.create_study(
-                storage=storage, study_name=NAME, direction="maximize", load_if_exists=True
+            whole = data[: data.rfind(b"\n") + 1]
+            if whole != data:  # killed while it wrote the last line
+                self._journal.write_bytes(whole)
+            backend = o.storages.journal.JournalFileBackend(str(self._journal))
+            storage = o.storages.JournalStorage(backend)
+            study: optuna.Study = (
+                o.load_study(storage=storage, study_name=NAME)
+                if whole
+                else o.create_study(storage=storage, study_name=NAME, direction="maximize")
             )
         except (ValueError, LookupError, TypeError, AssertionError) as e:
             raise ValueError(
