@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.gpus import Gpus, parse_devices
+from experiments.gpus import gpus_for, parse_devices
 from experiments.jobs import StoppedError, check_jobs
 from experiments.scripts import Script
 from experiments.seeds import PICTURE, REPORT, train_seeds
@@ -43,7 +43,7 @@ def train_seeds_as_told(
         raise ValueError("give --seed or --seeds")
     seeds, devices = parse_seeds(many.seeds), parse_devices(many.devices)
     at_once = check_jobs(many.jobs, devices)
-    gpus = Gpus(devices) if devices else None
+    gpus = gpus_for(devices, command.settings.device)
     stop = Stop()
     on_first_stop_signal(stop.ask)
     script = Script(path, agent, dict(presets))

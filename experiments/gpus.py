@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.backend import check_device
+
 
 def parse_devices(text: str) -> tuple[int, ...]:
     """GPUs as `--devices 0,1` names them.
@@ -75,6 +77,22 @@ class Gpus:
             os.utime(lock)  # so that what tidies /tmp leaves it
             return TakenGpu(index, lock)
         return None
+
+
+def gpus_for(devices: Sequence[int], device: str) -> Gpus | None:
+    """The GPUs that were named, if any.
+
+    Args:
+        devices: Of `--devices`.
+        device: The setting of the runs.
+
+    Raises:
+        ValueError: If the setting is wrong or says otherwise, or locks cannot be had.
+    """
+    check_device(device)
+    if devices and device != "auto":
+        raise ValueError(f"--devices gives each run its GPU, but device is {device}: give one")
+    return Gpus(devices) if devices else None
 
 
 def _name(index: int) -> str:

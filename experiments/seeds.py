@@ -85,10 +85,12 @@ def train_seeds(
         OSError: If the disk does not take it.
     """
     name = stem(settings)
-    check_new(settings.runs, script.agent, f"{name}-seeds")
     folder = settings.runs / "seeds" / f"{script.agent}-{name}"
     place = Place(script, settings.runs, folder / "logs", at_once, gpus, stop)
     wanted = names(name, settings, seeds)
+    for run in wanted:
+        if not place.folder(run).is_there():
+            check_new(settings.runs, script.agent, run)
 
     def ended(done: Done) -> str:
         run = _read(done.job.run, wanted[done.job.name])

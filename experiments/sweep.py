@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.gpus import Gpus, parse_devices
+from experiments.gpus import gpus_for, parse_devices
 from experiments.jobs import check_jobs
 from experiments.options import Options
 from experiments.plan import JOURNAL, Method, Plan, check_plan, write_plan
@@ -88,7 +88,7 @@ def run(o: Options) -> None:
     folder = o.folder or plan.default_folder()
     check_plan(folder, plan)
     study = Study(folder / JOURNAL, plan.space, plan.seed) if plan.method == "tpe" else None
-    gpus = Gpus(devices) if devices else None
+    gpus = gpus_for(devices, plan.settings.device)
     write_plan(folder, plan)
     lock = RunFolder(folder)
     lock.lock()

@@ -22,10 +22,10 @@ from tests.support.command_line import ROOT, files_below
 
 QUICK = str(ROOT / "tests" / "support" / "quick.py")
 SHORT = ("--set", "decisions=400", "--set", "test_episodes=0")
-GRID = (QUICK, *SHORT, "--set", "learning_rate=1e-4,1e-3,1e-2,2e-3", "--set", "n_step=1,2")
+GRID = (QUICK, *SHORT, "--set", "learning_rate=1e-4,1e-3", "--set", "n_step=1,2")
 HALVED = (QUICK, *SHORT, "--random", "4", "--space", "learning_rate=log:1e-5:1e-2")
 HALVED = (*HALVED, "--rungs", "3", "--seeds", "1:2")
-TPE = (QUICK, *SHORT, "--tpe", "5", "--batch", "2", "--space", "learning_rate=log:1e-5:1e-1")
+TPE = (QUICK, *SHORT, "--tpe", "3", "--batch", "2", "--space", "learning_rate=log:1e-5:1e-1")
 Sweep = Callable[..., Path]
 
 
@@ -82,7 +82,7 @@ def test_the_best_is_first_and_can_be_copied(
     assert report in out
     table = [line.split("|")[1:-1] for line in report.splitlines() if line.startswith("|")][2:]
     scores = [float(row[1].strip(" *")) for row in table]
-    assert len(scores) == 8 and scores == sorted(scores, reverse=True)
+    assert len(scores) == 4 and scores == sorted(scores, reverse=True)
     assert [row[3].strip() for row in table[:2]] == ["0.001"] * 2
     [line] = [x for x in report.splitlines() if "quick.py --" in x]
     for words in "--learning-rate 0.001", "--decisions 400", "--test-episodes 0":
@@ -93,24 +93,12 @@ def test_the_best_is_first_and_can_be_copied(
     assert (tmp_path / "s" / "report.md").read_text() == report
 
 
-def test_the_better_half_goes_on(tmp_path: Path, call: Callable[..., None]) -> None:
-    call(*HALVED, "--folder", "s", "--jobs", "2")
-    found = rows(tmp_path / "s")
-    ends = {r["trial"]: (r["state"], r["steps"].count(":")) for r in found}
-    assert sorted(ends.values()) == [("complete", 3), *[("ended early", 1)] * 2, ("ended early", 2)]
-    first = {r["trial"]: float(r["steps"].split()[0].partition(":")[2]) for r in found}
-    order = sorted(first, key=lambda trial: -first[trial])
-    assert ends[order[0]][0] == "complete" and ends[order[1]] == ("ended early", 2)
-    best = next(r for r in found if r["state"] == "complete")
-    scores = [float(x) for x in best["scores"].split()]
-    assert float(best["score"]) == pytest.approx(sum(scores) / 2) and len(set(scores)) == 2
-
-
-def test_killed_and_given_again(
+def test_the_better_half_goes_on_also_after_a_kill(
     tmp_path: Path, call: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of the second rung, which goes on from the first."""
-    call(*HALVED, "--folder", "whole")
+    call(*HALVED, "--folder", "whole", "--jobs", "2")
+    check_halves(rows(tmp_path / "whole"))
     monkeypatch.setenv("QUICK_SECONDS", "1")
     line = [sys.executable, str(ROOT / "sweep.py"), *HALVED, "--folder", "cut", "--jobs", "2"]
     killed = tmp_path / "cut" / "runs" / "DQN"
@@ -121,9 +109,21 @@ def test_killed_and_given_again(
             time.sleep(0.02)
         process.kill()
     monkeypatch.setenv("QUICK_SECONDS", "0")
-    call(*HALVED, "--folder", "cut")
+    call(*HALVED, "--folder", "cut", "--jobs", "2")
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
     assert max(begun(tmp_path / "cut")) <= 4 and min(begun(tmp_path / "cut")) == 1
+
+
+def check_halves(found: list[dict[str, str]]) -> None:
+    """Of four trials two ended after the first rung and one after the second, each the worse ones."""
+    ends = {r["trial"]: (r["state"], r["steps"].count(":")) for r in found}
+    assert sorted(ends.values()) == [("complete", 3), *[("ended early", 1)] * 2, ("ended early", 2)]
+    first = {r["trial"]: float(r["steps"].split()[0].partition(":")[2]) for r in found}
+    order = sorted(first, key=lambda trial: -first[trial])
+    assert ends[order[0]][0] == "complete" and ends[order[1]] == ("ended early", 2)
+    best = next(r for r in found if r["state"] == "complete")
+    scores = [float(x) for x in best["scores"].split()]
+    assert float(best["score"]) == pytest.approx(sum(scores) / 2) and len(set(scores)) == 2
 
 
 def test_stopped_and_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
