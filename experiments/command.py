@@ -41,6 +41,8 @@ def train_seeds_as_told(
         )
     if command.sources.get("seed") == "flag":
         raise ValueError("give --seed or --seeds")
+    if command.launch.metrics_port is not None or command.launch.metrics_file is not None:
+        raise ValueError("metrics are of one run: leave them out with --seeds")
     seeds, devices = parse_seeds(many.seeds), parse_devices(many.devices)
     at_once = check_jobs(many.jobs, devices)
     gpus = gpus_for(devices, command.settings.device)

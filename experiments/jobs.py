@@ -18,6 +18,7 @@ from experiments.gpus import Gpus, TakenGpu
 from reports.run_list import read_status
 from system import tethered
 from system.cpus import usable_cpus
+from system.exits import EXIT_STOPPED
 from system.processes import cause_of_death
 from system.progress import progress
 from training.runs.run_folder import RunFolder
@@ -166,8 +167,8 @@ class _Child:
         code, seconds = self.process.returncode, time.monotonic() - self._began
         if code == 0:
             return Done(self.job, 0, "", seconds)
-        if stopping:
-            return Done(self.job, code, "stopped", seconds)
+        if stopping or code == EXIT_STOPPED:  # by us, by somebody else, or at its --hours
+            return Done(self.job, code, "stopped before its end", seconds)
         with self.job.log.open("rb") as log:
             log.seek(max(self._offset, self.job.log.stat().st_size - LAST_BYTES))
             lines = log.read().decode(errors="replace").strip().splitlines()

@@ -57,12 +57,8 @@ def is_done(run: RunFolder, settings: RunSettings) -> bool:
             return True  # it went on from there
         if settings.test_episodes:
             return length == settings.decisions and run.is_finished()
-        status = read_status(run)
-        return bool(
-            length == settings.decisions
-            and status.get("state") == "finished"
-            and status.get("decisions", 0) >= length
-        )
+        # It may have ended sooner: at a score, or for want of patience.
+        return length == settings.decisions and read_status(run).get("state") == "finished"
     return False
 
 

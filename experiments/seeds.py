@@ -53,7 +53,7 @@ class SeedRun:
 
 def stem(settings: RunSettings) -> str:
     """What the runs are called before their seeds: their --name, or one that the same settings always give."""
-    free = FREE_ON_RESUME - {"decisions"} | {"seed"}
+    free = FREE_ON_RESUME - {"decisions", "until_score", "patience"} | {"seed"}
     learned = {k: v for k, v in flat(settings).items() if k not in free}
     return settings.name or f"{settings.preset}-{sha256(as_json(learned))[:8]}"
 
