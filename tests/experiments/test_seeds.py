@@ -87,7 +87,7 @@ def test_neither_jobs_nor_a_kill_change_a_bit(tmp_path: Path) -> None:
         (["--jobs", "2"], "give --seeds"),
         (["--devices", "0"], "give --seeds"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_bad_input(
     tmp_path: Path,

@@ -40,6 +40,7 @@ def main() -> None:
         run = RunFolder.create(settings.runs, "DQN", settings.name, flat(settings))
     else:
         run.lock()
+        run.go_on_with(flat(settings))
     with (run.path / "begun.txt").open("a") as file:
         file.write("begun\n")
     status = StatusLog(run.path, 0)
@@ -53,7 +54,6 @@ def main() -> None:
     ]
     text = "\n".join(["decisions,updates,seconds,mean", *rows]) + "\n"
     (run.path / "validation.csv").write_text(text)
-    run.go_on_with(flat(settings))
     status.progress(Progress("training", settings.decisions, settings.decisions, 0.0, 1.0, 1.0))
     status.state("finished")
 
