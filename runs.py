@@ -2,6 +2,8 @@
 
 python runs.py list              what runs there are, and how each stands
 python runs.py monitor [RUN]     watch one that trains
+python runs.py review [RUN]      a page about it, and the same as a picture: curves, scores, test drives
+python runs.py compare RUN...    what differs between runs, how they drive, and what of that is noise
 python runs.py label RUN TEXT    write a line about one, which the list shows
 python runs.py clean [RUN...]    move checkpoints of finished runs to a trash; empty it
 python runs.py export RUN...     their settings, scores and episodes as CSV or JSON
@@ -67,6 +69,56 @@ def monitor(
         from training.runs.store import Runs
 
         monitoring.watch(Runs(runs).resolve(run), once)
+
+
+def review(
+    run: tyro.conf.Positional[str] = "-1",
+    /,
+    out: Path | None = None,
+    maps: bool = True,
+    runs: Path = Path("runs"),
+) -> None:
+    """Write review.png and review.html, a page that needs nothing else, into the run's folder.
+
+    Args:
+        run: The run; the newest if not given.
+        out: Another folder for them; made if it is not there.
+        maps: Drive the worst, the median and the best test track again, for maps of them.
+        runs: Folder of all runs.
+    """
+    with one_line_errors():
+        from reports import review as reviewing
+        from training.runs.store import Runs
+
+        print(*reviewing.review(Runs(runs).resolve(run), out, maps), sep="\n")
+
+
+def compare(
+    run: tyro.conf.Positional[tuple[str, ...]],
+    /,
+    md: bool = False,
+    out: Path | None = None,
+    runs: Path = Path("runs"),
+) -> None:
+    """Compare runs, grouped over seeds: settings that differ, scores, and whether the differences are noise.
+
+    Args:
+        run: The runs.
+        md: Print tables in Markdown.
+        out: Where to draw their learning curves, a PNG.
+        runs: Folder of all runs.
+    """
+    with one_line_errors():
+        from reports import compare as comparing
+        from training.runs.store import Runs
+
+        found = comparing.compare([r for wanted in run for r in Runs(runs).matching(wanted)])
+        if out:
+            comparing.write_picture(found, out)
+        if md:
+            print(found.markdown())
+        else:
+            found.show()
 
 
 def label(
@@ -218,6 +270,8 @@ if __name__ == "__main__":
         {
             "list": list_runs,
             "monitor": monitor,
+            "review": review,
+            "compare": compare,
             "label": label,
             "clean": clean,
             "export": export,

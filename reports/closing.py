@@ -95,7 +95,7 @@ def _draw(run: Path, agent: str) -> Path | None:
         starts = RunFolder(run).config()["learning_starts"]
         training = read_training(run / "episodes.csv", points, starts)
         png = io.BytesIO()
-        draw_runs({agent.lower(): [(points, training)]}).savefig(png, format="png", dpi=130)
+        draw_runs({agent: [(points, training)]}).savefig(png, format="png", dpi=130)
         write_whole(run / PICTURE, png.getvalue())
     except (OSError, ValueError, KeyError):
         return None

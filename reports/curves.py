@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 from evaluation.evaluation import BOOTSTRAP_DRAWS
 from evaluation.scores import read_episodes
 from racing.episode import Episode
+from system.times import parse
 from training.runs.run_folder import FREE_ON_RESUME, RunFolder
 
 GRID = 200  # points of a band
 BINS = 40  # of a run, over which training episodes are averaged
-_FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # what the seeds of one curve may differ in
+FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # what the seeds of one curve may differ in
 _FOLDER = re.compile(r"(?P<agent>[a-z0-9]+)(?:-(?P<label>[a-z0-9]+))?-seed(?P<seed>[0-9]+)")
 
 
@@ -96,19 +96,24 @@ def _read_run(name: str, folder: Path) -> Curve:
         training=read_training(folder / "episodes.csv", points, config["learning_starts"]),
         test=read_episodes(folder / "test.csv"),
         config=config,
-        minutes=_minutes(json.loads((folder / "origin.json").read_text())),
+        minutes=wall_minutes(json.loads((folder / "origin.json").read_text())),
     )
 
 
-def _minutes(origin: dict[str, Any]) -> float:
+def wall_minutes(origin: dict[str, Any]) -> float:
+    """From a run's start to the end of its test drive; infinite if it was resumed or has not ended.
+
+    Raises:
+        ValueError: If a time is none.
+    """
     if "finished" not in origin or "resumed" in origin:
         return np.inf
-    started, finished = (datetime.fromisoformat(origin[k]) for k in ("started", "finished"))
+    started, finished = (parse(origin.get(k)) for k in ("started", "finished"))
     return (finished - started).total_seconds() / 60
 
 
 def _refuse_other_settings(first: Curve, curve: Curve) -> None:
-    names = sorted((first.config.keys() | curve.config.keys()) - _FREE)
+    names = sorted((first.config.keys() | curve.config.keys()) - FREE)
     for key in names:
         ours, theirs = curve.config.get(key), first.config.get(key)
         if ours != theirs:
@@ -127,8 +132,7 @@ def read_points(path: Path) -> NDArray[np.float64]:
     Raises:
         ValueError: If a column is missing, a cell is no number, or there is no row.
     """
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = _rows(path)
     clock, per_minute = ("minutes", 1) if rows and "minutes" in rows[0] else ("seconds", 60)
     points = _columns(path, rows, clock, "decisions", "updates", "mean")
     points[:, 0] /= per_minute
@@ -150,8 +154,7 @@ def read_training(
     Raises:
         ValueError: If a column is missing, a cell is no number, or there is no row.
     """
-    with path.open(newline="") as file:
-        episodes = _columns(path, list(csv.DictReader(file)), "decisions", "score")
+    episodes = read_columns(path, "decisions", "score")
     edges = np.linspace(0, points[-1, 1], BINS + 1)
     parts = np.digitize(episodes[:, 0], edges, right=True)  # [n]
     seen = np.unique(parts[(parts > 0) & (parts <= BINS)])
@@ -162,6 +165,23 @@ def read_training(
     return np.stack([minutes, decisions, updates, means], axis=1)
 
 
+def read_columns(path: Path, *names: str) -> NDArray[np.float64]:
+    """Some columns of a run's CSV, float64 [n, columns].
+
+    Raises:
+        ValueError: If a column is missing, a cell is no number, or there is no row.
+    """
+    return _columns(path, _rows(path), *names)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    except (csv.Error, UnicodeDecodeError) as e:
+        raise ValueError(f"{path}: not a CSV ({e})") from None
+
+
 def _columns(path: Path, rows: list[dict[str, str]], *names: str) -> NDArray[np.float64]:
     try:
         table = [[float(row[name]) for name in names] for row in rows]
@@ -169,6 +189,8 @@ def _columns(path: Path, rows: list[dict[str, str]], *names: str) -> NDArray[np.
         raise ValueError(f"{path}: not a learning curve ({e})") from None
     if not table:
         raise ValueError(f"{path}: no rows")
+    if not np.isfinite(table).all():
+        raise ValueError(f"{path}: not a learning curve (NaN or infinity)")
     return np.array(table)
 
 

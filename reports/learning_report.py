@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from evaluation.evaluation import summarise
-from reports.colours import DRIVERS
+from reports.colours import DRIVERS, colours_of
 from reports.curves import Curve, band, best_within, minutes_to
 from reports.markdown import table
 
@@ -112,32 +113,40 @@ Points = NDArray[np.float64]  # minutes, decisions, updates, score: [n, 4]
 def plot_learning(curves: list[Curve], peer: Points | None) -> bytes:
     """Scores against minutes, decisions and updates; runs with a label are left out. A PNG."""
     plain = [c for c in curves if not c.label]
-    runs = {c.agent: [(o.points, o.training) for o in plain if o.agent == c.agent] for c in plain}
+    runs = {c.name: [(o.points, o.training) for o in plain if o.agent == c.agent] for c in plain}
     png = io.BytesIO()
     draw_runs(runs, peer).savefig(png, format="png", dpi=130)
     return png.getvalue()
 
 
-def draw_runs(runs: dict[str, list[tuple[Points, Points]]], peer: Points | None = None) -> Figure:
+def draw_runs(
+    runs: dict[str, list[tuple[Points, Points]]],
+    peer: Points | None = None,
+    colours: Mapping[str, str] | None = None,
+) -> Figure:
     """Scores against minutes, decisions and updates.
 
     Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
     greedy drives on validation tracks.
 
     Args:
-        runs: Validations and training episodes of the runs of every agent, float64 [n, 4] each.
+        runs: Validations and training episodes of the runs of every agent or group, by its title, float64 [n, 4] each;
+            there may be no training episodes.
         peer: Validations of the peer.
+        colours: By the same titles; the agents' if None.
     """
+    colours = colours or dict(zip(runs, colours_of(map(str.lower, runs)), strict=True))
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
-    for column, (axis, title) in enumerate(zip(axes, AXES, strict=True)):
+    for column, (axis, quantity) in enumerate(zip(axes, AXES, strict=True)):
         unit = 1 if column == 0 else 1000
-        for agent, pairs in runs.items():
-            _draw(axis, [(t[:, column] / unit, t[:, 3]) for _, t in pairs], agent)
+        for title, pairs in runs.items():
+            lines = [(t[:, column] / unit, t[:, 3]) for _, t in pairs if len(t)]
+            _draw(axis, lines, f"{title}, {_seeds(len(pairs))}", colours[title])
             for points, _ in pairs:
-                axis.plot(points[:, column] / unit, points[:, 3], ".", color=DRIVERS[agent])
+                axis.plot(points[:, column] / unit, points[:, 3], ".", color=colours[title])
         axis.axhline(900, color="black", lw=0.8, ls=":")
-        axis.set_xlabel(title)
+        axis.set_xlabel(quantity)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     if peer is not None:
@@ -148,13 +157,16 @@ def draw_runs(runs: dict[str, list[tuple[Points, Points]]], peer: Points | None 
 
 
 def _draw(
-    axis: Axes, runs: list[tuple[NDArray[np.float64], NDArray[np.float64]]], agent: str
+    axis: Axes,
+    runs: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    label: str,
+    colour: str,
 ) -> None:
-    colour, label = DRIVERS[agent], f"{agent.upper()}, {_seeds(len(runs))}"
-    thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5, "label": label}
+    axis.plot([], [], color=colour, lw=2, label=label)
     for x, score in runs:
+        thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5}
         axis.plot(x, score, color=colour, **thin)
-    if len(runs) > 1:
+    if len(runs) > 1 and max(x[0] for x, _ in runs) < min(x[-1] for x, _ in runs):
         b = band(runs)
         axis.fill_between(b.x, b.low, b.high, color=colour, alpha=0.2, lw=0)
-        axis.plot(b.x, b.mean, color=colour, lw=2, label=label)
+        axis.plot(b.x, b.mean, color=colour, lw=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,20 +38,43 @@ def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "offi
     Raises:
         OSError: If the file cannot be written.
     """
+    figure, episode = drive_map(driver, track, Path(driver.name).stem, camera)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    write_whole(path, png.getvalue())
+    return episode
+
+
+def drive_map(
+    driver: Driver,
+    track: int,
+    who: str,
+    camera: CameraName = "official",
+    tell: Callable[[int], None] = lambda frame: None,
+) -> tuple[Figure, Episode]:
+    """Drive a track and draw where the car went.
+
+    Args:
+        driver: That drives.
+        track: Reset seed.
+        who: What the title calls it.
+        camera: Which one the driver sees with.
+        tell: Called after every frame, with how many there were.
+
+    Returns:
+        The picture, and the record of what was drawn.
+    """
     moments = []  # x, y, speed, no wheel on the road
     for world in frame_by_frame(driver, track, camera):
         hull = world.simulator.car.hull
         moments.append((*hull.position, hull.linearVelocity.length, world.simulator.on_grass))
+        tell(len(moments))
+    episode = finished(world, track)
     title = (
-        f"{Path(driver.name).stem}, track {track}: score {world.score:.1f},"
-        f" {world.simulator.frames} frames,"
-        f" {world.simulator.tile_visited_count} of {len(world.simulator.track)} tiles"
+        f"{who}, track {track}: score {episode.score:.1f}, {episode.frames} frames,"
+        f" {episode.tiles} of {episode.track_tiles} tiles"
     )
-    figure = draw_map(world.simulator, np.array(moments), title)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=120)
-    write_whole(path, png.getvalue())
-    return finished(world, track)
+    return draw_map(world.simulator, np.array(moments), title), episode
 
 
 def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> Figure:

@@ -1,0 +1,170 @@
+"""Runs to compare, in groups: those of one group differ in nothing but the seed and what is free on a resume."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.scores import read_episodes
+from racing.episode import Episode
+from reports.curves import FREE, read_points, read_training
+from training.runs.run_folder import BEST, RunFolder
+from training.tracking.csv_log import EPISODES, VALIDATIONS
+
+Points = NDArray[np.float64]
+NOT_OF_ORIGIN = {"started", "finished", "resumed", "tested", "agent", "command"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run.
+
+    Attributes:
+        run: Its folder.
+        agent: The script that made it.
+        seed: Its seed.
+        config: Its settings by their flat names.
+        origin: Where it came from, opened up: `versions.numpy`.
+        points: Validations, as `read_points` gives them.
+        training: Training episodes, as `read_training` gives them; empty where none are kept.
+        test: The best weights on the test tracks; empty if there is no test.csv.
+        went_on: Whether test.csv is of other weights than the best ones.
+    """
+
+    run: RunFolder
+    agent: str
+    seed: int
+    config: dict[str, Any]
+    origin: dict[str, str]
+    points: Points
+    training: Points
+    test: list[Episode]
+    went_on: bool
+
+    @property
+    def best(self) -> float:
+        """The best validation mean."""
+        return float(self.points[:, 3].max())
+
+    @property
+    def name(self) -> str:
+        """Agent's folder and name."""
+        return f"{self.run.path.parent.name}/{self.run.path.name}"
+
+
+@dataclass
+class Group:
+    """Runs that differ in nothing but the seed.
+
+    Attributes:
+        letter: A, B, C ...
+        runs: By seed.
+    """
+
+    letter: str
+    runs: list[Compared] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        preset = self.runs[0].config.get("preset", "default")
+        more = f" {preset}" if preset != "default" else ""
+        return f"{self.letter} {self.runs[0].agent}{more}"
+
+
+def read_groups(runs: Sequence[RunFolder]) -> list[Group]:
+    """Read runs and put them into groups, in the order in which they were named.
+
+    Where a group would have a seed twice, runs of different commits are groups of their own.
+
+    Raises:
+        ValueError: If there are not two different runs, or a file is missing, damaged or of another version.
+    """
+    different = {run.path.resolve(): run for run in runs}
+    if len(different) < 2:
+        raise ValueError(f"name two runs or more: there is only {runs[0].path}")
+    found = [_read(run) for run in different.values()]
+    sets = _split(found, lambda c: _settings(c))
+    sets = [part for group in sets for part in _by_commit(group)]
+    letters = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_uppercase)]
+    return [
+        Group(letter, sorted(runs, key=lambda c: (c.seed, c.name)))
+        for letter, runs in zip(letters, sets, strict=False)
+    ]
+
+
+def _settings(c: Compared) -> str:
+    kept = {k: v for k, v in c.config.items() if k not in FREE}
+    return json.dumps([c.agent, kept], sort_keys=True)
+
+
+def _by_commit(runs: list[Compared]) -> list[list[Compared]]:
+    if len({c.seed for c in runs}) == len(runs):
+        return [runs]
+    return _split(runs, lambda c: c.origin.get("commit", "") + c.origin.get("uncommitted", ""))
+
+
+def _split(runs: list[Compared], key: Any) -> list[list[Compared]]:
+    parts: dict[str, list[Compared]] = {}
+    for run in runs:
+        parts.setdefault(key(run), []).append(run)
+    return list(parts.values())
+
+
+def _read(run: RunFolder) -> Compared:
+    config, origin = run.config(), run.origin()
+    seed, starts = config.get("seed"), config.get("learning_starts")
+    if not isinstance(seed, int) or not isinstance(starts, int):
+        name = "seed" if not isinstance(seed, int) else "learning_starts"
+        raise ValueError(f"{run.path}/config.json: of another version, it has no {name!r}")
+    try:
+        points = read_points(run.path / VALIDATIONS)
+    except FileNotFoundError:
+        raise ValueError(f"{run.path}: no {VALIDATIONS}, nothing to compare yet") from None
+    episodes = run.path / EPISODES
+    training = read_training(episodes, points, starts) if episodes.exists() else np.empty((0, 4))
+    test = run.path / "test.csv"
+    driven = read_episodes(test) if test.exists() else []
+    went_on = bool(driven) and (run.path / BEST).is_file() and not run.is_finished()
+    agent = str(origin.get("agent") or run.path.parent.name)
+    opened = _opened(origin)
+    return Compared(run, agent, seed, config, opened, points, training, driven, went_on)
+
+
+def _opened(origin: dict[str, Any]) -> dict[str, str]:
+    """Facts of an origin that two runs can be compared in."""
+    flat: dict[str, str] = {}
+    for name, value in origin.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{k}": str(v) for k, v in value.items()}
+        elif name not in NOT_OF_ORIGIN:
+            flat[name] = str(value)
+    return flat
+
+
+def settings_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """Settings by name, in every group, as JSON; a dash where a group does not have it."""
+    configs = [group.runs[0].config for group in groups]
+    names = list(dict.fromkeys(name for config in configs for name in config if name not in FREE))
+    rows = {n: [json.dumps(c[n]) if n in c else "–" for c in configs] for n in names}
+    agents = {"agent": [group.runs[0].agent for group in groups]}
+    return {name: cells for name, cells in (agents | rows).items() if len(set(cells)) > 1}
+
+
+def origins_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """Facts of origin by name, in every group: all values that its runs have."""
+    runs = [c for group in groups for c in group.runs]
+    names = list(dict.fromkeys(name for c in runs for name in c.origin))
+    found = {}
+    for name in names:
+        cells = [list(dict.fromkeys(c.origin.get(name, "–") for c in g.runs)) for g in groups]
+        if len({value for cell in cells for value in cell}) > 1:
+            short = 12 if name in ("commit", "uncommitted") else None
+            found[name] = [", ".join(value[:short] for value in cell) for cell in cells]
+    return found

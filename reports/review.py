@@ -1,0 +1,109 @@
+"""One page about one run: `review(Runs().resolve("-1"))` writes review.png and review.html into its folder."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from racing.episode import Episode
+from racing.simulator import TIME_LIMIT_FRAMES
+from reports.own_files import refuse_others
+from reports.review_data import Review, read_review
+from reports.review_page import header, page
+from reports.review_picture import DPI, PANELS, overview, panel_svg
+from system.files import check_folder, write_whole
+from system.progress import Tell, progress, say
+from training.runs.run_folder import BEST, RunFolder
+
+MARK = "runs.py review"
+PICTURE, PAGE = "review.png", "review.html"
+
+
+@dataclass(frozen=True)
+class Map:
+    """A drawn test drive.
+
+    Attributes:
+        png: The picture.
+        text: What it shows.
+    """
+
+    png: bytes
+    text: str
+
+
+def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[Path, Path]:
+    """Draw a run and write a page about it, whatever state it is in.
+
+    Args:
+        run: The run; it is only read.
+        out: Folder for the two files, made if it is not there; the run's own if None.
+        maps: Whether to drive the worst, the median and the best test track again with the best weights, to draw them.
+
+    Returns:
+        The picture and the page, which needs nothing but itself.
+
+    Raises:
+        ValueError: If the run's settings cannot be read, or the files cannot be written or are not of this command;
+            nothing was written then.
+        OSError: If the disk does not take it.
+    """
+    folder = out or run.path
+    check_folder(folder)
+    paths = folder / PICTURE, folder / PAGE
+    if folder.is_dir():
+        for path in paths:
+            refuse_others(path, MARK)
+    found = read_review(run)
+    drawn: list[Map] = []
+    if maps and found.test and (run.path / BEST).is_file():
+        say(f"getting {run.path / BEST} ready to drive")
+        with progress(f"driving test tracks for their maps with {run.path}", "frames") as tell:
+            drawn = _drive(found, tell)
+    with progress(f"drawing {run.path}", "pictures") as tell:
+        panels = {}
+        for done, panel in enumerate(PANELS):
+            tell(done, len(PANELS) + 1)
+            panels[panel.title] = panel_svg(panel, found)
+        tell(len(PANELS), len(PANELS) + 1)
+        png = overview(found, header(found), [m.png for m in drawn], MARK)
+    html = page(found, panels, [(m.png, m.text) for m in drawn], MARK)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(paths[0], png)
+    write_whole(paths[1], html.encode())
+    return paths
+
+
+def chosen(test: list[Episode]) -> dict[str, Episode]:
+    """The worst, the median and the best episode; fewer if there are fewer."""
+    ordered = sorted(test, key=lambda e: (e.score, e.track))
+    named = {"worst": ordered[0], "median": ordered[len(ordered) // 2], "best": ordered[-1]}
+    tracks = [e.track for e in named.values()]
+    return {n: e for i, (n, e) in enumerate(named.items()) if e.track not in tracks[:i]}
+
+
+def _drive(found: Review, tell: Tell) -> list[Map]:
+    """Drive them and draw; weights that cannot drive are said among the problems."""
+    from evaluation.drivers import load_driver
+    from reports.track_map import drive_map
+
+    episodes, maps = chosen(found.test), list[Map]()
+    total = len(episodes) * TIME_LIMIT_FRAMES
+    try:
+        driver = load_driver(str(found.run.path / BEST))
+    except ValueError as e:
+        found.problems.append(f"no maps: {e}")
+        return []
+    for i, (name, noted) in enumerate(episodes.items()):
+        before = i * TIME_LIMIT_FRAMES
+        figure, driven = drive_map(
+            driver, noted.track, name, tell=lambda n, before=before: tell(before + n, total)
+        )
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=DPI)
+        text = f"{name} test track, {noted.track}"
+        if driven.score != noted.score:
+            text += f": {driven.score:.1f} here, {noted.score:.1f} when it was measured"
+        maps.append(Map(png.getvalue(), text))
+    return maps
