@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.compare_groups import Compared, Group
-from reports.compare_statistics import Difference, difference, difference_of_means
+from reports.compare_statistics import Difference, difference, difference_of_means, mean_interval
 
 
 @dataclass(frozen=True)

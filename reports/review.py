@@ -18,6 +18,7 @@ from training.runs.run_folder import BEST, RunFolder
 
 MARK = "runs.py review"
 PICTURE, PAGE = "review.png", "review.html"
+MAP_SIZE = (6.4, 5.6)  # inches
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
         figure, driven = drive_map(
             driver, noted.track, name, tell=lambda n, before=before: tell(before + n, total)
         )
+        figure.set_size_inches(MAP_SIZE)
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=DPI)
         text = f"{name} test track, {noted.track}"
