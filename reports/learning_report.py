@@ -163,9 +163,9 @@ def _draw(
     colour: str,
 ) -> None:
     axis.plot([], [], color=colour, lw=2, label=label)
+    width, alpha = (0.7, 0.45) if len(runs) > 1 else (1.5, 1.0)
     for x, score in runs:
-        thin = {"lw": 0.7, "alpha": 0.45} if len(runs) > 1 else {"lw": 1.5}
-        axis.plot(x, score, color=colour, **thin)
+        axis.plot(x, score, color=colour, lw=width, alpha=alpha)
     if len(runs) > 1 and max(x[0] for x, _ in runs) < min(x[-1] for x, _ in runs):
         b = band(runs)
         axis.fill_between(b.x, b.low, b.high, color=colour, alpha=0.2, lw=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from racing.episode import Episode
@@ -90,17 +91,14 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
     from reports.track_map import drive_map
 
     episodes, maps = chosen(found.test), list[Map]()
-    total = len(episodes) * TIME_LIMIT_FRAMES
     try:
         driver = load_driver(str(found.run.path / BEST))
     except ValueError as e:
         found.problems.append(f"no maps: {e}")
         return []
     for i, (name, noted) in enumerate(episodes.items()):
-        before = i * TIME_LIMIT_FRAMES
-        figure, driven = drive_map(
-            driver, noted.track, name, tell=lambda n, before=before: tell(before + n, total)
-        )
+        done = partial(_tell, tell, i * TIME_LIMIT_FRAMES, len(episodes) * TIME_LIMIT_FRAMES)
+        figure, driven = drive_map(driver, noted.track, name, tell=done)
         figure.set_size_inches(MAP_SIZE)
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=DPI)
@@ -109,3 +107,7 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
             text += f": {driven.score:.1f} here, {noted.score:.1f} when it was measured"
         maps.append(Map(png.getvalue(), text))
     return maps
+
+
+def _tell(tell: Tell, before: int, total: int, frames: int) -> None:
+    tell(before + frames, total)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from html import escape
+from textwrap import shorten
 
 import numpy as np
 
 from reports.review_data import Review, minutes
 
+WIDTH = 140  # characters of a line above the picture
 STYLE = """
 :root { color-scheme: light }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 1320px;
@@ -83,7 +85,7 @@ def header(r: Review) -> list[str]:
         f"validation {f['best validation']}",
         f"test {f['test']}",
         f"started {f['started']}, commit {f['commit'][:12]}, {f['machine']}",
-    ] + [f"– {problem}" for problem in r.problems]
+    ] + [f"– {shorten(problem, WIDTH)}" for problem in r.problems]
 
 
 def page(r: Review, panels: dict[str, bytes], maps: list[tuple[bytes, str]], mark: str) -> str:

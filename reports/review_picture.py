@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -102,7 +103,8 @@ def _tracks(axes: Axes, r: Review) -> bool:
     for laps, colour, label in ((1, LAP, "lap completed"), (0, NO_LAP, "no lap")):
         some = [(i, e.score) for i, e in enumerate(ordered, start=1) if e.laps == laps]
         if some:
-            axes.scatter(*np.array(some).T, s=14, color=colour, lw=0, label=label)
+            place, score = np.array(some).T
+            axes.scatter(place, score, s=14, color=colour, lw=0, label=label)
     axes.set_xlabel("test tracks, worst first")
     return bool(r.test)
 
@@ -179,9 +181,12 @@ def overview(review: Review, lines: list[str], maps: list[bytes], mark: str) -> 
     rows = len(PANELS) / 2 + (MAPS_ROW if maps else 0)
     figure = Figure(figsize=(2 * WIDTH, rows * HEIGHT + 0.25 * len(lines)), layout="constrained")
     text = 0.25 * len(lines)
-    above, below = figure.subfigures(2, 1, height_ratios=(text, rows * HEIGHT))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(text, rows * HEIGHT))
+    above, below = parts
     above.text(0.01, 0.95, "\n".join(lines), va="top", fontsize="large", linespacing=1.4)
-    kinds = below.subfigures(2, 1, height_ratios=(rows - MAPS_ROW, MAPS_ROW)) if maps else [below]
+    kinds: Any = (
+        below.subfigures(2, 1, height_ratios=(rows - MAPS_ROW, MAPS_ROW)) if maps else [below]
+    )
     for panel, axes in zip(PANELS, kinds[0].subplots(len(PANELS) // 2, 2).flat, strict=True):
         _draw(panel, axes, review)
     if maps:
