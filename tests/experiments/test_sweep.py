@@ -23,8 +23,7 @@ from tests.support.command_line import ROOT, files_below
 QUICK = str(ROOT / "tests" / "support" / "quick.py")
 SHORT = ("--set", "decisions=400", "--set", "test_episodes=0")
 GRID = (QUICK, *SHORT, "--set", "learning_rate=1e-4,1e-3", "--set", "n_step=1,2")
-HALVED = (QUICK, *SHORT, "--random", "4", "--space", "learning_rate=log:1e-5:1e-2")
-HALVED = (*HALVED, "--rungs", "3")
+HALVED = (QUICK, *SHORT, "--rungs", "3", "--random", "4", "--space", "learning_rate=log:1e-5:1e-2")
 TPE = (
     QUICK,
     *SHORT,
