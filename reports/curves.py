@@ -144,7 +144,8 @@ def read_training(
 ) -> NDArray[np.float64]:
     """Minutes, decisions, updates and mean score of the training episodes of every part of a run, float64 [n, 4].
 
-    Minutes and updates are known at validations; between two of them they go with the decisions.
+    Minutes and updates are known at validations; between two of them they go with the decisions. No episode may have
+    ended yet.
 
     Args:
         path: A run's episodes.csv.
@@ -152,8 +153,10 @@ def read_training(
         learning_starts: Decisions at its first update.
 
     Raises:
-        ValueError: If a column is missing, a cell is no number, or there is no row.
+        ValueError: If a column is missing or a cell is no number.
     """
+    if path.read_bytes().count(b"\n") == 1:  # its head alone
+        return np.empty((0, 4))
     episodes = read_columns(path, "decisions", "score")
     edges = np.linspace(0, points[-1, 1], BINS + 1)
     parts = np.digitize(episodes[:, 0], edges, right=True)  # [n]

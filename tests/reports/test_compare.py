@@ -129,8 +129,9 @@ def test_tables(
 def test_a_picture_of_it(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "compare.png"
     found = compare(named(folder, "seed1", "seed2", "plain"))
-    axes = found.figure().axes
-    assert [t.get_text() for t in axes[0].get_legend().get_texts()] == [
+    legend = found.figure().axes[0].get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()] == [
         "A DDQN, 2 seeds",
         "B DQN, 1 seed",
     ]
