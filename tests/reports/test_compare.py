@@ -129,13 +129,14 @@ def test_tables(
 def test_a_picture_of_it(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "compare.png"
     found = compare(named(folder, "seed1", "seed2", "plain"))
-    legend = found.figure().axes[0].get_legend()
+    axis = found.figure().axes[0]
+    legend = axis.get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == [
         "A DDQN, 2 seeds",
         "B DQN, 1 seed",
     ]
-    assert len(axes[0].collections) == 1, "a band over the seeds of the first group"
+    assert len(axis.collections) == 1, "a band over the seeds of the first group"
     for _ in range(2):  # over its own
         write_picture(found, path)
     image = np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
