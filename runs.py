@@ -11,6 +11,7 @@ python runs.py verify RUN...     check the checksums of its checkpoints
 python runs.py publish RUN       measure its best weights on the test tracks and put them into models/
 python runs.py record RUN...     keep the curves of finished runs in results/ and draw them
 python runs.py record            draw what is kept again
+python runs.py export-model RUN  a folder for others: ONNX, weights, model card, an example
 """
 
 from __future__ import annotations
@@ -265,6 +266,33 @@ def record(
         recording.record(found, results, page, picture, label)
 
 
+def export_model(
+    run: tyro.conf.Positional[str],
+    /,
+    out: Path | None = None,
+    runs: Path = Path("runs"),
+) -> None:
+    """Write a folder for others: the network as ONNX, its weights, a model card, an example that drives it.
+
+    Args:
+        run: The run, or a weight file.
+        out: The folder, which must not be there yet; exports/NAME if not given.
+        runs: Folder of all runs.
+    """
+    with one_line_errors():
+        from reports import model_export
+        from system.progress import progress
+        from training.runs.store import Runs
+
+        wanted = Path(run) if run.endswith(".safetensors") else Runs(runs).resolve(run)
+        with progress("comparing ONNX with TensorFlow", "test tracks") as tell:
+            folder, same = model_export.export_model(wanted, out, tell=tell)
+        print(
+            f"{folder}: the same action in all {same.decisions:,} decisions of {same.episodes} episodes;"
+            f" values differ by {same.largest_error:.1g} at most"
+        )
+
+
 if __name__ == "__main__":
     tyro.extras.subcommand_cli_from_dict(
         {
@@ -278,5 +306,6 @@ if __name__ == "__main__":
             "verify": verify,
             "publish": publish,
             "record": record,
+            "export-model": export_model,
         }
     )

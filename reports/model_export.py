@@ -1,0 +1,182 @@
+"""A driver as a folder that others can use without this program: ONNX, weights, card, an example that drives it.
+
+The ONNX file is kept only if it decides as the network does in every moment of whole episodes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.network import weights_of
+from agents.onnx_graph import INPUT, OUTPUT, onnx_model
+from agents.weights import network_from, read_card, unpack
+from evaluation.drivers import Driver, load_driver
+from evaluation.evaluation import summarise
+from evaluation.scores import read_episodes
+from evaluation.split import PLACES
+from racing.driving import drive_together
+from racing.simulator import TIME_LIMIT_FRAMES
+from racing.tracks import TEST
+from racing.world import World
+from reports.model_card import model_card
+from system.extras import require
+from system.files import check_folder, sync_folder, write_whole
+from system.progress import Tell
+from training.runs.run_folder import BEST, RunFolder
+
+TRACKS = list(TEST[:PLACES])
+EXAMPLE = Path(__file__).with_name("drive_onnx.py")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike two networks are in the observations of whole episodes.
+
+    Attributes:
+        episodes: How many.
+        decisions: In all of them together.
+        different: Decisions in which the actions of the highest values differ.
+        largest_error: Between two values of an action.
+        largest_loss: By the first network's values, what the other's action is worth less than the best one.
+    """
+
+    episodes: int
+    decisions: int
+    different: int
+    largest_error: float
+    largest_loss: float
+
+
+def export_model(
+    wanted: Path | RunFolder,
+    folder: Path | None = None,
+    tracks: Sequence[int] = TRACKS,
+    tell: Tell = lambda done, total: None,
+) -> tuple[Path, Agreement]:
+    """Write the folder, whole or not at all.
+
+    Args:
+        wanted: A weight file, or a run, of which the best weights are meant.
+        folder: Where to; `exports/` and the name of the weights or the run if None.
+        tracks: Reset seeds of the episodes, of different places in a batch (see `evaluation.split`).
+        tell: Called with the part of the episodes that was driven, and their number.
+
+    Returns:
+        The folder, and how ONNX and TensorFlow agree.
+
+    Raises:
+        ValueError: If a package is missing, the weights cannot be used, the folder is there, or ONNX decides otherwise.
+        OSError: If the disk does not take it, or the weights changed meanwhile.
+    """
+    require("onnx", "onnx", "onnxruntime")
+    weights = wanted.path / BEST if isinstance(wanted, RunFolder) else wanted
+    folder = folder or Path("exports") / _name(wanted)
+    if os.path.lexists(folder):
+        raise ValueError(f"{folder} exists: choose another --out")
+    check_folder(folder.parent)
+    card = read_card(weights) | _tested(wanted)
+    data = weights.read_bytes()
+    readme_of = model_card(folder.name, card)  # refuses what says too little of itself
+    driver, network = load_driver(str(weights)), unpack(weights)[0]
+    stack, height, width = card["observation"]
+    model = onnx_model(
+        network_from(card["network"]),
+        (stack, height, width),
+        card["actions"],
+        weights_of(network),
+    )
+    agreement = compare(driver, model, tracks, tell)
+    if agreement.different:
+        raise ValueError(
+            f"{weights}: as ONNX it takes another action in {agreement.different} of"
+            f" {agreement.decisions} decisions, worth at most {agreement.largest_loss:.2g} less; nothing was written"
+        )
+    if weights.read_bytes() != data:
+        raise OSError(f"{weights} changed meanwhile: export it when the run has ended")
+    files = {
+        "model.onnx": model,
+        "model.safetensors": data,
+        "card.json": (json.dumps(card, indent=1) + "\n").encode(),
+        "drive.py": EXAMPLE.read_bytes(),
+        "README.md": readme_of(agreement.episodes, agreement.decisions).encode(),
+    }
+    _write_folder(folder, files)
+    return folder, agreement
+
+
+def _name(wanted: Path | RunFolder) -> str:
+    if isinstance(wanted, RunFolder):
+        return f"{wanted.agent.lower()}-{wanted.path.name}"
+    return wanted.stem
+
+
+def _tested(wanted: Path | RunFolder) -> dict[str, Any]:
+    """What a finished run scored; published weights have it in their card."""
+    if isinstance(wanted, RunFolder) and wanted.is_finished():
+        return {"test": asdict(summarise(read_episodes(wanted.path / "test.csv")))}
+    return {}
+
+
+def compare(
+    driver: Driver, model: bytes, tracks: Sequence[int], tell: Tell = lambda done, total: None
+) -> Agreement:
+    """Drive whole episodes with the official camera, and ask both networks before every decision.
+
+    Args:
+        driver: One that learned; it drives.
+        model: ONNX, asked for one observation at a time.
+        tracks: Reset seeds, of different places in a batch.
+        tell: Called with the part of the episodes that was driven, and their number.
+    """
+    import onnxruntime
+
+    assert driver.network is not None
+    network = driver.network
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    decisions, different, error, loss = 0, 0, 0.0, 0.0
+
+    def act(observations: NDArray[np.uint8], cars: list[int]) -> NDArray[np.int64]:
+        nonlocal decisions, different, error, loss
+        ours = network.values(observations, [tracks[i] for i in cars])  # [n, A]
+        theirs = np.concatenate([session.run([OUTPUT], {INPUT: o[None]})[0] for o in observations])
+        best: NDArray[np.int64] = ours.argmax(axis=1)
+        chosen = theirs.argmax(axis=1)
+        rows = np.arange(len(cars))
+        decisions += len(cars)
+        different += int((best != chosen).sum())
+        error = max(error, float(np.abs(ours - theirs).max()))
+        loss = max(loss, float((ours[rows, best] - ours[rows, chosen]).max()))
+        return best
+
+    worlds = [World(driver.world, "official") for _ in tracks]
+    for _ in drive_together(worlds, tracks, act):
+        driven = [TIME_LIMIT_FRAMES if w.end_reason else w.simulator.frames for w in worlds]
+        tell(sum(driven) / TIME_LIMIT_FRAMES, len(tracks))
+    return Agreement(len(tracks), decisions, different, error, loss)
+
+
+def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    """All of them, in one step."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        aside.chmod(0o755)
+        for name, data in files.items():
+            write_whole(aside / name, data)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
