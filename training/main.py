@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from agents.backend import DeviceError
 from system.exits import EXIT_FAILED, EXIT_STOPPED, one_line_errors, refuse
+from system.extras import require
 from system.processes import act_again_if_lost, on_first_stop_signal
 from training.command_line import Command, Launch, Many, read_or_refuse
 from training.runs.names import RunError
@@ -90,10 +91,9 @@ def _metrics(launch: Launch) -> list[Sink]:
     """
     if launch.metrics_port is None and launch.metrics_file is None:
         return []
-    try:
-        from training.tracking.metrics import MetricsLog
-    except ModuleNotFoundError as e:
-        raise ValueError(f"metrics need {e.name}: install the extra, '.[metrics]'") from None
+    require("metrics", "prometheus_client")
+    from training.tracking.metrics import MetricsLog
+
     log = MetricsLog()
     if launch.metrics_file is not None:
         log.write_to(launch.metrics_file)
