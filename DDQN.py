@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Prioritised (Schaul et al. 2016) Double (van Hasselt et al. 2016) dueling (Wang et al. 2016) DQN; compare DQN.py.
 
 Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a

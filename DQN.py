@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Deep Q-Network (Mnih et al. 2015): experience replay and a fixed target network. Next lesson: `diff DQN.py DDQN.py`.
 
 Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a

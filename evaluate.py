@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Drive the same unseen tracks with every driver and tell the scores.
 
 python evaluate.py random models/ddqn.safetensors

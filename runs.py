@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Work with runs. RUN is -1 for the newest, an index, a part of a name, a glob or a path.
 
 python runs.py list              what runs there are, and how each stands

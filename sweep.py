@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Try many settings of a script that trains: a grid, random ones, or those that Optuna proposes.
 
 python sweep.py DDQN.py --set learning_rate=3e-4,6e-4 --set n_step=3,5 --seeds 1:3        every combination

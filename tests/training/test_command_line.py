@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import pytest
 
 import DDQN
 import DQN
+from tests.support.command_line import ROOT
 from tests.support.corridor import ddqn, drive_there
 from training.command_line import Command, read_command_line
 from training.settings import changed, flat
@@ -117,3 +120,17 @@ def test_a_file_of_the_other_script(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "dqn.json"
     path.write_text(json.dumps(flat(DQN.Settings()), default=str))
     assert read("--config", path).settings == changed(DDQN.Settings(), dueling=False)
+
+
+def test_the_shell_completes_flags(tmp_path: Path) -> None:
+    """In a real bash, by the function that it would call."""
+    script = tmp_path / "completion.bash"
+    write = [sys.executable, "DDQN.py", "--tyro-write-completion", "bash", str(script)]
+    subprocess.run(write, cwd=ROOT, check=True)
+    ask = f"""source '{script}'; complete -p | grep -c DDQN.py
+        COMP_WORDS=(./DDQN.py --learning-st) COMP_CWORD=1; _tyro_DDQN_py; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", ask], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "--learning-starts"], done.stderr
+    assert os.access(ROOT / "DDQN.py", os.X_OK), (
+        "a shell completes commands, not arguments of python"
+    )
