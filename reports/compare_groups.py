@@ -1,4 +1,4 @@
-"""Runs to compare, in groups: those of one group differ in nothing but the seed and what is free on a resume."""
+"""Runs to compare, in groups: those of one group differ in nothing but the seed and what does not change a result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from evaluation.scores import read_episodes
 from racing.episode import Episode
-from reports.curves import FREE, read_points, read_training
-from training.runs.run_folder import BEST, RunFolder
+from reports.curves import read_points, read_training
+from training.runs.run_folder import BEST, FREE_ON_RESUME, RunFolder
 from training.tracking.csv_log import EPISODES, VALIDATIONS
 
 Points = NDArray[np.float64]
+# Free on a resume, but a run that goes on for longer scores otherwise.
+LENGTH = {"decisions", "until_score", "patience"}
+FREE = FREE_ON_RESUME - LENGTH | {"seed"}
 NOT_OF_ORIGIN = {"started", "finished", "resumed", "tested", "agent", "command"}
 
 
@@ -100,7 +103,8 @@ def read_groups(runs: Sequence[RunFolder]) -> list[Group]:
 
 
 def _settings(c: Compared) -> str:
-    kept = {k: v for k, v in c.config.items() if k not in FREE}
+    # What an older version does not know is off in its runs: 0, "", false.
+    kept = {k: v for k, v in c.config.items() if k not in FREE and v}
     return json.dumps([c.agent, kept], sort_keys=True)
 
 
@@ -151,10 +155,15 @@ def _opened(origin: dict[str, Any]) -> dict[str, str]:
 def settings_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
     """Settings by name, in every group, as JSON; a dash where a group does not have it."""
     configs = [group.runs[0].config for group in groups]
-    names = list(dict.fromkeys(name for config in configs for name in config if name not in FREE))
-    rows = {n: [json.dumps(c[n]) if n in c else "–" for c in configs] for n in names}
-    agents = {"agent": [group.runs[0].agent for group in groups]}
-    return {name: cells for name, cells in (agents | rows).items() if len(set(cells)) > 1}
+    names = dict.fromkeys(name for config in configs for name in config if name not in FREE)
+    found = {"agent": [group.runs[0].agent for group in groups]}
+    for name in names:
+        # As above: one that lacks a setting does not differ from one where it is off.
+        if len({json.dumps(config.get(name) or None) for config in configs}) > 1:
+            found[name] = [json.dumps(c[name]) if name in c else "–" for c in configs]
+    if len(set(found["agent"])) == 1:
+        del found["agent"]
+    return found
 
 
 def origins_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:

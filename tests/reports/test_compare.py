@@ -87,7 +87,9 @@ def test_what_is_free_on_a_resume_makes_no_group(folder: Path, tmp_path: Path) -
         shutil.copytree(folder / "DDQN" / name, tmp_path / "DDQN" / name)
     again = tmp_path / "DDQN" / "seed1"
     config, origin = json.loads((again / "config.json").read_text()), RunFolder(again).origin()
-    (again / "config.json").write_text(json.dumps(config | {"workers": 7, "test_episodes": 3}))
+    (again / "config.json").write_text(
+        json.dumps(config | {"workers": 7, "hours": 1.5, "not_known_then": 0})
+    )
     both = [*named(folder, "seed1"), *named(tmp_path, "seed1", "seed2")]
     assert [[c.seed for c in g.runs] for g in read_groups(both)] == [[1, 1, 2]]
     (again / "origin.json").write_text(json.dumps(origin | {"commit": "f" * 40}))
@@ -129,14 +131,14 @@ def test_tables(
 def test_a_picture_of_it(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "compare.png"
     found = compare(named(folder, "seed1", "seed2", "plain"))
-    axis = found.figure().axes[0]
-    legend = axis.get_legend()
+    axes = found.figure().axes
+    legend = axes[0].get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == [
         "A DDQN, 2 seeds",
         "B DQN, 1 seed",
     ]
-    assert len(axis.collections) == 1, "a band over the seeds of the first group"
+    assert len(axes[0].collections) == 1, "a band over the seeds of the first group"
     for _ in range(2):  # over its own
         write_picture(found, path)
     image = np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
