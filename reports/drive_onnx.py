@@ -15,7 +15,7 @@ import onnxruntime
 
 def main() -> None:
     """Drive, and print the score."""
-    folder, track = Path(__file__).resolve().parent, int((*sys.argv, 0)[1])
+    folder, track = Path(__file__).resolve().parent, int((*sys.argv, "0")[1])
     network = onnxruntime.InferenceSession(folder / "model.onnx")
     world = json.loads((folder / "card.json").read_text())["world"]
     env = gymnasium.make("racing.gym_env:CarRacingFast-v3", camera="official", **world)

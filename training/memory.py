@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
 from agents.network import activations, weight_shapes
 from agents.replay.store import ITEM_BYTES
-from system.memory import Need, refuse_what_does_not_fit
+from system.cpus import usable_cpus
+from system.memory import Need, NotEnoughMemoryError, refuse_what_does_not_fit
 
 # Copies of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 were measured.
 WEIGHT_COPIES = 30
@@ -15,6 +17,24 @@ ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are
 # A worker's own, measured while it drove, less its cars; shared libraries come on top.
 WORKER_BYTES = 300 * 2**20
 CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
+
+
+def worker_count(settings: Any) -> int:
+    """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
+
+    Raises:
+        ValueError: If the run does not fit into the memory.
+    """
+    actors = settings.cars // settings.cars_per_actor
+    if settings.workers != "auto":
+        refuse_run_that_does_not_fit(settings, count := min(settings.workers, actors))
+        return count
+    for count in range(min(max(usable_cpus() - 1, 0), actors), 0, -1):
+        with contextlib.suppress(NotEnoughMemoryError):
+            refuse_run_that_does_not_fit(settings, count)
+            return count
+    refuse_run_that_does_not_fit(settings, 0)
+    return 0
 
 
 def refuse_run_that_does_not_fit(settings: Any, workers: int) -> None:

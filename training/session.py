@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -21,13 +20,12 @@ from racing.episode import Episode
 from racing.spec import WorldSpec
 from racing.tracks import TEST
 from racing.world import World
-from system.cpus import usable_cpus
+from system.extras import require
 from system.hints import command
-from system.memory import NotEnoughMemoryError
 from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
 from training.actors.worker import ProcessWorker
-from training.memory import refuse_run_that_does_not_fit
+from training.memory import worker_count
 from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
 from training.runs.run_folder import BEST, RunFolder
@@ -38,6 +36,7 @@ from training.tracking.csv_log import EpisodeLog, ValidationLog
 from training.tracking.run_log import Progress, RunLog, Sink
 from training.tracking.status import StatusLog
 from training.tracking.tensorboard import TensorBoardLog
+from training.tracking.tracker import tracker_of
 from training.trainer import Trainer
 
 MakeWorld = Callable[[WorldSpec], World]
@@ -96,6 +95,8 @@ def train(
     agent, stop = agent or QAgent.declared_for(type(settings)), stop or Stop()
     check(settings)
     check_device(settings.device)
+    if settings.track:
+        require(settings.track, settings.track)
     spec = actor_spec(settings, agent, make_world)
     workers = worker_count(settings)
     if run is None:
@@ -123,7 +124,8 @@ def train(
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
-        log = stack.enter_context(RunLog((*files, *sinks)))
+        tracker = tracker_of(flat(settings), run.path, RunLog(sinks).say)
+        log = stack.enter_context(RunLog((*files, *tracker, *sinks)))
         lost.append(log.worker_lost)
         log.begin(run.path, workers)
         try:
@@ -134,6 +136,8 @@ def train(
             status.state("failed", str(e))
             raise
         status.state("finished" if outcome.finished else "stopped")
+        if outcome.finished:
+            log.finished()
         return outcome
 
 
@@ -210,24 +214,6 @@ def actor_spec(
         choose=agent.epsilon_greedy,
         make_world=make_world,
     )
-
-
-def worker_count(settings: RunSettings) -> int:
-    """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
-
-    Raises:
-        ValueError: If the run does not fit into the memory.
-    """
-    actors = settings.cars // settings.cars_per_actor
-    if settings.workers != "auto":
-        refuse_run_that_does_not_fit(settings, count := min(settings.workers, actors))
-        return count
-    for count in range(min(max(usable_cpus() - 1, 0), actors), 0, -1):
-        with contextlib.suppress(NotEnoughMemoryError):
-            refuse_run_that_does_not_fit(settings, count)
-            return count
-    refuse_run_that_does_not_fit(settings, 0)
-    return 0
 
 
 def make_card(agent: str, spec: ActorSpec, settings: Any, facts: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from annotated_types import Ge, Interval, Unit
 from racing.tracks import TEST, VALIDATION
 from system.ranges import Count, NotNegative, check_fields
 
+TRACKERS = ("wandb", "trackio")
 T = TypeVar("T")
 Flat = Annotated[
     T, tyro.conf.OmitArgPrefixes
@@ -69,9 +70,12 @@ class RunSettings:
     """Checkpoints to keep; older ones are deleted."""
     weights: str = ""
     """Weight file that learning begins with; random weights if empty."""
+    track: str = ""
+    """Where the curves go, too: wandb or trackio, if it is installed; what hangs or fails there does not stop the
+    run. docs/trackers.md."""
 
     def check(self) -> None:
-        """Refuse cars that cannot be divided.
+        """Refuse cars that cannot be divided, and an unknown tracker.
 
         Raises:
             ValueError: Naming the settings.
@@ -80,6 +84,8 @@ class RunSettings:
             raise ValueError(
                 f"cars_per_actor must divide cars ({self.cars}), got {self.cars_per_actor}"
             )
+        if self.track not in ("", *TRACKERS):
+            raise ValueError(f"track must be {' or '.join(TRACKERS)}, got {self.track!r}")
 
 
 def groups(settings: Any) -> Iterator[Any]:

@@ -40,8 +40,9 @@ from system.exits import EXIT_FAILED, refuse
 from system.ranges import Count
 from training.actors.pool import Pool, WorkerError
 from training.actors.worker import ProcessWorker
+from training.memory import worker_count
 from training.runs.run_folder import BEST, FREE_ON_RESUME
-from training.session import MakeWorld, actor_spec, train, worker_count
+from training.session import MakeWorld, actor_spec, train
 from training.settings import changed, check, flat
 from training.tracking.console import ConsoleLog
 from training.tracking.csv_log import VALIDATIONS

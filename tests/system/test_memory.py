@@ -164,7 +164,7 @@ def test_a_real_limit_of_address_space() -> None:
 
 def test_auto_takes_fewer_workers_where_memory_is_short() -> None:
     """One worker beside the trainer on two cores; none where the group has no room for it; a wish is refused."""
-    code = JOIN + "import os, DDQN; from training.session import worker_count\n"
+    code = JOIN + "import os, DDQN; from training.memory import worker_count\n"
     code += "from training.settings import changed\n"
     code += "small = changed(DDQN.Settings(), replay_capacity=12_000)\n"
     code += "print(worker_count(small))\n"

@@ -21,11 +21,11 @@ from system.processes import STOP_SIGNALS, children_of
 from tests.support.corridor import Said, StopAt, ddqn, dqn, drive_there, make_corridor
 from tests.support.outcome import outcome
 from training import train
+from training.memory import worker_count
 from training.runs.checkpoint import CheckpointError
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
-from training.session import worker_count
 from training.settings import changed
 
 SHORT: dict[str, Any] = {"decisions": 480, "validate_every": 240, "checkpoint_every": 240}

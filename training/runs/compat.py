@@ -19,6 +19,7 @@ ADDED = {
     "hours": 0.0,
     "keep_checkpoints": 2,
     "weights": "",
+    "track": "",
 }
 
 

@@ -23,7 +23,7 @@ CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 # What may change on a resume: where and how far a run goes, not what it learns.
 FREE_ON_RESUME = {
     *("decisions", "until_score", "patience", "hours", "test_episodes"),
-    *("workers", "device", "resume", "runs", "name", "keep_checkpoints"),
+    *("workers", "device", "resume", "runs", "name", "keep_checkpoints", "track"),
 }
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 

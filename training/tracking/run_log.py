@@ -81,6 +81,9 @@ class Sink:
     def say(self, text: str) -> None:
         """One line for people."""
 
+    def finished(self) -> None:
+        """All is done: nothing is left for who resumes."""
+
     def close(self) -> None:
         """Nothing comes any more, or not for now."""
 
@@ -171,6 +174,11 @@ class RunLog(Sink):
         """Hand on."""
         for sink in self._sinks:
             sink.say(text)
+
+    def finished(self) -> None:
+        """Hand on."""
+        for sink in self._sinks:
+            sink.finished()
 
     def close(self) -> None:
         """Hand on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +12,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from agents.backend import keras, tf
-from evaluation.evaluation import summarise
-from racing.episode import END_REASONS, Episode
+from racing.episode import Episode
 from training.runs.run_folder import FREE_ON_RESUME
+from training.tracking.curves import (
+    FILM_SCALE,
+    as_gif,
+    episode_curves,
+    tested_curves,
+    validation_curves,
+)
 from training.tracking.run_log import RECENT_EPISODES, Sink
 
-FILM_SCALE = 4  # pixels of a film per pixel that the network sees
-FILM_MILLISECONDS = 60  # that each of its pictures is shown
 MILLISECONDS_TO_DISK = 5_000  # after which a point can be seen, at most
 # Everywhere else TensorBoard sorts by name, so names begin with what matters first: driving, learning, speed, training.
 # The tab Custom Scalars shows what matters on one page, in this order.
@@ -111,15 +113,7 @@ class TensorBoardLog(Sink):
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
         """A point of each curve of training episodes."""
-        e = episode
-        curves = {
-            "training/score": e.score,
-            "training/shaped_return": shaped_return,
-            "training/frames": e.frames,
-            "training/laps": self._lap_share(e.laps),
-            "training/tiles_missing": e.track_tiles - e.tiles,
-        }
-        curves |= {f"training/end_{r}": float(e.end_reason == r) for r in END_REASONS}
+        curves = episode_curves(episode, shaped_return, self._lap_share(episode.laps))
         self.scalars(decisions, curves)
 
     def _lap_share(self, lap: int) -> float:
@@ -129,36 +123,24 @@ class TensorBoardLog(Sink):
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
         """A point of each curve of driving."""
-        curves = {
-            "driving/score": row["mean"],
-            "driving/laps": row["laps"] / row["episodes"],
-            "driving/best_score": max(row["mean"], best_before),
-        }
-        self.scalars(row["decisions"], curves)
+        self.scalars(row["decisions"], validation_curves(row, best_before))
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
         """A point of each test curve, after the last checkpoint: a resumed run forgets it."""
-        laps = sum(e.laps for e in episodes) / len(episodes)
-        scores = {"driving/test_score": summarise(list(episodes)).mean, "driving/test_laps": laps}
-        self.scalars(decisions, scores)
+        self.scalars(decisions, tested_curves(episodes))
         self.close()
 
     def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
         """Write grey images, uint8 [n, H, W], as a film that plays in the page."""
         from tensorboard.plugins.image import metadata as image_metadata
 
-        large = images.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
-        first, *others = [Image.fromarray(image) for image in large]
-        gif = io.BytesIO()
-        first.save(
-            gif, "gif", save_all=True, append_images=others, duration=FILM_MILLISECONDS, loop=0
-        )
         metadata = image_metadata.create_summary_metadata(
             None,
             "A greedy drive on a validation track, as the network sees it.",
             converted_to_tensor=True,
         )
-        encoded = [str(first.width).encode(), str(first.height).encode(), gif.getvalue()]
+        height, width = (FILM_SCALE * pixels for pixels in images.shape[1:])
+        encoded = [str(width).encode(), str(height).encode(), as_gif(images)]
         with self._writing(decisions):
             tf.summary.write(name, tf.constant(encoded), metadata=metadata)
 

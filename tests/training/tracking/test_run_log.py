@@ -33,6 +33,7 @@ EVENTS: dict[str, tuple[Any, ...]] = {
     "progress": (Progress("training", 48, 96, 1.0),),
     "worker_lost": ("worker process 7 died or hung",),
     "say": ("a line",),
+    "finished": (),
     "close": (),
 }
 

@@ -14,7 +14,8 @@ from tests.support.corridor import ddqn, drive_there
 from tests.support.networks import OBSERVATION, small_ddqn, small_network
 from tests.support.outcome import curve, events
 from training.settings import flat
-from training.tracking.tensorboard import FILM_SCALE, LAYOUT, TensorBoardLog
+from training.tracking.curves import FILM_SCALE
+from training.tracking.tensorboard import LAYOUT, TensorBoardLog
 
 
 def test_a_run_says_what_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""What TensorBoard and the trackers show of a run: the same curves and films by the same names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from racing.episode import END_REASONS, Episode
+
+FILM_SCALE = 4  # pixels of a film per pixel that the network sees
+FILM_MILLISECONDS = 60  # that each of its pictures is shown
+
+
+def episode_curves(episode: Episode, shaped_return: float, lap_share: float) -> dict[str, float]:
+    """Of a training episode; `lap_share` of the last ones: a curve of zeros and ones says nothing."""
+    curves = {
+        "training/score": episode.score,
+        "training/shaped_return": shaped_return,
+        "training/frames": episode.frames,
+        "training/laps": lap_share,
+        "training/tiles_missing": episode.track_tiles - episode.tiles,
+    }
+    return curves | {f"training/end_{r}": float(episode.end_reason == r) for r in END_REASONS}
+
+
+def validation_curves(row: Mapping[str, Any], best_before: float) -> dict[str, float]:
+    """Of a row of validation.csv, and the best mean before."""
+    return {
+        "driving/score": row["mean"],
+        "driving/laps": row["laps"] / row["episodes"],
+        "driving/best_score": max(row["mean"], best_before),
+    }
+
+
+def tested_curves(episodes: Sequence[Episode]) -> dict[str, float]:
+    """Of the drive on the test tracks."""
+    return {
+        "driving/test_score": float(np.mean([e.score for e in episodes])),
+        "driving/test_laps": sum(e.laps for e in episodes) / len(episodes),
+    }
+
+
+def as_gif(images: NDArray[np.uint8]) -> bytes:
+    """Grey images, uint8 [n, H, W], as a film that any browser plays."""
+    large = images.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
+    first, *others = [Image.fromarray(image) for image in large]
+    gif = io.BytesIO()
+    first.save(gif, "gif", save_all=True, append_images=others, duration=FILM_MILLISECONDS, loop=0)
+    return gif.getvalue()

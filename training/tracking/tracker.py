@@ -1,0 +1,195 @@
+"""Weights & Biases or Trackio: a run's curves for those who keep theirs there. docs/trackers.md says how to use it.
+
+Neither may slow training or stop it, so all that speaks to them is in a process of its own (`tracker_process.py`),
+which can be killed. What it is told goes through a thread and a queue that is never waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racing.episode import Episode
+from system.processes import STOP_SIGNALS, cause_of_death, children_deaf_to
+from training.tracking.curves import episode_curves, tested_curves, validation_curves
+from training.tracking.points import Points
+from training.tracking.run_log import Progress, Sink
+from training.tracking.tracker_process import FOLDER, Batch, serve
+
+POINTS_PER_CHECKPOINT = 20  # of a curve; each is a mean
+MOST_WAITING = 64  # batches; one is a checkpoint's
+CLOSING_SECONDS = 10.0
+QUIET_SECONDS = 2.0
+
+
+class TrackerLog(Sink):
+    """Hands a run's curves on, at every checkpoint what came since the last.
+
+    A run that is killed goes back to its last checkpoint, and nothing beyond that was handed on: so no point comes
+    twice, and decisions, which are the steps, only increase.
+
+    Args:
+        package: wandb, trackio, or another module that has their `init`, `log`, `log_artifact`, `finish` and `Video`.
+        folder: Of the run.
+        config: The settings by name.
+        say: Told in one line what went wrong, once for each kind of trouble.
+    """
+
+    name = "tracker"
+
+    def __init__(
+        self, package: str, folder: Path, config: Mapping[str, Any], say: Callable[[str], None]
+    ) -> None:
+        self._package, self._folder, self._config = package, folder, dict(config)
+        self._say, self._said = say, set[str]()
+        self._points = Points(int(config["checkpoint_every"]) // POINTS_PER_CHECKPOINT)
+        self._films: dict[int, NDArray[np.uint8]] = {}
+        self._waiting: queue.Queue[Batch | None] = queue.Queue(MOST_WAITING)
+        self._pipe: Connection | None = None
+        self._ended = False
+
+    def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
+        """Into the mean."""
+        self._points.add(decisions, values)
+
+    def episode(
+        self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
+    ) -> None:
+        """Into the mean."""
+        self._points.add(decisions, episode_curves(episode, shaped_return, episode.laps))
+
+    def validation(self, row: Mapping[str, Any], best_before: float) -> None:
+        """A point."""
+        self._points.put(row["decisions"], validation_curves(row, best_before))
+
+    def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
+        """It goes with the point."""
+        self._films[decisions] = images
+
+    def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
+        """A point: the last."""
+        self._points.put(decisions, tested_curves(episodes))
+
+    def progress(self, progress: Progress) -> None:
+        """Whether anything went wrong."""
+        self._hear()
+
+    def checkpoint(self, decisions: int, seconds: float) -> None:
+        """Hand on what came before it; returns at once."""
+        self._hand_on()
+
+    def finished(self) -> None:
+        """Hand on the rest, and the card."""
+        self._points.close_span()
+        self._hand_on(last=True)
+
+    def _hand_on(self, last: bool = False) -> None:
+        rows = self._points.take()
+        films = {
+            decisions: self._films.pop(decisions)
+            for decisions, _ in rows
+            if decisions in self._films
+        }
+        batch = Batch(rows, films, last)
+        if self._pipe is None:
+            self._start()
+        try:
+            if not self._ended:
+                self._waiting.put_nowait(batch)
+        except queue.Full:
+            self._tell("is too slow: points are left out")
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (theirs, self._package, self._folder.resolve(), self._config)
+        self._process = context.Process(target=serve, args=arguments, daemon=True)
+        with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
+            self._process.start()
+        theirs.close()
+        self._sender = threading.Thread(target=_send, args=(self._pipe, self._waiting), daemon=True)
+        self._sender.start()
+
+    def _hear(self) -> None:
+        """What the process complains about, or that it is no more."""
+        if self._pipe is None or self._ended:
+            return
+        try:
+            while self._pipe.poll():
+                self._tell(str(self._pipe.recv()))
+        except (EOFError, OSError):
+            self._ended = True
+            self._process.join()
+            if not self._said and self._process.exitcode:
+                self._tell(f"is gone: {cause_of_death(self._process.exitcode)}")
+
+    def _tell(self, trouble: str) -> None:
+        if trouble not in self._said:
+            self._said.add(trouble)
+            self._say(f"{self._package} {trouble}; training does not need it")
+
+    def close(self) -> None:
+        """Wait some seconds for the process to end; then it is killed."""
+        if self._pipe is None or self._pipe.closed:
+            return
+        if self._waiting.full():
+            with contextlib.suppress(queue.Empty):
+                self._waiting.get_nowait()
+        self._waiting.put(None)
+        self._process.join(QUIET_SECONDS)
+        if self._process.is_alive():
+            self._say(f"waiting for {self._package}, {CLOSING_SECONDS:.0f} seconds at most")
+            self._process.join(CLOSING_SECONDS - QUIET_SECONDS)
+        self._hear()
+        if self._process.is_alive():
+            self._ended = True
+            self._tell(f"did not end; what it has is in {self._folder / FOLDER}")
+            _kill(self._process.pid)
+        self._process.join()
+        self._sender.join()  # hears of it; later its bytes could meet another pipe
+        self._pipe.close()
+
+    def get_state(self) -> dict[str, Any]:
+        """Points that are not yet handed on. Films are not among them."""
+        return self._points.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._points.set_state(state)
+
+
+def tracker_of(
+    config: Mapping[str, Any], folder: Path, say: Callable[[str], None]
+) -> tuple[TrackerLog, ...]:
+    """The tracker that a run's settings name, if they name one."""
+    package = str(config["track"])
+    return (TrackerLog(package, folder, config, say),) if package else ()
+
+
+def _send(pipe: Connection, waiting: queue.Queue[Batch | None]) -> None:
+    """In a thread: it may wait as long as the process does not read."""
+    with contextlib.suppress(OSError, ValueError):  # the process is gone, or the pipe is closed
+        while True:
+            batch = waiting.get()
+            pipe.send(batch)
+            if batch is None:
+                return
+
+
+def _kill(pid: int | None) -> None:
+    """The process, and what it started, which is in its group; or before it has a group, the process."""
+    assert pid is not None
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)

@@ -1,0 +1,193 @@
+"""The process that speaks to a tracker. What it does not do in time is lost for the tracker, and for nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import inspect
+import json
+import multiprocessing
+import os
+import re
+import secrets
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.weights import read_card
+from system.files import replace_file, write_whole
+from training.runs.run_folder import BEST
+from training.tracking.curves import as_gif
+from training.tracking.points import Row
+
+PROJECT = "carracing-dqn"
+FOLDER = "tracking"  # in the run's
+NICE = 5  # training goes first
+SECONDS_AFTER_TRAINER = 10.0  # that it may still take when the trainer is gone
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What came since the last checkpoint.
+
+    Attributes:
+        rows: Decisions, and the values there.
+        films: Images of greedy drives, uint8 [n, H, W], by decisions.
+        last: Whether the run is finished.
+    """
+
+    rows: list[tuple[int, Row]]
+    films: Mapping[int, NDArray[np.uint8]]
+    last: bool = False
+
+
+def serve(pipe: Connection, package: str, folder: Path, config: dict[str, Any]) -> None:
+    """Hand on what comes through the pipe, until None comes or the trainer is gone; say through it what went wrong.
+
+    Args:
+        pipe: Of `Batch`.
+        package: The tracker's module.
+        folder: Of the run.
+        config: Settings by name.
+    """
+    os.setsid()
+    os.nice(NICE)
+    threading.Thread(target=_end_after_trainer, daemon=True).start()
+    _silence()
+    try:
+        with _one_at_a_time(folder / FOLDER):
+            tracked = Tracked(package, folder, config)
+            with contextlib.suppress(EOFError):
+                while (batch := pipe.recv()) is not None:
+                    try:
+                        tracked.hand_on(batch)
+                    except Exception as e:
+                        _complain(pipe, e)
+            tracked.finish()
+    except Exception as e:
+        _complain(pipe, e)
+
+
+class Tracked:
+    """A run at a tracker.
+
+    Args:
+        package: The tracker's module.
+        folder: Of the run.
+        config: Settings by name.
+    """
+
+    def __init__(self, package: str, folder: Path, config: dict[str, Any]) -> None:
+        self._folder, self._mine = folder, folder / FOLDER
+        self._handed_on = self._mine / f"{package}.json"
+        self._module = importlib.import_module(package)
+        self._id = _identity(self._mine / "id")
+        name = f"{'-'.join(folder.parts[-2:])}-{self._id}"
+        plain = json.loads(json.dumps(config, default=str))
+        arguments = {"project": PROJECT, "name": name, "config": plain, "resume": "allow"}
+        arguments |= _more_arguments(self._module, self._id, self._mine)
+        self._run = self._module.init(**arguments)
+
+    @property
+    def _reached(self) -> int:
+        """Decisions up to which everything was handed on."""
+        try:
+            return int(json.loads(self._handed_on.read_bytes())["decisions"])
+        except FileNotFoundError:
+            return -1
+
+    def hand_on(self, batch: Batch) -> None:
+        """What was handed on before is left out: a run that was killed goes back to its last checkpoint."""
+        reached = self._reached
+        with tempfile.TemporaryDirectory(dir=self._mine) as aside:
+            for decisions, row in batch.rows:
+                if decisions <= reached:
+                    continue
+                values: dict[str, Any] = dict(row)
+                if decisions in batch.films:
+                    film = Path(aside, f"{decisions}.gif")
+                    film.write_bytes(as_gif(batch.films[decisions]))
+                    values["driving/film"] = self._module.Video(str(film), format="gif")
+                self._run.log(values, step=decisions)
+                reached = decisions
+            replace_file(self._handed_on, json.dumps({"decisions": reached}).encode())
+            if batch.last:
+                path = Path(aside, "card.json")
+                card = read_card(self._folder / BEST)
+                path.write_text(json.dumps(card, indent=1) + "\n")
+                self._run.log_artifact(str(path), name=f"card-{self._id}", type="model-card")
+
+    def finish(self) -> None:
+        """Wait until all is where it belongs."""
+        self._run.finish()
+
+
+def _more_arguments(module: Any, identity: str, folder: Path) -> dict[str, Any]:
+    """What the trackers do not have in common; curves are sent, but nothing of the machine and no code."""
+    if module.__name__ == "wandb":
+        settings = module.Settings(
+            console="off",
+            disable_git=True,
+            save_code=False,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+        )
+        project = os.environ.get("WANDB_PROJECT", PROJECT)
+        return {"id": identity, "dir": str(folder), "settings": settings, "project": project}
+    wanted = {"auto_log_cpu": False, "auto_log_gpu": False, "embed": False}
+    known = inspect.signature(module.init).parameters
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def _identity(path: Path) -> str:
+    """The run's name at any tracker; written once."""
+    if not path.exists():
+        write_whole(path, secrets.token_hex(4).encode())
+    return path.read_text()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Until the process of a trainer that was killed, and whose run goes on already, is done."""
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _silence() -> None:
+    """What trackers print is not for the trainer's screen."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _end_after_trainer() -> None:
+    """Whatever hangs then, and whatever was started."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    time.sleep(SECONDS_AFTER_TRAINER)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _complain(pipe: Connection, e: Exception) -> None:
+    """One line, without what is nobody's business."""
+    lines = str(e).strip().splitlines() or [""]
+    text = f"failed: {type(e).__name__}: {lines[0][:200]}"
+    for name, value in os.environ.items():
+        if re.search("KEY|TOKEN|SECRET|PASSWORD", name.upper()) and len(value) > 5:
+            text = text.replace(value, "***")
+    with contextlib.suppress(OSError):
+        pipe.send(text)
