@@ -25,10 +25,11 @@ def worker_count(settings: Any) -> int:
     Raises:
         ValueError: If the run does not fit into the memory.
     """
-    actors = settings.cars // settings.cars_per_actor
+    actors = int(settings.cars // settings.cars_per_actor)
     if settings.workers != "auto":
-        refuse_run_that_does_not_fit(settings, count := min(settings.workers, actors))
-        return count
+        wanted = min(int(settings.workers), actors)
+        refuse_run_that_does_not_fit(settings, wanted)
+        return wanted
     for count in range(min(max(usable_cpus() - 1, 0), actors), 0, -1):
         with contextlib.suppress(NotEnoughMemoryError):
             refuse_run_that_does_not_fit(settings, count)

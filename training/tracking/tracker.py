@@ -130,7 +130,7 @@ class TrackerLog(Sink):
                 self._tell(str(self._pipe.recv()))
         except (EOFError, OSError):
             self._ended = True
-            self._process.join()
+            self._process.join(1.0)
             if not self._said and self._process.exitcode:
                 self._tell(f"is gone: {cause_of_death(self._process.exitcode)}")
 
