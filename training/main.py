@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents.backend import DeviceError
 from system.exits import EXIT_FAILED, EXIT_STOPPED, one_line_errors, refuse
@@ -15,7 +15,9 @@ from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.settings import RunSettings
 from training.stop import InterruptedTaskError, Stop
-from training.tracking.run_log import Sink
+
+if TYPE_CHECKING:
+    from training.tracking.run_log import Sink
 
 S = TypeVar("S", bound=RunSettings)
 

@@ -9,7 +9,7 @@ import pytest
 
 import DDQN
 import DQN
-from training.runs.compat import renamed
+from training.runs.compat import ADDED, renamed
 from training.settings import check, flat, from_json
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ RECORDED = sorted((ROOT / "results" / "runs").glob("*/config.json"))
 def test_every_recorded_run_gives_settings_of_today(path: Path) -> None:
     """All of them, and nothing but them."""
     settings = (DDQN if path.parent.name.startswith("ddqn") else DQN).Settings()
-    config = renamed(json.loads(path.read_text()))
+    config = ADDED | renamed(json.loads(path.read_text()))
     assert config.keys() == flat(settings).keys()
     check(from_json(settings, config))
 

@@ -23,6 +23,7 @@ from training.tracking.status import StatusLog
 
 EPISODE = Episode(7, 12.5, 100, 30, 300, 0, "out")
 EVENTS: dict[str, tuple[Any, ...]] = {
+    "begin": (Path("run"), 2),
     "describe": ({"seed": 1}, None),
     "scalars": (48, {"learning/loss": 0.5}),
     "episode": (48, EPISODE, 1.25, 0.5),
