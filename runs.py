@@ -114,7 +114,7 @@ def compare(
         from reports import compare as comparing
         from training.runs.store import Runs
 
-        found = comparing.compare([r for wanted in run for r in Runs(runs).matching(wanted)])
+        found = comparing.compare(Runs(runs).matching_any(run))
         if out:
             comparing.write_picture(found, out)
         if md:
@@ -185,7 +185,7 @@ def export(
         from reports.export import export as write_tables
         from training.runs.store import Runs
 
-        found = [r for wanted in run for r in Runs(runs).matching(wanted)]
+        found = Runs(runs).matching_any(run)
         print(*write_tables(found, out, json), sep="\n")
 
 
@@ -200,7 +200,7 @@ def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: Path = Path("run
         from training.runs.store import Runs
         from training.runs.verify import verify_run
 
-        found = [r for wanted in run for r in Runs(runs).matching(wanted)]
+        found = Runs(runs).matching_any(run)
         problems = [problem for r in found for problem in verify_run(r)]
         print(*problems, sep="\n", end="\n" if problems else "")
         print(f"{len(found)} runs, {len(problems)} problems")
@@ -263,7 +263,7 @@ def record(
         from reports import record as recording
         from training.runs.store import Runs
 
-        found = [r for wanted in run for r in Runs(runs).matching(wanted)]
+        found = Runs(runs).matching_any(run)
         recording.record(found, results, page, picture, label)
 
 

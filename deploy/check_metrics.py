@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from deploy.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 RULES = HERE / "prometheus"
@@ -46,13 +47,6 @@ def expressions() -> dict[str, str]:
     for metric in sorted(set(re.findall(r"race_\w+", rules))):
         found[f"the alerts' {metric}"] = metric
     return found
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody has."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 @contextmanager

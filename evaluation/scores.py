@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 from dataclasses import astuple, fields
 from pathlib import Path
 
 from racing.episode import Episode, possible
+from system.csv_files import as_csv
 from system.files import write_whole
 
 
 def write_episodes(path: Path, episodes: list[Episode]) -> None:
     """Write a CSV with one row per episode, over what was there, in one step."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(f.name for f in fields(Episode))
-    writer.writerows(astuple(episode) for episode in episodes)
-    write_whole(path, text.getvalue().encode())
+    head, rows = (f.name for f in fields(Episode)), (astuple(episode) for episode in episodes)
+    write_whole(path, as_csv(head, rows))
 
 
 def read_episodes(path: Path) -> list[Episode]:

@@ -49,7 +49,7 @@ class Plan:
     told: dict[str, Any]
 
     def check(self) -> None:
-        """Refuse what cannot be done, before anything is.
+        """Refuse a sweep that cannot be run, before anything is written.
 
         Raises:
             ValueError: Naming the option or the setting.
@@ -94,7 +94,7 @@ class Plan:
 
 
 def check_plan(folder: Path, plan: Plan) -> None:
-    """Refuse a folder that is another command line's, or cannot be written.
+    """Refuse a folder that belongs to another command line, or cannot be written.
 
     Raises:
         ValueError: Naming the options that differ.

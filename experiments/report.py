@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from experiments.search import COMPLETE, ENDED_EARLY, FAILED, RUNNING, Trial
 from experiments.space import parse_space
 from experiments.study import Told, importances
 from reports.markdown import table
+from system.csv_files import as_csv
 from system.files import write_whole
 from system.hints import command
 from training.settings import from_json
@@ -41,17 +41,15 @@ def write_trials(folder: Path, trials: Sequence[Trial], varied: Sequence[str]) -
     Raises:
         OSError: If the disk does not take it.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*FIXED, *varied])
+    rows = []
     for t in trials:
         low, high = bootstrap_interval(t.scores) if len(t.scores) > 1 else (t.score, t.score)
         figures = [_figure(x) for x in (t.score, low, high)] if t.steps else ["", "", ""]
         steps = " ".join(f"{length}:{_figure(x)}" for length, x in t.steps.items())
         scores = " ".join(map(_figure, t.scores))
         values = [json.dumps(t.values[name]) for name in varied]
-        writer.writerow([t.number, t.state, *figures, scores, steps, t.reason, *values])
-    write_whole(folder / TRIALS, text.getvalue().encode())
+        rows.append([t.number, t.state, *figures, scores, steps, t.reason, *values])
+    write_whole(folder / TRIALS, as_csv([*FIXED, *varied], rows))
 
 
 def _figure(x: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +15,20 @@ from experiments.jobs import Done
 from experiments.runs import Place, make, names, score
 from experiments.scripts import Script
 from racing.episode import Episode
-from reports.curves import read_points, read_training
+from reports.compare_groups import FREE
+from reports.curves import read_curve
 from reports.learning_report import draw_runs
 from reports.markdown import table
+from reports.png import as_png
+from system.csv_files import as_csv
 from system.files import sha256, write_whole
 from training.runs.names import check_new
-from training.runs.run_folder import FREE_ON_RESUME, RunFolder, as_json
+from training.runs.run_folder import RunFolder, as_json
 from training.settings import RunSettings, flat
 from training.stop import Stop
 
 CSV, REPORT, PICTURE = "seeds.csv", "report.md", "learning.png"
+HEAD = ("seed", "run", "validation", "test", "low", "high", "laps", "episodes")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ class SeedRun:
 
 def stem(settings: RunSettings) -> str:
     """What the runs are called before their seeds: their --name, or one that the same settings always give."""
-    free = FREE_ON_RESUME - {"decisions", "until_score", "patience"} | {"seed"}
-    learned = {k: v for k, v in flat(settings).items() if k not in free}
+    learned = {k: v for k, v in flat(settings).items() if k not in FREE}
     return settings.name or f"{settings.preset}-{sha256(as_json(learned))[:8]}"
 
 
@@ -115,9 +116,7 @@ def _read(folder: RunFolder, settings: RunSettings) -> SeedRun:
 
 
 def _csv(runs: Sequence[SeedRun]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["seed", "run", "validation", "test", "low", "high", "laps", "episodes"])
+    rows = []
     for r in runs:
         row: list[object] = [r.seed, r.folder.path.name, f"{r.validation:.2f}"]
         if r.test:
@@ -125,8 +124,8 @@ def _csv(runs: Sequence[SeedRun]) -> bytes:
             row += [f"{s.mean:.2f}", f"{s.low:.2f}", f"{s.high:.2f}", s.laps, s.episodes]
         else:
             row += [""] * 5
-        writer.writerow(row)
-    return text.getvalue().encode()
+        rows.append(row)
+    return as_csv(HEAD, rows)
 
 
 def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
@@ -158,11 +157,4 @@ def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
 
 
 def _picture(agent: str, runs: Sequence[SeedRun]) -> bytes:
-    curves = []
-    for r in runs:
-        points = read_points(r.folder.path / "validation.csv")
-        starts = r.folder.config()["learning_starts"]
-        curves.append((points, read_training(r.folder.path / "episodes.csv", points, starts)))
-    png = io.BytesIO()
-    draw_runs({agent.lower(): curves}).savefig(png, format="png", dpi=130)
-    return png.getvalue()
+    return as_png(draw_runs({agent.lower(): [read_curve(r.folder) for r in runs]}))

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from reports.run_list import RunRow, folder_bytes, row_of
 from system.times import now
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import CHECKPOINTS, RunFolder
 from training.runs.store import Runs
 
 TRASH = ".trash"
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def plan(root: Path, wanted: Sequence[str]) -> tuple[list[RunFolder], list[Kept]
     """
     everything = Runs(root).all()
     rows = {run.path: row_of(run, i) for i, run in enumerate(everything)}
-    asked = {r.path: r for name in wanted for r in Runs(root).matching(name)}
+    asked = {run.path for run in Runs(root).matching_any(wanted)}
     best = _best(everything, rows)
     chosen, kept = list[RunFolder](), list[Kept]()
     for run in everything:
@@ -58,12 +57,11 @@ def _best(runs: Sequence[RunFolder], rows: dict[Path, RunRow]) -> set[Path]:
     """The run of every script with the highest test score, and with the highest validation score."""
     best = set[Path]()
     for agent in {run.path.parent.name for run in runs}:
-        ours = [rows[run.path] for run in runs if run.path.parent.name == agent]
-        paths = [run.path for run in runs if run.path.parent.name == agent]
-        for scores in ([row.test for row in ours], [row.validation for row in ours]):
-            known = [(score, i) for i, score in enumerate(scores) if score is not None]
-            if known:
-                best.add(paths[max(known)[1]])
+        ours = [run.path for run in runs if run.path.parent.name == agent]
+        for kind in ("test", "validation"):
+            known = [path for path in reversed(ours) if getattr(rows[path], kind) is not None]
+            if known:  # of equal ones the newest
+                best.add(max(known, key=lambda path: getattr(rows[path], kind)))
     return best
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shlex
 from pathlib import Path
@@ -13,8 +12,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from evaluation.evaluation import summarise
-from reports.curves import read_points, read_training
+from reports.curves import read_curve
 from reports.learning_report import draw_runs
+from reports.png import as_png
 from system.files import write_whole
 from system.hints import command
 from training.runs.run_folder import BEST, RunFolder
@@ -91,12 +91,8 @@ def _next(outcome: Outcome) -> list[str]:
 def _draw(run: Path, agent: str) -> Path | None:
     """The run's curve as a picture in its folder; nothing hangs on it."""
     try:
-        points = read_points(run / "validation.csv")
-        starts = RunFolder(run).config()["learning_starts"]
-        training = read_training(run / "episodes.csv", points, starts)
-        png = io.BytesIO()
-        draw_runs({agent: [(points, training)]}).savefig(png, format="png", dpi=130)
-        write_whole(run / PICTURE, png.getvalue())
+        figure = draw_runs({agent: [read_curve(RunFolder(run))]})
+        write_whole(run / PICTURE, as_png(figure))
     except (OSError, ValueError, KeyError):
         return None
     return run / PICTURE

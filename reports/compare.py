@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -25,11 +23,12 @@ from reports.compare_scores import Pair, Score, interval, pair_of, score_of
 from reports.learning_report import draw_runs
 from reports.markdown import table
 from reports.own_files import refuse_others
+from reports.png import as_png
+from reports.screen import console
 from system.files import write_whole
 from training.runs.run_folder import RunFolder
 
 MARK = "runs.py compare"
-WIDTH = 160  # of a table that goes into a file
 Rows = list[list[str]]
 
 
@@ -91,19 +90,17 @@ class Comparison:
 
     def show(self) -> None:
         """Print it: tables for people."""
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(highlight=False, width=WIDTH)
+        screen = console()
         for title, head, rows in self.tables():
             shown = Table(title=title, title_justify="left", box=None, header_style="bold")
             for name in head:
                 shown.add_column(name, overflow="fold")
             for row in rows:
                 shown.add_row(*map(Text, row))
-            console.print(shown)
-            console.print()
+            screen.print(shown)
+            screen.print()
         for note in self.notes:
-            console.print(note, markup=False)
+            screen.print(note, markup=False)
 
     def figure(self) -> Figure:
         """Learning curves of all groups over each other, with a band over the seeds of each.
@@ -163,9 +160,7 @@ def write_picture(comparison: Comparison, path: Path) -> None:
         OSError: If the disk does not take it.
     """
     refuse_others(path, MARK)
-    png = io.BytesIO()
-    comparison.figure().savefig(png, format="png", dpi=130, metadata={"Software": MARK})
-    write_whole(path, png.getvalue())
+    write_whole(path, as_png(comparison.figure(), mark=MARK))
 
 
 def _p(pair: Pair) -> str:

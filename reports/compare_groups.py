@@ -58,7 +58,7 @@ class Compared:
     @property
     def name(self) -> str:
         """Agent's folder and name."""
-        return f"{self.run.path.parent.name}/{self.run.path.name}"
+        return self.run.full_name
 
 
 @dataclass

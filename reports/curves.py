@@ -86,16 +86,16 @@ def _read_run(name: str, folder: Path) -> Curve:
     named = _FOLDER.fullmatch(name)
     if named is None:
         raise ValueError(f"{folder}: not a name that runs.py record gives")
-    config = RunFolder(folder).config()
-    points = read_points(folder / "validation.csv")
+    run = RunFolder(folder)
+    points, training = read_curve(run)
     return Curve(
         agent=named["agent"],
         label=named["label"] or "",
         seed=int(named["seed"]),
         points=points,
-        training=read_training(folder / "episodes.csv", points, config["learning_starts"]),
+        training=training,
         test=read_episodes(folder / "test.csv"),
-        config=config,
+        config=run.config(),
         minutes=wall_minutes(json.loads((folder / "origin.json").read_text())),
     )
 
@@ -166,6 +166,18 @@ def read_training(
     updates = np.interp(decisions, [0, learning_starts, *points[:, 1]], [0, 0, *points[:, 2]])
     means = [episodes[parts == part, 1].mean() for part in seen]
     return np.stack([minutes, decisions, updates, means], axis=1)
+
+
+def read_curve(run: RunFolder) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Validations and training episodes of a run, as `read_points` and `read_training` give them.
+
+    Raises:
+        ValueError: If a file is not what a run writes.
+        KeyError: If its settings are not those of today.
+        OSError: If a file is missing.
+    """
+    starts, points = run.config()["learning_starts"], read_points(run.path / "validation.csv")
+    return points, read_training(run.path / "episodes.csv", points, starts)
 
 
 def read_columns(path: Path, *names: str) -> NDArray[np.float64]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from reports.run_list import row_of
+from system.csv_files import as_csv
 from system.files import check_folder, write_whole
 from training.runs.run_folder import RunFolder
 
@@ -86,13 +86,8 @@ def export(runs: Sequence[RunFolder], folder: Path, as_json: bool) -> list[Path]
 def _as_csv(rows: list[Row]) -> bytes:
     """Lists and the like in JSON; a column that a row lacks stays empty."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        plain = {
-            k: json.dumps(v, default=str) if isinstance(v, list | tuple | dict) else v
-            for k, v in row.items()
-        }
-        writer.writerow(plain)
-    return text.getvalue().encode()
+    return as_csv(columns, ([_plain(row.get(name, "")) for name in columns] for row in rows))
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value, default=str) if isinstance(value, list | tuple | dict) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ from evaluation.evaluation import summarise
 from reports.colours import DRIVERS, colours_of
 from reports.curves import Curve, band, best_within, minutes_to
 from reports.markdown import table
+from reports.png import as_png
 
 MARKS = (300, 600, 850, 900)
 BUDGETS = (2, 5, 15, 60)  # minutes
@@ -114,9 +114,7 @@ def plot_learning(curves: list[Curve], peer: Points | None) -> bytes:
     """Scores against minutes, decisions and updates; runs with a label are left out. A PNG."""
     plain = [c for c in curves if not c.label]
     runs = {c.name: [(o.points, o.training) for o in plain if o.agent == c.agent] for c in plain}
-    png = io.BytesIO()
-    draw_runs(runs, peer).savefig(png, format="png", dpi=130)
-    return png.getvalue()
+    return as_png(draw_runs(runs, peer))
 
 
 def draw_runs(

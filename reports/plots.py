@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from gymnasium.envs.box2d.car_racing import FPS, TRACK_DETAIL_STEP
 from matplotlib.axes import Axes
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 
 from racing.episode import Episode
 from reports.colours import DRIVERS
+from reports.png import as_png
 from reports.report import ROWS, Row
 
 GOOD = (850, 950)  # where the drivers are that get round: a second panel shows them larger
@@ -45,7 +44,7 @@ def plot_scores(scores: dict[str, list[Episode]]) -> bytes:
         axes.grid(axis="x", alpha=0.3)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    return _png(figure)
+    return as_png(figure)
 
 
 def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
@@ -67,7 +66,7 @@ def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
     for axes in (by_speed, by_missed):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _draw_speed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -> list[str]:
@@ -111,9 +110,3 @@ def gets_round(episodes: list[Episode]) -> bool:
 def mean_speed(episode: Episode) -> float:
     """Along the road, units/s: tiles are as far apart as the simulator lays them out."""
     return float(episode.tiles * TRACK_DETAIL_STEP / (episode.frames / FPS))
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130)
-    return file.getvalue()

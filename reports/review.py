@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from racing.episode import Episode
 from racing.simulator import TIME_LIMIT_FRAMES
 from reports.own_files import refuse_others
+from reports.png import as_png
 from reports.review_data import Review, read_review
 from reports.review_page import header, page
 from reports.review_picture import DPI, PANELS, overview, panel_svg
@@ -100,12 +100,10 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
         done = partial(_tell, tell, i * TIME_LIMIT_FRAMES, len(episodes) * TIME_LIMIT_FRAMES)
         figure, driven = drive_map(driver, noted.track, name, tell=done)
         figure.set_size_inches(MAP_SIZE)
-        png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI)
         text = f"{name} test track, {noted.track}"
         if driven.score != noted.score:
             text += f": {driven.score:.1f} here, {noted.score:.1f} when it was measured"
-        maps.append(Map(png.getvalue(), text))
+        maps.append(Map(as_png(figure, DPI), text))
     return maps
 
 

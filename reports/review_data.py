@@ -61,7 +61,7 @@ class Review:
     @property
     def name(self) -> str:
         """Agent and name."""
-        return f"{self.run.path.parent.name}/{self.run.path.name}"
+        return self.run.full_name
 
     @property
     def best(self) -> Columns | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reports.colours import DRIVERS, LAP, NO_LAP
 from reports.curves import BINS
+from reports.png import as_png
 from reports.review_data import Review, minutes
 
 ONE, OTHER, GREY = DRIVERS["ddqn"], DRIVERS["pid"], "#747474"
@@ -191,9 +192,7 @@ def overview(review: Review, lines: list[str], maps: list[bytes], mark: str) -> 
         _draw(panel, axes, review)
     if maps:
         _maps(kinds[1].subplots(1, len(maps), squeeze=False)[0], maps)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": mark})
-    return png.getvalue()
+    return as_png(figure, DPI, mark)
 
 
 def _maps(places: NDArray[np.object_], maps: list[bytes]) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.scores import read_episodes
 from reports.curves import read_points
+from reports.screen import console
 from system.times import parse, seconds_since
 from training.runs.label import read_label
 from training.runs.names import RunError
@@ -61,8 +61,8 @@ class RunRow:
     weights: str
 
 
-WIDTH = 160  # of a table that goes into a file
 COLUMNS = tuple(field.name for field in fields(RunRow))
+HEAD = ("", "run", "state", "done", "valid.", "test", "laps", "started", "MiB", "label")
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def row_of(run: RunFolder, index: int) -> RunRow:
         laps = round(sum(e.laps for e in episodes) / len(episodes), 3)
     return RunRow(
         index=index,
-        run=f"{run.path.parent.name}/{run.path.name}",
+        run=run.full_name,
         state=state_of(run, status),
         decisions=status.get("decisions", decisions),
         total=config.get("decisions"),
@@ -168,26 +168,12 @@ def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
         writer.writerows(as_dicts(rows))
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in (
-            "",
-            "run",
-            "state",
-            "done",
-            "valid.",
-            "test",
-            "laps",
-            "started",
-            "MiB",
-            "label",
-        ):
+        for name in HEAD:
             justify: Any = "left" if name in ("run", "state", "label") else "right"
             table.add_column(name, justify=justify, no_wrap=True)
         for row in rows:
             table.add_row(*_cells(row))
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(highlight=False, width=WIDTH)
-        console.print(table)
+        console().print(table)
 
 
 def _cells(row: RunRow) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from evaluation.evaluation import frame_by_frame
 from racing.episode import Episode, finished
 from racing.simulator import Simulator
 from racing.spec import CameraName
+from reports.png import as_png
 from system.files import write_whole
 
 FASTEST = 100.0  # units/s, top of the colour scale: the same on every map
@@ -39,9 +39,7 @@ def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "offi
         OSError: If the file cannot be written.
     """
     figure, episode = drive_map(driver, track, Path(driver.name).stem, camera)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=120)
-    write_whole(path, png.getvalue())
+    write_whole(path, as_png(figure, dpi=120))
     return episode
 
 

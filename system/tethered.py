@@ -1,8 +1,8 @@
-"""Become another program that is told to stop when the process that started it is gone, however it went.
+"""Become another program that is told to stop when the process that started it is gone, however that ended.
 
 python system/tethered.py PARENT PROGRAM ARGUMENT...
 
-A program of its own, because between fork and exec a process with threads may run next to nothing safely; it imports
+A program of its own, because a process with threads can safely run almost nothing between fork and exec; it imports
 nothing of ours, so that it takes 20 ms.
 """
 

@@ -95,7 +95,7 @@ def read_command_line(agent: str, presets: dict[str, S]) -> Command[S]:
     Raises:
         ValueError: If there is no such preset, file or run, or the run has other settings.
     """
-    files = {path: read_settings_file(path) for path in _given("--config", repeated=True)}
+    files = {path: read_settings_file(path) for path in map(Path, _given("--config"))}
     preset = _chosen_preset(presets, files)
     settings, launch = _parse(preset, files)
     run = _chosen_run(agent, settings)
@@ -150,15 +150,15 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     return {k: v for k, v in renamed(values).items() if not of_a_run or k not in OF_ITS_PLACE}
 
 
-def _given(flag: str, repeated: bool = False) -> list[Path]:
-    """What a flag is given, before everything is parsed: other flags' defaults depend on it."""
+def _given(flag: str) -> list[str]:
+    """All that a flag is given, before everything is parsed: other flags' defaults depend on it."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument(flag, action="append", type=Path, default=[], dest="given")
+    parser.add_argument(flag, action="append", default=[], dest="given")
     try:
-        found: list[Path] = parser.parse_known_args()[0].given
+        found: list[str] = parser.parse_known_args()[0].given
     except argparse.ArgumentError:  # nothing after it: tyro says so
         return []
-    return found if repeated else found[-1:]
+    return found
 
 
 def _chosen_preset(presets: dict[str, S], files: dict[Path, dict[str, Any]]) -> S:
@@ -168,8 +168,7 @@ def _chosen_preset(presets: dict[str, S], files: dict[Path, dict[str, Any]]) -> 
         ValueError: If there are none of that name.
     """
     in_files = [values["preset"] for values in files.values() if "preset" in values]
-    given = [str(path) for path in _given("--preset")]
-    name = (given or in_files or ["default"])[-1]
+    name = (_given("--preset") or in_files or ["default"])[-1]
     if not isinstance(name, str) or name not in presets:
         raise ValueError(f"preset must be one of {', '.join(presets)}, got {name!r}")
     return presets[name]

@@ -28,7 +28,7 @@ from training.actors.worker import ProcessWorker
 from training.memory import worker_count
 from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 from training.settings import RunSettings, check, flat
 from training.start import start_from_weights
 from training.stop import InterruptedTaskError, Stop
@@ -101,7 +101,7 @@ def train(
     workers = worker_count(settings)
     if run is None:
         check_new(settings.runs, agent.__name__, settings.name)
-    elif not Checkpoints(run.path / "checkpoints").steps() and run.has_begun():
+    elif not Checkpoints(run.path / CHECKPOINTS).steps() and run.has_begun():
         raise RunError(f"no checkpoint in {run.path}")
     with ExitStack() as stack:
         # They load TensorFlow while this process does.
@@ -153,7 +153,7 @@ def _train_and_test(
         return pack(weights, make_card(type(agent).__name__, pool.spec, settings, facts))
 
     keep = settings.keep_checkpoints
-    checkpoints = Checkpoints(run.path / "checkpoints", run.identity(), keep)
+    checkpoints = Checkpoints(run.path / CHECKPOINTS, run.identity(), keep)
     trainer = Trainer(agent, pool, run, checkpoints, log, stop, pack_best)
     name = type(agent).__name__
     if checkpoints.steps():

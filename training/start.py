@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def start_from_weights(agent: QAgent[Any, Any], weights: str) -> dict[str, Any]:
     network, card = unpack(path)
     world = card.get("world")
     theirs = {
-        "network": (card["network"], _as_json(asdict(settings.network))),
+        "network": (card["network"], json.loads(json.dumps(asdict(settings.network)))),
         "observation": (card["observation"], list(settings.view.observation_shape)),
         "actions": (
             world.get("actions") if isinstance(world, dict) else None,
@@ -44,10 +45,3 @@ def start_from_weights(agent: QAgent[Any, Any], weights: str) -> dict[str, Any]:
     for ours in (agent.online, agent.target, agent.average):
         copy(network, ours)
     return {"weights": {"file": path.name, "sha256": sha256(path.read_bytes())}}
-
-
-def _as_json(value: Any) -> Any:
-    """Without tuples."""
-    if isinstance(value, dict):
-        return {k: _as_json(v) for k, v in value.items()}
-    return [_as_json(v) for v in value] if isinstance(value, tuple | list) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from benchmarks.limit.road import Road, road_of
 from evaluation.drivers import load_driver
 from evaluation.evaluation import frame_by_frame
 from racing.simulator import Simulator
+from reports.png import as_png
 from system.files import write_whole
 
 Array = NDArray[np.float64]
@@ -56,9 +56,7 @@ def draw_limit(track: int, weights: Path, png: Path) -> None:
         f"Track {track}: bound {frames_of(best.seconds)} frames,"
         f" {weights.stem} {world.simulator.frames} frames"
     )
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
-    write_whole(png, picture.getvalue())
+    write_whole(png, as_png(figure))
     print(png, flush=True)
 
 

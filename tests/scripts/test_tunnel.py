@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import ROOT, TINY, Server, free_port, wait_for
+from deploy.ports import free_port
+from tests.support.server import ROOT, TINY, Server, wait_for
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
 KEYS = ["-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]

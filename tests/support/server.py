@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from deploy.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "boot.sh"
@@ -103,13 +104,6 @@ def in_namespaces(*prepare: str) -> list[str]:
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("this system does not let us make namespaces")
     return command
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port: int = s.getsockname()[1]
-        return port
 
 
 def wait_for(what: Callable[[], object]) -> None:

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from deploy.ports import free_port
 from system.preflight import check_modules, check_port
-from tests.support.server import free_port
 
 
 def test_a_free_port_and_modules_that_are_there_pass() -> None:

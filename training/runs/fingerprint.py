@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, load_file
 
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Fingerprint:
 
 def fingerprint(run: Path) -> Fingerprint:
     """What a run that came to its end left behind."""
-    newest = max(p for p in (run / "checkpoints").iterdir() if p.name.isdecimal())
+    newest = max(p for p in (run / CHECKPOINTS).iterdir() if p.name.isdecimal())
     state = json.loads((newest / "state.json").read_text())
     state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
     arrays = load_file(newest / "arrays.safetensors")
@@ -67,7 +67,7 @@ def _replay(run: Path, files: Iterable[str]) -> dict[str, bytes]:
     slots = config["replay_capacity"] // config["cars"]
     chunks = [Path(name) for name in files if name.startswith("replay/")]
     chunks.sort(key=lambda chunk: int(chunk.stem.partition("-")[0]))
-    parts = [load_file(run / "checkpoints" / chunk) for chunk in chunks]
+    parts = [load_file(run / CHECKPOINTS / chunk) for chunk in chunks]
     return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
 
 

@@ -18,7 +18,7 @@ from training.runs.compat import ADDED, renamed
 from training.runs.names import RunError, check_new, put, umask
 from training.runs.origin import differences, origin
 
-BEST = "best.safetensors"
+BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 # What may change on a resume: where and how far a run goes, not what it learns.
 FREE_ON_RESUME = {
@@ -142,6 +142,11 @@ class RunFolder:
     def origin(self) -> dict[str, Any]:
         """Where the run came from, and what was noted of its way since."""
         return _read(self.path / ORIGIN)
+
+    @property
+    def full_name(self) -> str:
+        """Agent and name, such as DDQN/race."""
+        return f"{self.path.parent.name}/{self.path.name}"
 
     @property
     def agent(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -64,13 +65,19 @@ class Runs:
                     f"no run {wanted} in {self._where()}: there are {len(runs)}"
                 ) from None
         for fits in (_is, _is_in_glob, is_part):
-            if wanted and (
-                found := [r for r in runs if fits(f"{r.path.parent.name}/{r.path.name}", wanted)]
-            ):
+            if wanted and (found := [r for r in runs if fits(r.full_name, wanted)]):
                 return found
         if os.path.exists(path):
             raise RunError(f"{path} is not a run: there is no {CONFIG} in it")
         raise RunError(f"no run {wanted!r} in {self._where()}")
+
+    def matching_any(self, wanted: Iterable[str]) -> list[RunFolder]:
+        """Every run that is meant by any of these, as `matching` takes them; in their order, twice if meant twice.
+
+        Raises:
+            RunError: If there is none for one of them.
+        """
+        return [run for one in wanted for run in self.matching(one)]
 
     def _where(self) -> Path:
         return self.root / self._agent if self._agent else self.root

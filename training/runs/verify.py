@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from training.runs.checkpoint import Checkpoints
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 
 
 def verify_run(run: RunFolder) -> list[str]:
     """What is wrong with the checkpoints of a run, and with its best weights if they drove the test tracks."""
-    found = Checkpoints(run.path / "checkpoints", run.identity()).problems()
+    found = Checkpoints(run.path / CHECKPOINTS, run.identity()).problems()
     if run.origin().get("tested") is not None and not run.is_finished():
         found.append(f"{run.path / BEST}: missing, or not the weights that drove the test tracks")
     return found

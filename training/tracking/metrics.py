@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from racing.episode import END_REASONS, Episode
 from system.files import check_file
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import CHECKPOINTS, RunFolder
 from training.tracking.run_log import Progress, Sink
 
 PREFIX = "race_"
@@ -133,7 +133,7 @@ class MetricsLog(Sink):
         folder = RunFolder(run)
         origin, config = folder.origin(), folder.config()
         self._facts = {
-            "run": f"{run.parent.name}/{run.name}",
+            "run": folder.full_name,
             "commit": str(origin.get("commit", "")),
             "preset": str(config.get("preset", "")),
             "seed": str(config.get("seed", "")),
@@ -170,7 +170,7 @@ class MetricsLog(Sink):
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
         """Note when, how long it took, and how much room it needs and there is."""
-        manifest = self._run / "checkpoints" / f"{decisions:09d}" / "manifest.json"
+        manifest = self._run / CHECKPOINTS / f"{decisions:09d}" / "manifest.json"
         files = json.loads(manifest.read_bytes())["manifest"]["files"]
         with self._lock:
             self._gauges |= {

@@ -122,7 +122,7 @@ class TrackerLog(Sink):
         self._sender.start()
 
     def _hear(self) -> None:
-        """What the process complains about, or that it is no more."""
+        """Pass on what the process complained about, or that it has ended."""
         if self._pipe is None or self._ended:
             return
         try:
@@ -157,7 +157,7 @@ class TrackerLog(Sink):
             self._tell(f"did not end; what it has is in {self._folder / FOLDER}")
             _kill(self._process.pid)
         self._process.join()
-        self._sender.join()  # hears of it; later its bytes could meet another pipe
+        self._sender.join()  # left alone, it could write into a descriptor that is used again
         self._pipe.close()
 
     def get_state(self) -> dict[str, Any]:

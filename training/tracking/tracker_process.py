@@ -158,7 +158,7 @@ def _identity(path: Path) -> str:
 
 @contextlib.contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Until the process of a trainer that was killed, and whose run goes on already, is done."""
+    """Wait for the process of an earlier trainer of this run, which was killed."""
     folder.mkdir(exist_ok=True)
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -166,7 +166,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _silence() -> None:
-    """What trackers print is not for the trainer's screen."""
+    """Keep what trackers print off the trainer's screen."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
@@ -183,7 +183,7 @@ def _end_after_trainer() -> None:
 
 
 def _complain(pipe: Connection, e: Exception) -> None:
-    """One line, without what is nobody's business."""
+    """Send one line, with the values of secrets masked."""
     lines = str(e).strip().splitlines() or [""]
     text = f"failed: {type(e).__name__}: {lines[0][:200]}"
     for name, value in os.environ.items():
