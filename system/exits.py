@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +21,16 @@ def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
     raise SystemExit(code)
 
 
+def raise_on_ctrl_c() -> None:
+    """From now on SIGINT raises KeyboardInterrupt, which `system.startup` put off; where it was ignored, it stays so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Bad input is one line and exit code 2, what the system does not give exit code 1, Ctrl-C exit code 3."""
+    raise_on_ctrl_c()
     try:
         yield
     except ValueError as e:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from system.exits import raise_on_ctrl_c
+
 SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal is gone
 
@@ -81,6 +83,7 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
 
 def interrupt_for_sure() -> None:
     """SIGTERM raises KeyboardInterrupt as SIGINT does, and one that is lost is raised again."""
+    raise_on_ctrl_c()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     act_again_if_lost(KeyboardInterrupt, lambda: signal.raise_signal(signal.SIGINT))
 

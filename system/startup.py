@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
-from types import TracebackType
-
-
-def _tell(kind: type[BaseException], e: BaseException, trace: TracebackType | None) -> None:
-    if kind is not KeyboardInterrupt:
-        sys.__excepthook__(kind, e, trace)
 
 
 class Output(io.TextIOWrapper):
@@ -42,6 +37,21 @@ class Output(io.TextIOWrapper):
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
         super().flush()
+
+
+def let_ctrl_c_end_a_script_that_loads() -> None:
+    """Leave SIGINT to the kernel: where C code imports, a KeyboardInterrupt comes out as an ImportError or not at all.
+
+    Who has something to finish asks for the exception again: `system.exits.raise_on_ctrl_c`. Programs of others, such
+    as a notebook's kernel, keep what they have.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    root = os.path.dirname(
+        os.path.dirname(os.path.realpath(__file__))
+    )  # pathlib would load for longer
+    ours = script is not None and os.path.dirname(os.path.realpath(script)) == root
+    if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def open_missing_descriptors() -> None:
@@ -71,6 +81,6 @@ def _opened(number: int, encoding: str) -> Output:
     return Output(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
-sys.excepthook = _tell
+let_ctrl_c_end_a_script_that_loads()
 open_missing_descriptors()
 protect_output()

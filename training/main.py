@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +30,9 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
         agent: Learns; a subclass of QAgent.
         presets: Settings to start from, by name.
     """
-    on_first_stop_signal(lambda: sys.exit(EXIT_STOPPED))
+    on_first_stop_signal(
+        lambda: os._exit(EXIT_STOPPED)
+    )  # an exception may be lost while C code imports
     command = read_or_refuse(agent.__name__, presets)
     settings, run = command.settings, command.run
     if command.launch.print_config:

@@ -63,17 +63,27 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
     assert (done.stdout, done.stderr) == (b"\\xb1 \\xfc\n", b"")
 
 
-@pytest.mark.parametrize(("error", "code"), [("KeyboardInterrupt", -2), ("ValueError(7)", 1)])
-def test_an_interrupt_is_silent_and_nothing_else(error: str, code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import system.startup; raise {error}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (code, "")
-    assert ("ValueError: 7" in done.stderr) == (code == 1)
-    assert (done.stderr == "") == (code != 1)
+def test_ctrl_c_belongs_to_the_kernel_until_a_script_has_begun(tmp_path: Path) -> None:
+    """Only in our scripts, not in a program that imports one, and not where the shell ignores it."""
+    code = """
+import signal, sys
+signal.signal(signal.SIGINT, {before})
+sys.modules["__main__"].__file__ = {file!r}
+import system.startup
+from system.exits import raise_on_ctrl_c
+loading = signal.getsignal(signal.SIGINT)
+raise_on_ctrl_c()
+print(getattr(loading, "name", "raises"), getattr(signal.getsignal(signal.SIGINT), "name", "raises"))
+"""
+
+    def told(file: Path, before: str) -> str:
+        line = [sys.executable, "-c", code.format(file=str(file), before=before)]
+        return subprocess.run(line, cwd=ROOT, stdout=-1, text=True, check=True).stdout
+
+    raises = "signal.default_int_handler"
+    assert told(ROOT / "DQN.py", raises) == "SIG_DFL raises\n"
+    assert told(tmp_path / "kernel.py", raises) == "raises raises\n"
+    assert told(ROOT / "DQN.py", "signal.SIG_IGN") == "SIG_IGN SIG_IGN\n"
 
 
 @pytest.mark.slow
