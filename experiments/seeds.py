@@ -157,4 +157,4 @@ def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
 
 
 def _picture(agent: str, runs: Sequence[SeedRun]) -> bytes:
-    return as_png(draw_runs({agent.lower(): [read_curve(r.folder) for r in runs]}))
+    return as_png(draw_runs({agent: [read_curve(r.folder) for r in runs]}))

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.space import Choice, Dimension
+from system.extras import require
 
 if TYPE_CHECKING:
     import optuna
 
 NAME = "sweep"
-MISSING = "this needs Optuna: pip install optuna, or the extra `sweep` of this project"
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,9 @@ def load_optuna() -> Any:
     Raises:
         ValueError: If it is not installed.
     """
-    try:
-        import optuna
-    except ImportError:
-        raise ValueError(MISSING) from None
+    require("sweep", "optuna")
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 

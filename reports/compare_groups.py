@@ -93,7 +93,7 @@ def read_groups(runs: Sequence[RunFolder]) -> list[Group]:
     if len(different) < 2:
         raise ValueError(f"name two runs or more: there is only {runs[0].path}")
     found = [_read(run) for run in different.values()]
-    sets = _split(found, lambda c: _settings(c))
+    sets = _split(found, _settings)
     sets = [part for group in sets for part in _by_commit(group)]
     letters = [*ascii_uppercase, *(a + b for a in ascii_uppercase for b in ascii_uppercase)]
     return [

@@ -94,6 +94,8 @@ def _time(axes: Axes, r: Review) -> bool:
         left += taken
     axes.set_yticks([])
     axes.set_ylim(-0.6, 2.2)
+    if found:
+        axes.legend(frameon=False, fontsize="small", loc="upper left")
     axes.set_xlabel("minutes")
     return bool(found)
 
@@ -154,7 +156,13 @@ def _draw(panel: Panel, axes: Axes, review: Review) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if panel.draw(axes, review):
-        axes.legend(frameon=False, fontsize="small")
+        if not axes.get_legend():  # above: looking for the best place inside takes long
+            where: dict[str, Any] = {
+                "loc": "lower right",
+                "bbox_to_anchor": (1, 1),
+                "borderaxespad": 0,
+            }
+            axes.legend(frameon=False, fontsize="small", ncols=3, **where)
         axes.set_xlim(left=0)
     else:
         axes.axis("off")

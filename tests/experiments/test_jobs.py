@@ -37,7 +37,8 @@ here.with_suffix(".runs").touch()
 time.sleep(600)
 """
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from pathlib import Path
 from experiments.jobs import Job, StoppedError, run_jobs
 from system.processes import on_first_stop_signal
@@ -109,7 +110,10 @@ def test_children_end_with_their_parent(tmp_path: Path, signum: signal.Signals) 
     with subprocess.Popen(line, cwd=ROOT, start_new_session=True, stdout=-1, stderr=-1) as parent:
         wait_for(tmp_path / "a.runs", tmp_path / "b.runs")
         os.killpg(parent.pid, signum)
-        out, _ = parent.communicate(timeout=60)
+        try:
+            out, _ = parent.communicate(timeout=60)
+        finally:
+            parent.kill()
     assert parent.returncode == (-signum if signum == signal.SIGKILL else EXIT_STOPPED), out
     wait_for(tmp_path / "a.saved", tmp_path / "b.saved")
 

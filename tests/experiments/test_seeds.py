@@ -13,62 +13,93 @@ import pytest
 
 import DDQN
 from evaluation.evaluation import bootstrap_interval
+from experiments.seeds import SeedRun, report
+from racing.episode import Episode
 from system.processes import STOP_SIGNALS
 from tests.support.command_line import arguments, files_below, finish, start
 from tests.support.outcome import outcome
 from training.main import main
+from training.runs.run_folder import RunFolder
 
 SEEDS = ("3", "4")
 FILES = ("seeds.csv", "report.md")
 
 
+def short(runs: Path) -> list[str]:
+    """A run with four checkpoints, but for its seed and its name."""
+    words = arguments(runs=str(runs), decisions=512, checkpoint_every=128, validation_tracks=1)
+    for flag in "--workers", "--seed":
+        at = words.index(flag)
+        del words[at : at + 2]
+    return words
+
+
 def line(runs: Path, *more: str) -> list[str]:
-    """Two runs with three checkpoints each."""
-    short = arguments(runs=str(runs), decisions=768, checkpoint_every=256, test_episodes=1)
-    at = short.index("--workers"), short.index("--seed")
-    for first in sorted(at, reverse=True):
-        del short[first : first + 2]
-    return [*short, "--name", "two", "--seeds", "3:4", *more]
+    """Two of them."""
+    return [*short(runs), "--name", "two", "--seeds", "3:4", *more]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_neither_jobs_nor_a_kill_change_a_bit(tmp_path: Path) -> None:
-    """The command is killed once both have a checkpoint, and given again."""
-    out = finish(start("DDQN", *line(tmp_path / "one", "--jobs", "1")))
+def test_seeds_are_ordinary_runs_also_after_a_kill(tmp_path: Path) -> None:
+    """Two at once, killed when both have a checkpoint and given again, are what each alone is; nothing is repeated."""
     cut = tmp_path / "cut" / "DDQN"
     process = start("DDQN", *line(tmp_path / "cut", "--jobs", "2"))
-    while not all(list(cut.glob(f"two-seed{s}/checkpoints/000000[2-9]*")) for s in SEEDS):
+    while not all(list(cut.glob(f"two-seed{s}/checkpoints/000000[1-9]*")) for s in SEEDS):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     again = finish(start("DDQN", *line(tmp_path / "cut", "--jobs", "2")))
     assert "two-seed3 begins" in again and "two-seed4 begins" in again, "neither was done"
-    for seed in SEEDS:
-        run = tmp_path / "one" / "DDQN" / f"two-seed{seed}"
-        assert outcome(run) == outcome(cut / f"two-seed{seed}")
-        assert (run / "test.csv").read_text() == (cut / f"two-seed{seed}" / "test.csv").read_text()
+
+    words = short(tmp_path / "one")
+    alone = [
+        start("DDQN", *words, f"--name=two-seed{seed}", f"--seed={seed}", "--workers=0")
+        for seed in SEEDS
+    ]
+    for seed, run in zip(SEEDS, alone, strict=True):
+        finish(run)
+        one, other = (tmp_path / name / "DDQN" / f"two-seed{seed}" for name in ("one", "cut"))
+        assert outcome(one) == outcome(other)
+    told = finish(start("DDQN", *line(tmp_path / "one")))
+    assert "begins" not in told, "nothing was left to do"
     folders = [tmp_path / name / "seeds" / "DDQN-two" for name in ("one", "cut")]
     for name in FILES:
         assert len({(folder / name).read_bytes() for folder in folders}) == 1, name
     assert (folders[0] / "learning.png").stat().st_size > 10_000
 
-    report = (folders[0] / "report.md").read_text()
-    assert report.strip() in out
+    text = (folders[0] / "report.md").read_text()
+    assert text.strip() in told and text.strip() in again
     with (folders[0] / "seeds.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["seed"] for row in rows] == list(SEEDS)
-    scores = [float(row["test"]) for row in rows]
-    low, high = bootstrap_interval(scores)
-    worst = SEEDS[scores.index(min(scores))]
-    assert f"{sum(scores) / 2:.1f} [{low:.1f}, {high:.1f}] on the test tracks" in report
-    assert f"worst seed {worst}: {min(scores):.1f}" in report
+    scores = [float(row["validation"]) for row in rows]
+    assert f"{sum(scores) / 2:.1f} [" in text and f": {min(scores):.1f}." in text
 
-    begun = time.monotonic()
-    last = finish(start("DDQN", *line(tmp_path / "one")))
-    assert "begins" not in last and report.strip() in last, "nothing was left to do"
-    assert time.monotonic() - begun < 60
+
+def test_the_report_is_over_the_seeds() -> None:
+    """Its interval, too: tracks that every seed drives are no independent draws of a training."""
+    scores = {1: (900.0, 880.0), 2: (700.0, 760.0), 5: (905.0, 895.0)}
+    runs = [
+        SeedRun(
+            seed,
+            RunFolder(Path(f"mine-seed{seed}")),
+            800.0 + seed,
+            [
+                Episode(n, score, 900, 280, 280, int(score > 800), "lap")
+                for n, score in enumerate(of)
+            ],
+        )
+        for seed, of in scores.items()
+    ]
+    means = [890.0, 730.0, 900.0]
+    low, high = bootstrap_interval(means)
+    assert low == 730 and high == 900, "the bootstrap of three"
+    text = report("DDQN", "mine", runs)
+    assert "840.0 [730.0, 900.0] on the test tracks: mean of 3 seeds" in text
+    assert "worst seed 2: 730.0; 4 laps of 6." in text
+    assert "| 2 | 802.0 | **730.0** | 700.0 – 760.0 | 0/2 |" in text
 
 
 @pytest.mark.parametrize(

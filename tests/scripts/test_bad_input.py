@@ -100,6 +100,7 @@ def one_line(err: str) -> str:
         ({"device": "cuda"}, ["device", "'cuda'"]),
         ({"device": "gpu:99"}, ["gpu:99"]),
         ({"replay_capacity": 10**12}, ["replay", "GiB"]),  # more than any memory
+        ({"track": "mlflow"}, ["track", "wandb or trackio", "'mlflow'"]),
         ({"resume": "auto"}, ["--resume auto", "--name"]),
     ],
     ids=lambda value: str(value)[:60],

@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from racing.episode import END_REASONS, Episode
 from system.files import check_file
 from training.runs.run_folder import CHECKPOINTS, RunFolder
+from training.tracking.curves import tested_curves, validation_curves
 from training.tracking.run_log import Progress, Sink
 
 PREFIX = "race_"
@@ -65,6 +66,10 @@ FROM_CURVES = {
     "learning/q": "mean_q",
     "learning/epsilon": "epsilon",
     "learning/replay_fill": "replay_fill_ratio",
+    "driving/score": "validation_score",
+    "driving/best_score": "validation_best_score",
+    "driving/laps": "validation_laps",
+    "driving/test_score": "test_score",
 }
 
 
@@ -156,17 +161,11 @@ class MetricsLog(Sink):
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
         """Take over the scores."""
-        with self._lock:
-            self._gauges |= {
-                "validation_score": row["mean"],
-                "validation_best_score": max(row["mean"], best_before),
-                "validation_laps": row["laps"] / row["episodes"],
-            }
+        self.scalars(row["decisions"], validation_curves(row, best_before))
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
         """Take over the score."""
-        with self._lock:
-            self._gauges["test_score"] = sum(e.score for e in episodes) / len(episodes)
+        self.scalars(decisions, tested_curves(episodes))
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
         """Note when, how long it took, and how much room it needs and there is."""
