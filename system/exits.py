@@ -22,7 +22,7 @@ def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
 
 
 def raise_on_ctrl_c() -> None:
-    """From now on SIGINT raises KeyboardInterrupt, which `system.startup` put off; where it was ignored, it stays so."""
+    """From now on SIGINT raises KeyboardInterrupt, which `system.startup` put off; ignored stays ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
