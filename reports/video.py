@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from system.files import written_aside
+from system.processes import STOP_SIGNALS, children_deaf_to
 
 
 @contextmanager
@@ -31,7 +32,8 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
     def show(picture: NDArray[np.uint8]) -> None:
         nonlocal shown
         if not shown:  # begin no sooner: an encoder that gets no picture complains
-            next(writer)
+            with children_deaf_to(*STOP_SIGNALS):  # or Ctrl-C leaves an encoder that nobody knows
+                next(writer)
         writer.send(np.ascontiguousarray(picture))
         shown += 1
 
