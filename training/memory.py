@@ -22,10 +22,15 @@ CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
 def worker_count(settings: Any) -> int:
     """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
 
+    On a cluster as many as are set or there are actors: it says how many find a place.
+
     Raises:
         ValueError: If the run does not fit into the memory.
     """
     actors = int(settings.cars // settings.cars_per_actor)
+    if settings.pool == "ray":
+        refuse_run_that_does_not_fit(settings, 0)
+        return actors if settings.workers == "auto" else min(int(settings.workers), actors)
     if settings.workers != "auto":
         wanted = min(int(settings.workers), actors)
         refuse_run_that_does_not_fit(settings, wanted)

@@ -24,10 +24,11 @@ from system.extras import require
 from system.hints import command
 from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
-from training.actors.worker import ProcessWorker
+from training.actors.staff import Staff
 from training.memory import worker_count
 from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
+from training.runs.origin import surroundings
 from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 from training.settings import RunSettings, check, flat
 from training.start import start_from_weights
@@ -97,20 +98,16 @@ def train(
     check_device(settings.device)
     if settings.track:
         require(settings.track, settings.track)
-    spec = actor_spec(settings, agent, make_world)
-    workers = worker_count(settings)
+    spec, count = actor_spec(settings, agent, make_world), worker_count(settings)
     if run is None:
         check_new(settings.runs, agent.__name__, settings.name)
     elif not Checkpoints(run.path / CHECKPOINTS).steps() and run.has_begun():
         raise RunError(f"no checkpoint in {run.path}")
     with ExitStack() as stack:
+        say, lost = RunLog(sinks).say, list[Callable[[str], None]]()
         # They load TensorFlow while this process does.
-        lost: list[Callable[[str], None]] = []
-        pool = Pool(
-            spec,
-            [ProcessWorker(spec, settings.threads) for _ in range(workers)],
-            lambda text: lost[0](text),
-        )
+        staff = Staff(settings, count, spec, stack, say, surroundings)
+        pool = Pool(spec, staff.workers, lambda text: lost[0](text), staff.hire)
         stack.callback(pool.close)
         set_up_tensorflow(settings.threads, settings.device)
         learner = agent(settings)
@@ -122,9 +119,10 @@ def train(
         else:
             run.lock()
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
+        workers = len(staff.workers)
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
-        tracker = tracker_of(flat(settings), run.path, RunLog(sinks).say)
+        tracker = tracker_of(flat(settings), run.path, say)
         log = stack.enter_context(RunLog((*files, *tracker, *sinks)))
         lost.append(log.worker_lost)
         log.begin(run.path, workers)
@@ -135,6 +133,8 @@ def train(
         except BaseException as e:
             status.state("failed", str(e))
             raise
+        if staff.processors:
+            run.drove_on(staff.processors)
         status.state("finished" if outcome.finished else "stopped")
         if outcome.finished:
             log.finished()

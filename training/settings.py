@@ -46,6 +46,11 @@ class RunSettings:
     workers: Annotated[int, Interval(ge=0, le=1024), Unit("processes")] | Literal["auto"] = "auto"
     """Processes that drive beside the one that learns; 0 drives in the same; auto takes the cores that this process
     may use. Changes the speed, not the result."""
+    pool: Literal["processes", "ray"] = "processes"
+    """Where the workers are: processes of this machine, or a Ray cluster. Changes the speed, not the result.
+    docs/cluster.md."""
+    address: str = ""
+    """With --pool ray: host:port of a cluster, or auto for that of this machine; Ray is started here if empty."""
     threads: Annotated[int, Interval(ge=1, le=1024), Unit("threads")] = 1
     """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
     device: str = "auto"
@@ -75,7 +80,7 @@ class RunSettings:
     run. docs/trackers.md."""
 
     def check(self) -> None:
-        """Refuse cars that cannot be divided, and an unknown tracker.
+        """Refuse cars that cannot be divided, an unknown tracker, and what hangs on another setting.
 
         Raises:
             ValueError: Naming the settings.
@@ -84,6 +89,10 @@ class RunSettings:
             raise ValueError(
                 f"cars_per_actor must divide cars ({self.cars}), got {self.cars_per_actor}"
             )
+        if self.address and self.pool != "ray":
+            raise ValueError("address is of a Ray cluster: give pool ray, too")
+        if self.pool == "ray" and self.workers == 0:
+            raise ValueError("workers must be at least 1, or auto, with pool ray")
         if self.track not in ("", *TRACKERS):
             raise ValueError(f"track must be {' or '.join(TRACKERS)}, got {self.track!r}")
 

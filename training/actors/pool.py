@@ -11,8 +11,10 @@ from training.actors.actor import Rollout
 from training.actors.driving import ActorSpec, Drive
 from training.actors.worker import (
     LocalWorker,
+    NoPlaceError,
     Request,
     RolloutTask,
+    Task,
     ValidationTask,
     Worker,
     WorkerLostError,
@@ -32,6 +34,7 @@ class Pool:
         spec: Of the actors.
         workers: Do the work; this process where there are none.
         say: Told when a worker had to be started again.
+        hire: Asked at every tick for workers that are new.
     """
 
     def __init__(
@@ -39,19 +42,23 @@ class Pool:
         spec: ActorSpec,
         workers: Sequence[Worker],
         say: Callable[[str], None] = lambda _: None,
+        hire: Callable[[], Sequence[Worker]] = lambda: (),
     ) -> None:
-        self.spec, self._say = spec, say
+        self.spec, self._say, self._hire = spec, say, hire
         self._here = LocalWorker(spec)
-        self._workers = list(workers) or [self._here]
-        self._shares: list[list[Request]] = []
+        self._workers = list(workers)
+        self._asked: list[tuple[Worker, Task, list[int]]] = []  # who, what, and for which actors
 
     def start(self, requests: list[Request], weights: Weights, steps: int) -> None:
         """Ask for a rollout of every request, of `steps` items per car; returns at once where it can."""
-        count = len(self._workers)
-        self._shares = [requests[i::count] for i in range(count)]
-        for worker, share in zip(self._workers, self._shares, strict=True):
-            if share:
-                worker.ask(RolloutTask(weights, share, steps))
+        self._workers += self._hire()
+        workers = self._workers or [self._here]
+        self._asked = []
+        for i, worker in enumerate(workers[: len(requests)]):
+            share = requests[i :: len(workers)]
+            task = RolloutTask(weights, share, steps)
+            worker.ask(task)
+            self._asked.append((worker, task, [r.actor for r in share]))
 
     def finish(self) -> list[Rollout]:
         """The rollouts that were asked for, in the order of the actors.
@@ -61,10 +68,8 @@ class Pool:
             WorkerError: If a worker was lost again and again.
         """
         by_actor: dict[int, Rollout] = {}
-        for worker, share in zip(self._workers, self._shares, strict=True):
-            if share:
-                numbers = (request.actor for request in share)
-                by_actor |= zip(numbers, self._answer(worker), strict=True)
+        for worker, task, actors in self._asked:
+            by_actor |= zip(actors, self._answer(worker, task), strict=True)
         return [by_actor[actor] for actor in sorted(by_actor)]
 
     def validate(
@@ -84,28 +89,39 @@ class Pool:
             DrivingError: If driving gave NaN or infinity.
             WorkerError: If a worker was lost again and again.
         """
-        others = [worker for worker in self._workers if worker is not self._here]
-        busy = [self._here, *others][: len(tracks)]
-        for i, worker in reversed(list(enumerate(busy))):
-            worker.ask(ValidationTask(weights, tracks[i :: len(busy)]))
+        busy = [self._here, *self._workers][: len(tracks)]
+        tasks = [ValidationTask(weights, tracks[i :: len(busy)]) for i in range(len(busy))]
+        for worker, task in reversed(list(zip(busy, tasks, strict=True))):
+            worker.ask(task)
         own = len(tracks[:: len(busy)])
         self._here.crew.tell = lambda done: tell(done, own)
-        drives: list[Drive] = [self._answer(worker) for worker in busy]
+        drives = [self._answer(worker, task) for worker, task in zip(busy, tasks, strict=True)]
         episodes = {e.track: e for drive in drives for e in drive.episodes}
         return Drive([episodes[track] for track in tracks], drives[0].film)
 
-    def _answer(self, worker: Worker) -> Any:
+    def _answer(self, worker: Worker, task: Task) -> Any:
         for _ in range(MOST_RESTARTS_PER_TASK):
             try:
                 answer = worker.answer()
             except WorkerLostError as lost:
-                worker.restart()
-                self._say(f"{lost} died or hung; another one does its work again")
+                worker = self._after_loss(worker, task, lost)
                 continue
             if isinstance(answer, DrivingError):
                 raise answer
             return answer
         raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task")
+
+    def _after_loss(self, worker: Worker, task: Task, lost: WorkerLostError) -> Worker:
+        """Who does the task again."""
+        try:
+            worker.restart()
+        except NoPlaceError:
+            self._workers.remove(worker)
+            self._here.ask(task)
+            self._say(f"{lost} died or hung, and there is no place for another: done here")
+            return self._here
+        self._say(f"{lost} died or hung; another one does its work again")
+        return worker
 
     def close(self) -> None:
         """End all workers; a second time changes nothing."""

@@ -60,6 +60,10 @@ class WorkerLostError(Exception):
     """A worker died or does not answer; who it was."""
 
 
+class NoPlaceError(Exception):
+    """There is no place for a worker, for now."""
+
+
 class Worker(Protocol):
     """Works on one task at a time. What it answers depends on the task alone, not on the worker."""
 
@@ -76,7 +80,11 @@ class Worker(Protocol):
         ...
 
     def restart(self) -> None:
-        """Begin again with a new worker and the same task."""
+        """Begin again with a new worker and the same task.
+
+        Raises:
+            NoPlaceError: If there is no place for one; it may come to the pool again later.
+        """
         ...
 
     def end(self) -> None:
@@ -217,12 +225,12 @@ def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
     crew = Crew(spec)
     try:
         while True:
-            pipe.send(_done(crew, pipe.recv()))
+            pipe.send(done_or_why_not(crew, pipe.recv()))
     except (EOFError, OSError):
         return
 
 
-def _done(crew: Crew, task: Task) -> Answer:
+def done_or_why_not(crew: Crew, task: Task) -> Answer:
     """The answer, or why there is none: another process would fail in the same way."""
     try:
         return crew.do(task)

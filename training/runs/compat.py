@@ -20,6 +20,8 @@ ADDED = {
     "keep_checkpoints": 2,
     "weights": "",
     "track": "",
+    "pool": "processes",
+    "address": "",
 }
 
 

@@ -39,6 +39,17 @@ def origin(agent: str) -> dict[str, Any]:
     }
 
 
+def surroundings() -> dict[str, Any]:
+    """What the last bits of what a network computes may depend on, by people's names."""
+    return {
+        "processor": processor(),
+        "commit": program()["commit"],
+        "uncommitted change": program().get("uncommitted"),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
 def differences(then: dict[str, Any]) -> list[str]:
     """What is not as it was, and may change the last bits of the result: a line each.
 

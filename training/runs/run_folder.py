@@ -24,6 +24,7 @@ CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 FREE_ON_RESUME = {
     *("decisions", "until_score", "patience", "hours", "test_episodes"),
     *("workers", "device", "resume", "runs", "name", "keep_checkpoints", "track"),
+    *("pool", "address"),
 }
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
@@ -166,6 +167,10 @@ class RunFolder:
             tested = self.origin().get("tested")
             return tested is not None and tested == sha256((self.path / BEST).read_bytes())
         return False
+
+    def drove_on(self, processors: dict[str, int]) -> None:
+        """Note the kinds of CPU that workers of other machines had, and how many workers each."""
+        self._note(processors=processors)
 
     def resumed(self) -> None:
         """Note that it goes on from a checkpoint: its time from start to end says nothing any more."""

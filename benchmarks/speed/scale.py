@@ -1,0 +1,249 @@
+"""How fast a run is on N cores: a model of a tick, its constants measured here, held against real runs here.
+
+python -m benchmarks.speed.scale --measure     constants and real runs -> results/scale*.csv (some minutes, quiet)
+python -m benchmarks.speed.scale               table and plot from them -> docs/scale.md, imgs/scale.png
+
+A tick: every car makes `steps` decisions while the learner makes its updates. With N workers on C cores it takes
+
+    max(L + m, D / N + m_w, (L + D + m + N m_w) / C)
+
+the learner's way, the way of the busiest worker, or all work over all cores. L is the time of a tick's updates, D that
+of all cars' decisions on one core, m what the trainer spends on messages (weights out, experience in), m_w a worker.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+import DDQN
+from agents.backend import set_up_tensorflow
+from benchmarks.rows import show, write_rows
+from system.cpus import usable_cpus
+from training.actors.fleet import Fleet
+from training.actors.pool import Pool
+from training.actors.worker import LocalWorker, Request, RolloutTask
+from training.session import actor_spec, train
+from training.settings import changed
+from training.stop import Stop
+from training.tracking.run_log import Progress, Sink
+
+RESULTS = Path("results")
+CONSTANTS, RUNS = RESULTS / "scale_constants.csv", RESULTS / "scale_runs.csv"
+WARM_UP, TICKS = 4, 24
+LEARNING_STARTS = 1024  # decisions: soon
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What a tick's parts cost on this machine.
+
+    Attributes:
+        learn: Seconds of a tick's updates, alone on a core (L).
+        updates: In a tick.
+        drive: Seconds of a car's decision, alone on a core.
+        decisions: In a tick, all cars together.
+        pack: Seconds to pack or unpack a byte of a message.
+        weights_bytes: To every worker, every tick.
+        decision_bytes: Of a decision, on its way back.
+    """
+
+    learn: float
+    updates: int
+    drive: float
+    decisions: int
+    pack: float
+    weights_bytes: int
+    decision_bytes: float
+
+    def tick(self, workers: int, cores: float = math.inf, learn: float | None = None) -> float:
+        """Seconds of a tick.
+
+        Args:
+            workers: Processes that drive; 0: the learner's drives, too.
+            cores: That they share.
+            learn: Seconds of a tick's updates, where another device makes them.
+        """
+        learns, drives = self.learn if learn is None else learn, self.drive * self.decisions
+        if not workers:
+            return learns + drives
+        back = self.decisions * self.decision_bytes
+        trainer = self.pack * (workers * self.weights_bytes + back)
+        worker = self.pack * (self.weights_bytes + back / workers)
+        share = math.ceil(16 / min(workers, 16)) / 16 if self.decisions == 256 else 1 / workers
+        return max(
+            learns + trainer,
+            drives * share + worker,
+            (learns + drives + trainer + workers * worker) / cores,
+        )
+
+
+def measure() -> Constants:
+    """Measure them, one after the other, in this process."""
+    set_up_tensorflow(1, "cpu")
+    settings = changed(DDQN.Settings(), learning_starts=LEARNING_STARTS)
+    agent = DDQN.DDQN(settings)
+    spec = actor_spec(settings, DDQN.DDQN)
+    fleet = Fleet(Pool(spec, ()), settings.cars, settings.steps_per_tick, settings.seed)
+    drive = []
+    while agent.decisions < 4096:
+        fleet.start(agent.actor_weights(), agent.epsilon)
+        began = time.perf_counter()
+        trajectory = fleet.collect()
+        drive.append(time.perf_counter() - began)
+        agent.replay.extend(trajectory)
+    learn = _times(agent.learn)
+    decisions = settings.cars * settings.steps_per_tick
+    requests = [Request(i, s, np.ones(1)) for i, s in enumerate(fleet._states)]
+    task = RolloutTask(agent.actor_weights(), requests, settings.steps_per_tick)
+    worker = LocalWorker(spec)
+    worker.ask(task)
+    answer = worker.answer()
+    packed, sent = ForkingPickler.dumps(answer), ForkingPickler.dumps(task.weights)
+    both = _times(
+        lambda: (
+            ForkingPickler.loads(ForkingPickler.dumps(answer)),
+            ForkingPickler.loads(ForkingPickler.dumps(task.weights)),
+        )
+    )
+    return Constants(
+        learn=statistics.median(learn[WARM_UP:]),
+        updates=settings.learning.updates_per_tick,
+        drive=statistics.median(drive[WARM_UP:]) / decisions,
+        decisions=decisions,
+        pack=statistics.median(both) / 2 / (len(packed) + len(sent)),
+        weights_bytes=len(sent),
+        decision_bytes=len(packed) / decisions,
+    )
+
+
+def _times(work: Callable[[], Any]) -> list[float]:
+    taken = []
+    for _ in range(WARM_UP + 12):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+class Ticks(Stop, Sink):
+    """Takes the time of every tick that learns, and asks for a stop when there are enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def progress(self, progress: Progress) -> None:
+        """After every tick."""
+        if progress.phase == "training" and progress.updates_per_second:
+            self.seconds.append(20 / progress.updates_per_second)
+            if len(self.seconds) >= WARM_UP + TICKS:
+                self.ask()
+
+
+def run(workers: int, pool: str) -> float:
+    """Seconds of a tick of a real run, median."""
+    ticks = Ticks()
+    with tempfile.TemporaryDirectory() as runs:
+        settings = changed(
+            DDQN.Settings(),
+            runs=Path(runs),
+            learning_starts=LEARNING_STARTS,
+            workers=workers,
+            pool=pool,
+            validate_every=10**9,
+            checkpoint_every=10**9,
+            test_episodes=0,
+        )
+        train(settings, DDQN.DDQN, sinks=[ticks], stop=ticks)
+    return statistics.median(ticks.seconds[WARM_UP:])
+
+
+def measure_all() -> None:
+    """Constants and runs, in two rounds."""
+    found = measure()
+    write_rows(CONSTANTS, [asdict(found)])
+    rows, cores = [], usable_cpus()
+    for round_ in (1, 2):
+        for pool, workers in (
+            ("processes", 0),
+            ("processes", 1),
+            ("processes", 2),
+            ("processes", 4),
+            ("ray", 1),
+        ):
+            seconds = run(workers, pool)
+            print(
+                f"{pool}, {workers} workers: {seconds:.3f} s, model {found.tick(workers, cores):.3f} s"
+            )
+            rows.append(
+                {
+                    "round": round_,
+                    "pool": pool,
+                    "workers": workers,
+                    "cores": cores,
+                    "tick_seconds": seconds,
+                }
+            )
+    write_rows(RUNS, rows)
+
+
+def read_constants() -> Constants:
+    """Those that were measured."""
+    with CONSTANTS.open(newline="") as file:
+        [row] = csv.DictReader(file)
+    values: dict[str, Any] = {name: json.loads(value) for name, value in row.items()}
+    return Constants(**values)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How fast a run is on N cores."""
+
+    measure: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Measure constants and runs on this machine first."""
+
+
+def main(options: Options) -> None:
+    """Measure, or tell."""
+    if options.measure:
+        measure_all()
+    constants = read_constants()
+    with RUNS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = []
+    for pool, workers, cores in sorted(
+        {(r["pool"], int(r["workers"]), int(r["cores"])) for r in rows}
+    ):
+        taken = [
+            float(r["tick_seconds"])
+            for r in rows
+            if (r["pool"], int(r["workers"])) == (pool, workers)
+        ]
+        real, model = statistics.mean(taken), constants.tick(workers, cores)
+        shown.append(
+            {
+                "pool": pool,
+                "workers": str(workers),
+                "decisions/s": f"{constants.decisions / real:.0f}",
+                "model": f"{constants.decisions / model:.0f}",
+                "difference": f"{real / model - 1:+.0%}",
+            }
+        )
+    show("a tick", shown)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,248 @@
+"""One short run wherever its cars drive, and how soon the loss of a node is noticed; on real Ray clusters here.
+
+python -m benchmarks.survival.ray_nodes    -> results/survival_ray.csv (five minutes)
+
+Places: this process; two processes; Ray on one node; Ray on three nodes of which one is killed and one frozen, while
+one is added and a worker is killed; the same stopped half way and resumed in this process. The hashes are of all that
+the last checkpoint and the logs hold.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from benchmarks.rows import refuse_unwritable, show, write_rows
+from training.tracking.run_log import Progress, Sink
+
+# Ray's own patience, and that of the manifests in deploy/kubernetes/ray.
+PATIENCE = {
+    "Ray's own": {},
+    "ours": {
+        "RAY_health_check_initial_delay_ms": "1000",
+        "RAY_health_check_period_ms": "1000",
+        "RAY_health_check_timeout_ms": "2000",
+        "RAY_health_check_failure_threshold": "3",
+    },
+}
+DECISIONS = 6144
+CARS = 8
+
+
+@dataclass(frozen=True)
+class Options:
+    """The same bits on any nodes, whatever happens to them."""
+
+    csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("results/survival_ray.csv")
+    """Where the rows go."""
+    part: tyro.conf.Suppress[str] = ""
+    """What a child process is to do."""
+
+
+class At(Sink):
+    """Does something when so many decisions are made."""
+
+    def __init__(self, deeds: dict[int, Callable[[], object]]) -> None:
+        self._deeds, self.lost = deeds, 0
+
+    def progress(self, progress: Progress) -> None:
+        """After every tick."""
+        for decisions in sorted(self._deeds):
+            if progress.phase == "training" and progress.done >= decisions:
+                self._deeds.pop(decisions)()
+
+    def worker_lost(self, text: str) -> None:
+        """Count."""
+        self.lost += 1
+
+
+@contextmanager
+def cluster(nodes: int) -> Iterator[Any]:
+    """Nodes of a CPU each, on loopback, with a token."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    for _ in range(nodes - 1):
+        made.add_node(num_cpus=1)
+    try:
+        yield made
+    finally:
+        for node in [made.head_node, *made.worker_nodes]:
+            _signal_if_there(node, signal.SIGCONT)
+        made.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _pid(node: Any) -> int:
+    [raylet] = node.all_processes["raylet"]
+    return int(raylet.process.pid)
+
+
+def _signal_if_there(node: Any, number: signal.Signals) -> None:
+    try:
+        os.kill(_pid(node), number)
+    except (ProcessLookupError, KeyError, ValueError):
+        return
+
+
+def a_worker() -> int:
+    """Process id of a worker that drives."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::RayActor"):
+                return int(path.parent.name)
+        except OSError:
+            continue
+    raise RuntimeError("no worker")
+
+
+def drive(place: str) -> dict[str, Any]:
+    """A run there: its hash, how many workers were lost, and its seconds."""
+    import DDQN
+    from training.runs.fingerprint import fingerprint
+    from training.runs.run_folder import RunFolder
+    from training.session import train
+    from training.settings import changed
+    from training.stop import Stop
+
+    with tempfile.TemporaryDirectory() as runs:
+        smoke = changed(
+            DDQN.PRESETS["smoke"],
+            runs=Path(runs),
+            decisions=DECISIONS,
+            cars=CARS,
+            test_episodes=0,
+            workers=0,
+        )
+        began = time.monotonic()
+        if place == "this process":
+            sink = At({})
+            run = train(smoke, DDQN.DDQN).run
+        elif place == "2 processes":
+            sink = At({})
+            run = train(changed(smoke, workers=2), DDQN.DDQN).run
+        elif place == "Ray, one node":
+            sink = At({})
+            run = train(changed(smoke, workers="auto", pool="ray"), DDQN.DDQN, sinks=[sink]).run
+        else:
+            with cluster(3) as made:
+                there = changed(smoke, workers="auto", pool="ray", address=made.address)
+                killed, frozen = made.worker_nodes
+                stop = Stop()
+                sink = At(
+                    {
+                        1000: lambda: os.kill(_pid(killed), signal.SIGKILL),
+                        1500: lambda: made.add_node(num_cpus=1),
+                        2500: lambda: os.kill(_pid(frozen), signal.SIGSTOP),
+                        4500: lambda: os.kill(a_worker(), signal.SIGKILL),
+                    }
+                )
+                if place.endswith("resumed here"):
+                    sink = At({1000: lambda: os.kill(_pid(killed), signal.SIGKILL), 3000: stop.ask})
+                run = train(there, DDQN.DDQN, sinks=[sink], stop=stop).run
+            if place.endswith("resumed here"):
+                run = train(smoke, DDQN.DDQN, run=RunFolder(run)).run
+        seconds = time.monotonic() - began
+        digest = sha256(json.dumps(asdict(fingerprint(run)), sort_keys=True).encode()).hexdigest()
+    return {"hash": digest[:16], "workers_lost": sink.lost, "seconds": round(seconds, 1)}
+
+
+def notice(fault: str) -> dict[str, Any]:
+    """Seconds until a task on a node that is killed or frozen is known to be lost."""
+    import ray
+
+    with cluster(2) as made:
+        ray.init(made.address, log_to_driver=False, logging_level=logging.ERROR)
+        node = made.worker_nodes.copy().pop()
+        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        sleep = ray.remote(time.sleep).options(
+            num_cpus=1, max_retries=0, scheduling_strategy=strategy(node.node_id, soft=False)
+        )
+        task = sleep.remote(600)
+        time.sleep(8)  # until it runs
+        began = time.monotonic()
+        pids = [_pid(node)]
+        if fault == "frozen":
+            pids += [p for p in _children(pids[0])]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL if fault == "killed" else signal.SIGSTOP)
+        try:
+            ray.get(task)
+        except ray.exceptions.RayError as e:
+            found = {"seconds": round(time.monotonic() - began, 1), "hash": type(e).__name__}
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGKILL)
+        ray.shutdown()
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def in_child(part: str, environment: dict[str, str]) -> dict[str, Any]:
+    """Ray reads its settings once in a process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.survival.ray_nodes", "--part", part],
+        env=os.environ
+        | environment
+        | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        | {"RAY_memory_monitor_refresh_ms": "0", "RAY_USAGE_STATS_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+PLACES = (
+    "this process",
+    "2 processes",
+    "Ray, one node",
+    "Ray, three nodes with faults",
+    "Ray, three nodes, resumed here",
+)
+
+
+def main(options: Options) -> None:
+    """Drive everywhere, and lose nodes."""
+    what, _, which = options.part.partition(":")
+    if what:
+        print(json.dumps(drive(which) if what == "drive" else notice(which)))
+        return
+    refuse_unwritable(options.csv)
+    rows = []
+    for place in PLACES:
+        found = in_child(f"drive:{place}", PATIENCE["ours"])
+        rows.append({"what": place, "patience": "ours", **found})
+        print(rows[-1], flush=True)
+    for patience, environment in PATIENCE.items():
+        for fault in ("killed", "frozen"):
+            found = in_child(f"notice:{fault}", environment)
+            row = {"what": f"node {fault}, noticed", "patience": patience, "workers_lost": ""}
+            rows.append(row | found)
+            print(rows[-1], flush=True)
+    order = ("what", "patience", "hash", "workers_lost", "seconds")
+    rows = [{name: row[name] for name in order} for row in rows]
+    write_rows(options.csv, rows)
+    show("the same run", [{k: str(v) for k, v in row.items()} for row in rows])
+    print("different:", len({row["hash"] for row in rows[: len(PLACES)]}) - 1)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,142 @@
+"""A connection to a Ray cluster: whose it may be, and what counts as a loss."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from system.cpus import usable_cpus
+from system.processes import STOP_SIGNALS
+
+SECONDS_TO_CONNECT = 3.0
+OBJECT_STORE_BYTES = (
+    512 * 2**20
+)  # of a cluster that is made for a run: a tick's messages are some 10 MB
+TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be used, and why."""
+
+
+class RayCluster:
+    """A connection to a cluster, or to one of this machine's CPUs that is made for the run.
+
+    Args:
+        address: host:port of a cluster, `auto` for that of this machine, or empty: Ray is started here.
+        say: Told what people should know.
+
+    Attributes:
+        ray: The module.
+        lost_errors: What Ray raises for an answer that will not come.
+
+    Raises:
+        ClusterError: If there is none, or it may not be used.
+    """
+
+    def __init__(self, address: str, say: Callable[[str], None] = lambda _: None) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")  # pages about each lost node
+        self.say = say
+        if not address:
+            os.environ[TOKEN_MODE] = "token"
+            os.environ.setdefault(TOKEN, secrets.token_hex(32))  # else Ray writes one into the home
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = (
+                "0"  # Ray's own way to say: on loopback
+            )
+        elif address != "auto":
+            refuse_address(address)
+        import ray
+
+        self.ray: Any = ray
+        e = ray.exceptions
+        self.lost_errors: tuple[type[Exception], ...] = (
+            *(e.RayActorError, e.ObjectLostError, e.OutOfMemoryError, e.GetTimeoutError),
+            *(e.RaySystemError, e.WorkerCrashedError, e.NodeDiedError),
+        )
+        options: dict[str, Any] = {"address": address or "local"}
+        if not address:
+            options |= {"num_cpus": max(usable_cpus(), 2), "include_dashboard": False}
+            options |= {"object_store_memory": OBJECT_STORE_BYTES}
+        self._connect(options)
+
+    def _connect(self, options: dict[str, Any]) -> None:
+        where = options["address"]
+        try:
+            with _handlers_kept():
+                self.ray.init(
+                    **options,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
+        except Exception as e:  # also a bare one, where a node does not start
+            raise ClusterError(f"no Ray cluster at {where}: {_first_line(e)}") from None
+        if where == "auto":
+            try:
+                refuse_address(self.ray.get_runtime_context().gcs_address)
+            except ClusterError:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Leave the cluster, and end it where it was made for the run."""
+        with _handlers_kept():
+            self.ray.shutdown()
+
+
+def refuse_address(address: str) -> None:
+    """Refuse an address that is none, where nothing listens, or where anybody could give orders.
+
+    Who can send tasks to a cluster runs programs there, and what comes back is unpickled here. So beyond this machine
+    a token is asked for.
+
+    Raises:
+        ClusterError: Saying which.
+    """
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not (colon and host and port.isdigit() and int(port) < 2**16):
+        raise ClusterError(f"the address of a Ray cluster is host:port or auto, got {address!r}")
+    if not _is_loopback(host) and not _has_token():
+        raise ClusterError(
+            f"{address} is not on this machine's loopback: set {TOKEN_MODE}=token and {TOKEN} or"
+            f" {TOKEN_FILE} (docs/cluster.md)"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
+    except OSError as e:
+        raise ClusterError(f"no Ray cluster at {address}: {e.strerror or e}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _has_token() -> bool:
+    named = os.environ.get(TOKEN) or os.environ.get(TOKEN_FILE)
+    return os.environ.get(TOKEN_MODE, "").lower() == "token" and bool(named)
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Ray puts a handler of its own for SIGTERM."""
+    handlers = {s: signal.getsignal(s) for s in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for s, handler in handlers.items():
+            signal.signal(s, handler)
+
+
+def _first_line(e: BaseException) -> str:
+    return str(e).strip().partition("\n")[0]
