@@ -47,6 +47,10 @@ class Options:
     """Runs at once; one, or one per GPU of --devices, if not given. Changes the time, not the result."""
     devices: str = ""
     """GPUs, such as 0,1: one run at a time on each, also if you have another sweep there."""
+    pool: Literal["processes", "ray"] = "processes"
+    """Where runs are made: here, or each on a node of a Ray cluster whose nodes share this folder; docs/cluster.md."""
+    address: str = "auto"
+    """With --pool ray: host:port of the cluster, or auto for that of this machine."""
     folder: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Where the sweep is kept; runs/sweeps/ and a name made of the command line if not given."""
     report: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None

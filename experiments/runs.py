@@ -13,6 +13,7 @@ import numpy as np
 from evaluation.scores import read_episodes
 from experiments.gpus import Gpus
 from experiments.jobs import Done, Job, run_jobs, workers_each
+from experiments.on_ray import words_on_ray
 from experiments.scripts import Script, words
 from reports.curves import read_points
 from reports.run_list import read_status
@@ -35,6 +36,7 @@ class Place:
         at_once: At most so many at a time.
         gpus: Where they learn, if that was said.
         stop: Asked between runs, and while they run.
+        cluster: Address of a Ray cluster whose nodes make them; here if empty.
     """
 
     script: Script
@@ -43,6 +45,7 @@ class Place:
     at_once: int
     gpus: Gpus | None
     stop: Stop
+    cluster: str = ""
 
     def folder(self, name: str) -> RunFolder:
         """Of a run."""
@@ -84,7 +87,7 @@ def make(
     jobs = [
         Job(
             name,
-            (str(place.script.path), *_options(place, name, settings, at_once)),
+            _words(place, name, settings, at_once),
             place.logs / f"{name}.log",
             place.folder(name),
         )
@@ -94,12 +97,14 @@ def make(
     return {one.job.name: one for one in done}
 
 
-def _options(place: Place, name: str, settings: RunSettings, at_once: int) -> list[str]:
+def _words(place: Place, name: str, settings: RunSettings, at_once: int) -> tuple[str, ...]:
     line = words(settings, place.script.presets[settings.preset])
-    if settings.workers == "auto":
-        line += workers_each(at_once)
     line += ["--seed", str(settings.seed), "--runs", str(place.runs)]
-    return [*line, "--name", name, "--resume", "auto"]
+    line += ["--name", name, "--resume", "auto"]
+    script = str(place.script.path)
+    if place.cluster:
+        return words_on_ray(place.cluster, settings, place.runs, (script, *line))
+    return (script, *line, *(workers_each(at_once) if settings.workers == "auto" else ()))
 
 
 def score(run: RunFolder, metric: Metric, settings: RunSettings) -> float:

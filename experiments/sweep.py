@@ -15,8 +15,10 @@ from experiments.scripts import load_script
 from experiments.search import Search
 from experiments.space import parse_seeds, parse_space
 from experiments.study import Study
+from system.extras import require
 from system.files import write_whole
 from system.processes import on_first_stop_signal
+from training.actors.ray_cluster import refuse_address
 from training.runs.run_folder import RunFolder
 from training.settings import changed, check
 from training.stop import Stop
@@ -85,6 +87,12 @@ def run(o: Options) -> None:
     plan = read_plan_of(o)
     devices = parse_devices(o.devices)
     at_once = check_jobs(o.jobs, devices)
+    if o.pool == "ray":
+        require("ray", "ray")
+        if devices:
+            raise ValueError("devices are GPUs of this machine: leave them out with pool ray")
+        if o.address != "auto":
+            refuse_address(o.address)
     folder = o.folder or plan.default_folder()
     check_plan(folder, plan)
     study = Study(folder / JOURNAL, plan.space, plan.seed) if plan.method == "tpe" else None
@@ -94,7 +102,8 @@ def run(o: Options) -> None:
     lock.lock()
     stop = Stop()
     on_first_stop_signal(stop.ask)
-    place = Place(plan.script, folder / "runs", folder / "logs", at_once, gpus, stop)
+    cluster = o.address if o.pool == "ray" else ""
+    place = Place(plan.script, folder / "runs", folder / "logs", at_once, gpus, stop, cluster)
     print(f"{folder}: {plan.summary()}", flush=True)
     search = Search(
         plan, place, study, lambda trials: write_trials(folder, trials, list(plan.space))

@@ -1,0 +1,131 @@
+"""A run on some node of a Ray cluster, as a process here: its output, its signals, its exit code.
+
+A run that is lost with its node is begun again elsewhere and goes on from its last checkpoint, so all nodes must share
+the folder of the runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from system import tethered
+from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from training.actors.ray_cluster import ClusterError, RayCluster
+from training.settings import RunSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = (
+    f"import sys; sys.path.insert(0, {str(ROOT)!r}); from experiments.on_ray import main; main()"
+)
+CPUS_EACH = 2  # one learns, one drives
+MOST_LOSSES = 5
+POLL_SECONDS, ANSWER_SECONDS = 1.0, 120.0
+
+
+class RunThere:
+    """A run's half on its node. Ray makes an object of it in a process of its own."""
+
+    def __init__(self, words: list[str], folder: str, runs: str) -> None:
+        self.problem = ""
+        if not os.path.isdir(runs) or not os.path.isdir(folder):
+            node = socket.gethostname()
+            self.problem = f"{node} has no {runs}: all nodes must share the folder of the runs"
+            return
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
+        tether = [sys.executable, "-I", tethered.__file__, str(os.getpid())]
+        self._process = subprocess.Popen(
+            [*tether, sys.executable, *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+
+    def news(self, told: int) -> tuple[bytes, int | None]:
+        """What was printed after so many bytes, and the exit code when it has ended.
+
+        Raises:
+            FileNotFoundError: If this node does not have the folder of the runs.
+        """
+        if self.problem:
+            raise FileNotFoundError(self.problem)
+        code = self._process.poll()
+        return os.pread(self._output.fileno(), 2**20, told), code
+
+    def stop(self) -> None:
+        """Ask it to save a checkpoint and end."""
+        self._process.terminate()
+
+
+def words_on_ray(
+    address: str, settings: RunSettings, runs: Path, words: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The command line, after Python's name, that makes a run somewhere in a cluster.
+
+    Args:
+        address: Of the cluster.
+        settings: Of the run.
+        runs: Folder of all runs.
+        words: The script and its options.
+    """
+    cpus = CPUS_EACH if settings.workers == "auto" else settings.workers + 1
+    more = ("--workers", str(CPUS_EACH - 1)) if settings.workers == "auto" else ()
+    return ("-c", PROGRAM, address, str(cpus), str(runs.absolute()), *words, *more)
+
+
+def main() -> None:
+    """Run, and leave with the run's exit code."""
+    address, cpus, runs, *words = sys.argv[1:]
+    Path(runs).mkdir(parents=True, exist_ok=True)
+    try:
+        cluster = RayCluster(address, lambda text: print(text, flush=True))
+    except ClusterError as e:
+        refuse(e)
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
+    for _ in range(MOST_LOSSES):
+        remote = cluster.ray.remote(RunThere).options(num_cpus=int(cpus), max_restarts=0)
+        run = remote.remote(words, os.getcwd(), runs)
+        try:
+            code = _follow(cluster, run, stopping)
+        except FileNotFoundError as e:
+            refuse(e)
+        except cluster.lost_errors as lost:
+            print(f"lost with its node ({type(lost).__name__}); again on another", flush=True)
+            continue
+        cluster.close()
+        raise SystemExit(code)
+    refuse(f"lost {MOST_LOSSES} times", EXIT_FAILED)
+
+
+def _follow(cluster: RayCluster, run: Any, stopping: list[int]) -> int:
+    """Print what it prints until it ends; its exit code, negative after a signal."""
+    told, asked, placed = 0, False, False
+    while True:
+        if stopping and not asked:
+            run.stop.remote()
+            asked = True
+        answer = run.news.remote(told)
+        while not placed:  # it may wait for a free CPU
+            placed = bool(cluster.ray.wait([answer], timeout=POLL_SECONDS)[0])
+            if stopping and not placed:
+                return EXIT_STOPPED
+        try:
+            output, code = cluster.ray.get(answer, timeout=ANSWER_SECONDS)
+        except cluster.ray.exceptions.RayTaskError as e:
+            raise e.cause from None
+        sys.stdout.buffer.write(output)
+        sys.stdout.flush()
+        told += len(output)
+        if code is not None and not output:
+            return int(code)
+        time.sleep(0 if output else POLL_SECONDS)
