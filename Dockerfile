@@ -1,6 +1,6 @@
 # Trains, evaluates and shows TensorBoard; docs/servers.md says how.
 #   docker build -t carracing-dqn --build-arg REVISION="$(git rev-parse HEAD)" .
-#   with --build-arg GPU=1 for NVIDIA GPUs, with --build-arg NOTEBOOK=1 for notebooks
+#   with --build-arg GPU=1 for NVIDIA GPUs, CLUSTER=1 for Ray, metrics and mirrors, NOTEBOOK=1 for notebooks
 
 # A Python that the lock is made for, on the stable Debian of 2025. No package of Debian is added: every
 # dependency is a wheel that brings its libraries.
@@ -17,6 +17,12 @@ ARG GPU=0
 COPY requirements-gpu.lock /tmp/
 RUN if [ "$GPU" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
         --require-hashes -r /tmp/requirements-gpu.lock; fi
+
+# Ray, metrics and mirrors (docs/cluster.md).
+ARG CLUSTER=0
+COPY requirements-cluster.lock /tmp/
+RUN if [ "$CLUSTER" = 1 ]; then /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --require-hashes -r /tmp/requirements-cluster.lock; fi
 
 # Jupyter, with the tools of the developers whose lock it is in.
 ARG NOTEBOOK=0

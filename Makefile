@@ -58,7 +58,8 @@ tensorboard: setup ## watch runs at http://127.0.0.1:6006
 
 LOCK = uv pip compile --quiet --universal --generate-hashes pyproject.toml --extra train
 
-lock: ## resolve the three locks again (needs uv)
+lock: ## resolve the four locks again (needs uv)
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra dev --constraint requirements.lock -o requirements-dev.lock
 	$(LOCK) --extra gpu --constraint requirements.lock -o requirements-gpu.lock
+	$(LOCK) --extra cluster --constraint requirements.lock -o requirements-cluster.lock

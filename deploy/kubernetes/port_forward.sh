@@ -1,6 +1,16 @@
 #!/usr/bin/env bash
-# Brings TensorBoard of the cluster to http://127.0.0.1:6006; Ctrl-C ends it.
+# Brings the pages of the cluster to this machine until Ctrl-C:
+#   http://127.0.0.1:6006   TensorBoard, the curves of all runs
+#   http://127.0.0.1:8265   Ray's dashboard, where a Ray cluster is up; it asks for the cluster's token
 #
 #   deploy/kubernetes/port_forward.sh [NAMESPACE]
 set -eu
-exec kubectl --namespace "${1:-default}" port-forward --address 127.0.0.1 deployment/carracing-tensorboard 6006:6006
+forward() { kubectl --namespace "$namespace" port-forward --address 127.0.0.1 "$@" & }
+namespace=${1:-default}
+trap 'kill $(jobs -p) 2>/dev/null || :' EXIT
+forward deployment/carracing-tensorboard 6006:6006
+head=$(kubectl --namespace "$namespace" get pod --selector app=carracing-ray,role=head --output name)
+if [ -n "$head" ]; then
+    forward "$head" 8265:8265
+fi
+wait

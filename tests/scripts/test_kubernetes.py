@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import DDQN
+from deploy.check_manifests import CRDS, against_operator, against_us, problems, ray_pods
 from system.exits import EXIT_BAD_INPUT, EXIT_STOPPED
 from tests.support.command_line import ROOT
 
@@ -20,11 +21,30 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 VERSION = "1.34"
 
 
-def manifests(folder: Path = FOLDER / "base") -> list[dict[str, Any]]:
+HEAD_POD = ("spec", "rayClusterSpec", "headGroupSpec", "template", "spec")
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+needs_crds = pytest.mark.skipif(not os.environ.get(CRDS), reason=f"needs {CRDS}")
+
+
+def manifests(*folders: str) -> list[dict[str, Any]]:
     found = (
-        d for path in sorted(folder.glob("*.yaml")) for d in yaml.safe_load_all(path.read_text())
+        d
+        for folder in folders or ("base", "job")
+        for path in sorted((FOLDER / folder).glob("*.yaml"))
+        for d in yaml.safe_load_all(path.read_text())
     )
-    return [d for d in found if d["kind"] != "Kustomization"]
+    return [d for d in found if d.get("kind", "Kustomization") != "Kustomization"]
+
+
+def kustomized(overlay: str) -> list[dict[str, Any]]:
+    command = ["kubectl", "kustomize", str(FOLDER / overlay)]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return list(yaml.safe_load_all(made))
+
+
+def ray_job() -> dict[str, Any]:
+    [job] = [d for d in manifests("ray") if d["kind"] == "RayJob"]
+    return job
 
 
 def pods(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -97,15 +117,88 @@ def test_the_job_knows_our_exit_codes_and_its_command_is_one_of_ours(
     assert (command.settings.name, command.run) == ("race", None)
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
-@pytest.mark.parametrize("overlay", ["base", "gpu"])
+@needs_kubectl
+@pytest.mark.parametrize("overlay", ["job", "gpu"])
 def test_kustomize_makes_what_kubernetes_would_take(overlay: str) -> None:
-    command = ["kubectl", "kustomize", str(FOLDER / overlay)]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    documents = list(yaml.safe_load_all(made))
+    documents = kustomized(overlay)
     for document in documents:
         kubernetes_validate.validate(document, VERSION, strict=True)
     assert refusals(documents) == []
     limits = [c["resources"]["limits"] for pod in pods(documents) for c in pod["containers"]]
     gpus = [limit["nvidia.com/gpu"] for limit in limits if "nvidia.com/gpu" in limit]
-    assert gpus == ([] if overlay == "base" else ["1"])
+    assert gpus == ([] if overlay == "job" else ["1"])
+
+
+@needs_crds
+def test_the_operator_would_take_the_ray_job() -> None:
+    job = ray_job()
+    assert problems(job) == []
+    job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["minReplica"] = 1
+    assert ["minReplica" in problem for problem in problems(job)] == [True]
+
+
+@needs_crds
+@needs_kubectl
+def test_the_cluster_alone_is_that_of_the_job() -> None:
+    [cluster] = [d for d in kustomized("ray-cluster") if d["kind"].startswith("Ray")]
+    assert (cluster["kind"], problems(cluster)) == ("RayCluster", [])
+    images = [c["image"] for pod in ray_pods(cluster) for c in pod["containers"]]
+    assert len(set(images)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("metadata", "name"), "carracing-" * 5 + "ray", "no DNS label of 47"),
+        (("spec", "shutdownAfterJobFinishes"), False, "needs shutdownAfterJobFinishes"),
+        (("spec", "clusterSelector"), {"a": "b"}, "backoffLimit does not go"),
+        (("spec", "rayClusterSpec", "enableInTreeAutoscaling"), False, "need the autoscaler"),
+        (("spec", "rayClusterSpec", "rayVersion"), "2.51.0", "tokens need a rayVersion"),
+        (("spec", "rayClusterSpec", "authOptions"), {"mode": "disabled"}, "may run programs"),
+        (("spec", "rayClusterSpec", "headGroupSpec", "serviceType"), "LoadBalancer", "outside"),
+        ((*HEAD_POD, "restartPolicy"), "Always", "wants restartPolicy Never"),
+        ((*HEAD_POD, "securityContext"), {}, "ray-head may run as root"),
+        ((*HEAD_POD, "containers", 0, "securityContext"), {}, "ray-head may gain rights"),
+        ((*HEAD_POD, "containers", 0, "resources"), {}, "may take all memory"),
+        (
+            (*HEAD_POD, "containers", 0, "env", 0),
+            {"name": "RAY_AUTH_TOKEN", "value": "x"},
+            "has a token in its manifest",
+        ),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_mistakes_in_the_ray_job_are_found(path: tuple[Any, ...], value: Any, told: str) -> None:
+    job = ray_job()
+    assert against_operator(job) + against_us(job) == []
+    part: Any = job
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    assert any(told in problem for problem in against_operator(job) + against_us(job))
+
+
+def test_ray_is_the_one_of_the_lock_and_the_entry_point_one_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from training.command_line import read_command_line
+
+    spec = ray_job()["spec"]
+    lock = (ROOT / "requirements-cluster.lock").read_text()
+    assert f"\nray=={spec['rayClusterSpec']['rayVersion']} " in lock
+    python, script, *options = spec["entrypoint"].split()
+    assert (python, script) == ("python", "/app/DDQN.py")
+    monkeypatch.setattr("sys.argv", ["DDQN.py", *options])
+    settings = read_command_line("DDQN", DDQN.PRESETS).settings
+    assert (settings.pool, settings.address, settings.name) == ("ray", "auto", "race")
+
+
+def test_the_ray_network_lets_in_only_the_cluster_and_the_operator() -> None:
+    [policy] = [d["spec"] for d in manifests("ray") if d["kind"] == "NetworkPolicy"]
+    kubernetes_validate.validate(
+        next(d for d in manifests("ray") if d["kind"] == "NetworkPolicy"), VERSION, strict=True
+    )
+    cluster, operator = policy["ingress"]
+    assert cluster["from"] == [{"podSelector": policy["podSelector"]}]
+    assert [port["port"] for port in operator["ports"]] == [8265]
+    assert all("ipBlock" not in peer for rule in policy["ingress"] for peer in rule["from"])

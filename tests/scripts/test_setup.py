@@ -21,14 +21,15 @@ def locked(name: str) -> set[str]:
     return set(re.findall(r"^[a-z][^ ]*==[^ ]+", (ROOT / name).read_text(), re.M))
 
 
-LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-gpu.lock"}
+LOCKS = {f"requirements{name}.lock" for name in ("", "-dev", "-gpu", "-cluster")}
+ON_SERVERS = {"requirements-dev.lock", "requirements-cluster.lock"}  # not in a conda environment
 DEVELOPERS = {"hypothesis", "jupyterlab", "mypy", "nbclient", "optuna", "pytest", "ruff"}
 
 
 def test_the_other_locks_add_to_the_one_for_training_and_change_nothing() -> None:
     training, tests = locked("requirements.lock"), locked("requirements-dev.lock")
-    gpu = locked("requirements-gpu.lock")
-    assert training < tests and training < gpu
+    gpu, cluster = locked("requirements-gpu.lock"), locked("requirements-cluster.lock")
+    assert training < tests and training < gpu and training < cluster
     assert all(added.startswith("nvidia-") for added in gpu - training)
     assert {pinned.partition("==")[0] for pinned in tests - training} >= DEVELOPERS
 
@@ -76,7 +77,7 @@ def test_one_python_and_the_same_locks_everywhere() -> None:
     assert re.findall(r"- python=([\d.]+)", conda) == re.findall(
         r"FROM python:([\d.]+)", dockerfile
     )
-    for text, locks in ((conda, LOCKS - {"requirements-dev.lock"}), (dockerfile, LOCKS)):
+    for text, locks in ((conda, LOCKS - ON_SERVERS), (dockerfile, LOCKS)):
         named = re.findall(r"--require-hashes.*?-r (?:/tmp/)?(requirements\S*\.lock)", text, re.S)
         assert set(named) == locks
 
