@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import os
+import socket
 import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -81,10 +83,24 @@ def state_of(run: RunFolder, status: dict[str, Any]) -> str:
     said = str(status.get("state", ""))
     if said == "running":
         with contextlib.suppress(ValueError):
-            if seconds_since(parse(status.get("time"))) < FRESH_SECONDS:
+            fresh = seconds_since(parse(status.get("time"))) < FRESH_SECONDS
+            if fresh and not _is_gone(status):
                 return "running"
         return "killed"
     return said or ("finished" if run.is_finished() else "stopped")
+
+
+def _is_gone(status: dict[str, Any]) -> bool:
+    """Whether the trainer was a process of this machine and is there no more."""
+    if status.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(status["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return False
 
 
 def row_of(run: RunFolder, index: int) -> RunRow:

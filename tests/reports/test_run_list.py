@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from reports.monitor import look, sparkline
-from reports.run_list import COLUMNS, rows_of
+from reports.run_list import COLUMNS, rows_of, state_of
+from system.times import now
 from tests.support.command_line import DECISIONS, ROOT, arguments, finish, start
+from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -48,15 +50,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_each_is_listed_as_it_stands(folder: Path) -> None:
     rows = {row.run: row for row in rows_of(Runs(folder).all())}
-    status = json.loads((folder / "DQN" / "killed" / "status.json").read_text())
-    old = {**status, "time": "2020-01-01T00:00:00+00:00"}  # a minute has gone by
-    (folder / "DQN" / "killed" / "status.json").write_text(json.dumps(old))
-    rows = {row.run: row for row in rows_of(Runs(folder).all())}
     assert {name: row.state for name, row in rows.items()} == {
         "DDQN/done": "finished",
         "DQN/lives": "running",
         "DQN/killed": "killed",
     }
+    path = folder / "DQN" / "killed" / "status.json"
+    here = json.loads(path.read_text())
+    elsewhere = here | {"host": "another", "time": now()}
+    for status, state in (
+        (elsewhere, "running"),  # for all that can be known here
+        (elsewhere | {"time": "2020-01-01T00:00:00+00:00"}, "killed"),
+        (here, "killed"),
+    ):
+        path.write_text(json.dumps(status))
+        assert state_of(RunFolder(path.parent), status) == state
     done = rows["DDQN/done"]
     assert done.decisions == done.total == DECISIONS
     with (folder / "DDQN" / "done" / "test.csv").open(newline="") as file:
