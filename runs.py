@@ -169,24 +169,34 @@ def clean(
 def export(
     run: tyro.conf.Positional[tuple[str, ...]],
     /,
-    out: Path,
+    out: Path | None = None,
     runs: Path = Path("runs"),
     json: bool = False,
+    track: str = "",
 ) -> None:
-    """Write the settings, scores and episodes of runs as tables: CSV files, or one JSON file.
+    """Write the settings, scores and episodes of runs as tables, CSV files or one JSON file; or give them to a tracker.
 
     Args:
         run: The runs.
         out: Folder for the tables.
         runs: Folder of all runs.
         json: One runs.json instead of a CSV per table.
+        track: Hand their curves on to wandb or trackio.
     """
     with one_line_errors():
         from reports.export import export as write_tables
+        from reports.track_export import check_tracker, hand_on
         from training.runs.store import Runs
 
+        if bool(out) == bool(track):
+            raise ValueError("say where to: --out FOLDER or --track wandb (or trackio)")
+        if track:
+            check_tracker(track)
         found = Runs(runs).matching_any(run)
-        print(*write_tables(found, out, json), sep="\n")
+        if out:
+            print(*write_tables(found, out, json), sep="\n")
+        for one in found if track else ():
+            print(f"{one.path}: {hand_on(one, track)} points", flush=True)
 
 
 def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: Path = Path("runs")) -> None:

@@ -78,6 +78,27 @@ def serve(pipe: Connection, package: str, folder: Path, config: dict[str, Any]) 
         _complain(pipe, e)
 
 
+def hand_on_run(
+    package: str, folder: Path, config: dict[str, Any], rows: list[tuple[int, Row]], last: bool
+) -> int:
+    """Hand a whole run on from this process, all that was not handed on before; the number of points.
+
+    Args:
+        package: The tracker's module.
+        folder: Of the run.
+        config: Settings by name.
+        rows: Decisions, and the values there.
+        last: Whether the run is finished: then its card goes, too.
+    """
+    with _one_at_a_time(folder / FOLDER):
+        tracked = Tracked(package, folder, config)
+        new = [row for row in rows if row[0] > tracked.reached]
+        if new:
+            tracked.hand_on(Batch(new, {}, last))
+        tracked.finish()
+    return len(new)
+
+
 class Tracked:
     """A run at a tracker.
 
@@ -99,7 +120,7 @@ class Tracked:
         self._run = self._module.init(**arguments)
 
     @property
-    def _reached(self) -> int:
+    def reached(self) -> int:
         """Decisions up to which everything was handed on."""
         try:
             return int(json.loads(self._handed_on.read_bytes())["decisions"])
@@ -108,7 +129,7 @@ class Tracked:
 
     def hand_on(self, batch: Batch) -> None:
         """What was handed on before is left out: a run that was killed goes back to its last checkpoint."""
-        reached = self._reached
+        reached = self.reached
         with tempfile.TemporaryDirectory(dir=self._mine) as aside:
             for decisions, row in batch.rows:
                 if decisions <= reached:
