@@ -60,7 +60,7 @@ def test_bad_input(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         ({"track": "mlflow"}, "track must be wandb or trackio, got 'mlflow'"),
     ):
         with pytest.raises(SystemExit) as refused:
-            runs.export(("one",), runs=folder, **options)  # type: ignore[arg-type]
+            runs.export(("one",), runs=folder, **options)
         assert refused.value.code == 2 and words in capsys.readouterr().err
     run.lock()
     try:

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from racing.episode import END_REASONS, Episode
 from system.files import check_file
+from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import CHECKPOINTS, RunFolder
 from training.tracking.curves import tested_curves, validation_curves
 from training.tracking.run_log import Progress, Sink
@@ -135,6 +136,8 @@ class MetricsLog(Sink):
     def begin(self, run: Path, workers: int) -> None:
         """Note which run it is."""
         self._run, self._gauges["workers"] = run, workers
+        # Of a run that goes on and was begun without metrics nothing else is known.
+        self._counters["decisions"] = max(Checkpoints(run / CHECKPOINTS).steps(), default=0)
         folder = RunFolder(run)
         origin, config = folder.origin(), folder.config()
         self._facts = {

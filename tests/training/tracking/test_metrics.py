@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.corridor import TICK, StopAt, ddqn, drive_there
+from tests.support.corridor import SETTINGS, TICK, StopAt, ddqn, drive_there
 from training.tracking.metrics import GAUGES, MetricsLog
 from training.tracking.run_log import Progress, Sink
 
@@ -95,6 +95,20 @@ def test_counters_go_on_over_a_resume(tmp_path: Path) -> None:
     ]
     assert counted[0] == counted[1]
     assert counted[0]["race_decisions_total",] == ALL
+
+
+def test_what_was_before_the_metrics_is_no_tick(tmp_path: Path) -> None:
+    """A run begun without them goes on with them."""
+    stop, log = StopAt(480), MetricsLog()
+    first = drive_there(ddqn(tmp_path, decisions=ALL), sinks=[stop], stop=stop)
+    drive_there(ddqn(tmp_path, decisions=ALL), run=first.run, sinks=[log])
+    log.write_to(tmp_path / "late.prom")
+    log.close()
+    counted = of_file(tmp_path / "late.prom")
+    ticks = (ALL - 480) / TICK
+    assert counted["race_tick_seconds_count",] == ticks
+    assert counted["race_updates_total",] == ticks * SETTINGS["updates_per_tick"]
+    assert counted["race_decisions_total",] == ALL
 
 
 def test_it_listens_where_it_is_told_and_nowhere_else() -> None:
