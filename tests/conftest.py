@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,23 @@ from tests.support.server import Server
 # The same examples on every machine and in every run; a slow machine is no failure.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
+
+
+def patience(item: pytest.Item) -> int:
+    """Seconds that a test may take, which is what is known of how long it will take; 0 for a fast one."""
+    if item.get_closest_marker("slow") is None:
+        return 0
+    timeout = item.get_closest_marker("timeout")
+    return int(timeout.args[0] if timeout else item.config.getini("timeout"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that may take long come first: one that begins last would leave the other processes idle."""
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        seconds[item.path] += patience(item)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture

@@ -193,7 +193,8 @@ def test_which_tracks_are_driven_again() -> None:
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a run in the real world with a test drive, by the real command line."""
     folder = tmp_path_factory.mktemp("real")
-    finish(start("DDQN", *arguments(runs=str(folder), name="real", test_episodes=1)))
+    options = arguments(runs=str(folder), name="real", decisions=512, test_episodes=1)
+    finish(start("DDQN", *options))
     said = finish(start("runs", "review", "real", "--runs", str(folder)))
     assert said.split() == [str(folder / "DDQN" / "real" / name) for name in sorted(MADE)[::-1]]
     return folder / "DDQN" / "real"

@@ -18,11 +18,12 @@ import pytest
 from reports.monitor import look, sparkline
 from reports.run_list import COLUMNS, rows_of, state_of
 from system.times import now
-from tests.support.command_line import DECISIONS, ROOT, arguments, finish, start
+from tests.support.command_line import ROOT, arguments, finish, start
 from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+DECISIONS = 512
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -34,11 +35,13 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Three runs: one that lives, one that was killed, one that is finished."""
     runs = tmp_path_factory.mktemp("runs")
-    finish(start("DDQN", *arguments(runs=str(runs), name="done", test_episodes=1)))
-    endless = arguments(runs=str(runs), decisions=10**6, workers=1)
+    finish(
+        start("DDQN", *arguments(runs=str(runs), name="done", decisions=DECISIONS, test_episodes=1))
+    )
+    endless = arguments(runs=str(runs), decisions=10**6, checkpoint_every=256, workers=1)
     processes = [start("DQN", *endless, "--name", name) for name in ("lives", "killed")]
     for name in ("lives", "killed"):
-        while not (runs / "DQN" / name / "checkpoints" / "000001024").is_dir():
+        while not (runs / "DQN" / name / "checkpoints" / "000000256").is_dir():
             assert all(p.poll() is None for p in processes)
             time.sleep(0.1)
     os.killpg(processes[1].pid, signal.SIGKILL)

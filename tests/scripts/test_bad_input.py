@@ -13,7 +13,7 @@ import pytest
 
 from system.processes import STOP_SIGNALS
 from tests.support import networks  # noqa: F401  (sets TensorFlow up as the scripts will again)
-from tests.support.command_line import Value, arguments, files_below, start
+from tests.support.command_line import Value, arguments, files_below, start, wait_until
 from training.main import main
 
 Refused = Callable[..., str]
@@ -154,10 +154,8 @@ def run(tmp_path: Path) -> Path:
     """The folder of a run that has driven and lost its checkpoints, made by the real script."""
     process = start("DDQN", *arguments(runs=str(tmp_path / "runs"), name="one", workers=0))
     folder = tmp_path / "runs" / "DDQN" / "one"
-    while not (folder / "episodes.csv").exists():
-        assert process.poll() is None, process.communicate()
-    while (folder / "episodes.csv").read_text().count("\n") < 2:
-        assert process.poll() is None, process.communicate()
+    log = folder / "episodes.csv"
+    wait_until(process, lambda: log.exists() and log.read_text().count("\n") > 1)
     process.kill()
     process.communicate()
     shutil.rmtree(folder / "checkpoints")

@@ -70,20 +70,11 @@ def test_a_training_is_watched_stopped_and_resumed(server: Server) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "refusal"),
-    [
-        (["--cars", "0"], "cars must be 1 to 4096, got 0"),
-        (["--device", "gpu:99"], "device gpu:99 was asked for, but TensorFlow sees"),
-    ],
-)
-def test_what_the_trainer_refuses_ends_everything(
-    server: Server, options: list[str], refusal: str
-) -> None:
-    code, _, err = server.run("DDQN.py", *options)
+def test_what_the_trainer_refuses_ends_everything(server: Server) -> None:
+    code, _, err = server.run("DDQN.py", "--cars", "0")
     assert code == 2
     (line,) = [line for line in err.splitlines() if "error" in line]
-    assert line.startswith(f"error: {refusal}")
+    assert line.startswith("error: cars must be 1 to 4096, got 0")
     assert not (server.folder / "runs").exists()
 
 

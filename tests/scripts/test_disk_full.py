@@ -176,7 +176,7 @@ def test_the_script_says_it_in_one_line(disk: tuple[Path, Resize]) -> None:
     folder, resize = disk
     for kilobytes, name in ((8, "nothing"), (150, "full")):
         resize(kilobytes)
-        process = start("DDQN", *arguments(runs=str(folder / "runs"), name=name))
+        process = start("DDQN", *arguments(runs=str(folder / "runs"), name=name, decisions=1024))
         out, err = process.communicate(timeout=900)
         assert process.returncode == 1, out + err
         assert err.startswith("error: /") and err.count("\n") == 1, err

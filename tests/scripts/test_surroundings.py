@@ -68,7 +68,7 @@ def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -
     ascii_only["TMPDIR"] = str(temporary)
     folder = tmp_path / "with spaces and ü"
     folder.mkdir()
-    options = arguments(runs="my [b]runs", name="one", workers=1, decisions=64, test_episodes=1)
+    options = arguments(runs="my [b]runs", name="one", workers=1, decisions=64, validation_tracks=1)
     out, _ = run(checkout, folder, ascii_only, "DDQN", *options)
     assert "\\xb1" in out  # plus-minus
     assert "my [b]runs/DDQN/one: DDQN, seed 7" in out  # and no markup
@@ -77,7 +77,7 @@ def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -
         folder,
         ascii_only,
         "evaluate",
-        "my [b]runs/DDQN/one/best.safetensors",
+        "random",
         *("--tracks", "100:101", "--csv", "sc öres.csv", "--camera", "fast"),
     )[0]
     assert "1 episodes" in scores
@@ -92,7 +92,7 @@ def test_everything_from_training_to_the_model(checkout: Path, tmp_path: Path) -
 def test_a_training_in_turkish_without_a_home(
     checkout: Path, tmp_path: Path, turkish: dict[str, str]
 ) -> None:
-    options = arguments(runs="r", name="bir", workers=0, decisions=64)
+    options = arguments(runs="r", name="bir", workers=0, decisions=64, validation_tracks=1)
     run(checkout, tmp_path, turkish | {"HOME": "/nonexistent"}, "DQN", *options)
     resumed = ("--runs", "r", "--resume", "latest", "--decisions", "128")
     run(checkout, tmp_path, turkish | {"HOME": "/nonexistent"}, "DQN", *resumed)

@@ -18,7 +18,8 @@ import pytest
 
 from system.exits import EXIT_FAILED, EXIT_STOPPED
 from system.processes import children_of
-from tests.support.command_line import ROOT, arguments, start
+from tests.support.command_line import ROOT, arguments, start, start_from_nothing, wait_until
+from tests.support.fork_server import Script
 
 STARTING = "starting; TensorFlow takes a few seconds to load\n"
 STOPPING = "stopping; a second signal ends at once\n"
@@ -33,10 +34,9 @@ def lives(group: int) -> bool:
     return True
 
 
-def begun(*options: str) -> subprocess.Popen[str]:
+def begun(*options: str) -> Script:
     """A run that has begun to train."""
     process = start("DDQN", *options)
-    assert process.stdout
     assert process.stdout.readline() == STARTING
     assert "DDQN, seed" in process.stdout.readline()
     return process
@@ -50,10 +50,8 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
     )
     process = begun(*slow)
     saved = tmp_path / "DDQN" / "slow" / "checkpoints" / "000000000" / "manifest.json"
-    while not saved.exists():
-        assert process.poll() is None, process.communicate()
+    wait_until(process, saved.exists)
     os.killpg(process.pid, signum)
-    assert process.stderr
     assert process.stderr.readline() == STOPPING  # two signals at once would be one
     os.killpg(process.pid, signum)
     _, err = process.communicate(timeout=900)
@@ -76,7 +74,7 @@ def test_ctrl_c_while_python_loads(tmp_path: Path, script: str, loading: str) ->
     """No complaint, nothing left. runs.py has nothing to load before it knows what is wanted."""
     train = arguments(runs=str(tmp_path / "runs"), decisions=10**6)
     options = {"DDQN": train, "DQN": train, "evaluate": [str(ROOT / "models" / "ddqn.safetensors")]}
-    process = start(script, *options.get(script, []))
+    process = start_from_nothing(script, *options.get(script, []))
     while loading not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None, process.communicate()
         time.sleep(0.001)
@@ -91,9 +89,7 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
     """Training is over and saved; the test is made again by who resumes."""
     options = arguments(runs=str(tmp_path), name="one", workers=0, decisions=64, test_episodes=50)
     process = begun(*options)
-    while not children_of(process.pid):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    wait_until(process, lambda: bool(children_of(process.pid)))
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=900)
     assert (process.returncode, err) == (EXIT_STOPPED, STOPPING)
@@ -178,10 +174,11 @@ def test_a_run_that_diverges_fails_in_one_line(tmp_path: Path) -> None:
 
 def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     """The checkpoint before is used, and said so; where there is none that is whole, nothing is touched."""
-    process = start("DDQN", *arguments(runs=str(tmp_path), name="rotten", decisions=1088))
+    short = {"decisions": 320, "checkpoint_every": 64}
+    process = start("DDQN", *arguments(runs=str(tmp_path), name="rotten", **short))
     process.communicate(timeout=900)
     run = tmp_path / "DDQN" / "rotten"
-    newest, before = (run / "checkpoints" / name for name in ("000001088", "000001024"))
+    newest, before = (run / "checkpoints" / name for name in ("000000320", "000000256"))
     (newest / "arrays.safetensors").unlink()
     again = start("DDQN", "--resume", str(run))
     out, err = again.communicate(timeout=900)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.fork_server import Script
 from training.presets import SMOKE
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +35,13 @@ def arguments(**changes: Value) -> list[str]:
     return line
 
 
-def start(script: str, *options: str) -> subprocess.Popen[str]:
-    """Begin a script in a process group of its own."""
+def start(script: str, *options: str) -> Script:
+    """Begin a script, all it imports already loaded, in a process group of its own."""
+    return Script(script, *options)
+
+
+def start_from_nothing(script: str, *options: str) -> subprocess.Popen[str]:
+    """The same by a new Python, which takes seconds to load TensorFlow."""
     return subprocess.Popen(
         [sys.executable, f"{script}.py", *options],
         cwd=ROOT,
@@ -44,12 +52,19 @@ def start(script: str, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+def finish(process: subprocess.Popen[str] | Script, code: int = 0) -> str:
     """Wait for its end with this exit code, and give what it said."""
     out, err = process.communicate(timeout=900)
     assert process.returncode == code, out + err
     assert "Traceback" not in err
     return out
+
+
+def wait_until(process: subprocess.Popen[str] | Script, what: Callable[[], object]) -> None:
+    """Until something is so; the process must live as long."""
+    while not what():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -89,13 +89,11 @@ print(getattr(loading, "name", "raises"), getattr(signal.getsignal(signal.SIGINT
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
-    """Real ones, all at once; each is finished, with the same scores."""
+    """Real ones, at once; each is finished, with the same scores."""
     options = arguments(
         runs=str(tmp_path),
-        decisions=512,
-        validate_every=512,
+        decisions=320,
         validation_tracks=1,
-        checkpoint_every=512,
         test_episodes=1,
         workers=0,
     )
@@ -108,7 +106,7 @@ def test_a_training_goes_on_to_its_end(tmp_path: Path) -> None:
             text=True,
         )
         for name, (shell, _) in SHELLS.items()
-        if name in ("its reader goes", "the disk is full", "no stderr", "no stdout")
+        if name in ("its reader goes", "nothing")
     }
     for name, process in started.items():
         out, err = process.communicate(timeout=900)

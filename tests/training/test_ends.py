@@ -13,12 +13,13 @@ from safetensors.numpy import load_file
 
 from agents.weights import WeightsError
 from system.files import sha256
-from tests.support.corridor import SETTINGS, StopAt, ddqn, dqn, drive_there
+from tests.support.corridor import StopAt, ddqn, dqn, drive_there
 from tests.support.outcome import arrays_at, checkpoints, outcome
 from training.runs.run_folder import RunFolder
 from training.session import Outcome
 
 EVERY = 480  # decisions between two validations
+SHORT = 2 * EVERY  # decisions
 
 
 def drive(folder: Path, **settings: Any) -> Outcome:
@@ -54,9 +55,9 @@ def test_a_score_that_is_good_enough_ends_it(tmp_path: Path, whole: list[float])
 
 def test_patience_counts_validations_without_a_new_best_over_resumes(tmp_path: Path) -> None:
     """Nothing is learned at a rate of 0, so the first validation stays the best."""
-    still = {"learning_rate": 0.0, "validate_every": EVERY, "patience": 3}
+    still = {"learning_rate": 0.0, "validate_every": EVERY, "patience": 2}
     done = drive_there(ddqn(tmp_path, **still))
-    assert (done.finished, done.decisions) == (True, 4 * EVERY)
+    assert (done.finished, done.decisions) == (True, 3 * EVERY)
     stop = StopAt(int(2.5 * EVERY))
     cut = drive_there(ddqn(tmp_path, **still), sinks=[stop], stop=stop)
     assert not cut.finished
@@ -65,26 +66,27 @@ def test_patience_counts_validations_without_a_new_best_over_resumes(tmp_path: P
 
 
 def test_hours_stop_it_and_it_goes_on(tmp_path: Path) -> None:
-    stopped = drive(tmp_path, hours=1e-7)
+    stopped = drive(tmp_path, decisions=SHORT, hours=1e-7)
     assert not stopped.finished
-    assert 0 < stopped.decisions == checkpoints(stopped.run)[-1] < SETTINGS["decisions"]
+    assert 0 < stopped.decisions == checkpoints(stopped.run)[-1] < SHORT
     status = json.loads((stopped.run / "status.json").read_text())
     assert status["state"] == "stopped"
-    went_on = drive_there(ddqn(tmp_path, validate_every=EVERY), run=stopped.run)
+    longer = ddqn(tmp_path, decisions=SHORT, validate_every=EVERY)
+    went_on = drive_there(longer, run=stopped.run)
     assert went_on.finished
-    assert outcome(went_on.run) == outcome(drive(tmp_path).run)
+    assert outcome(went_on.run) == outcome(drive(tmp_path, decisions=SHORT).run)
 
 
 def test_as_many_checkpoints_as_asked_for(tmp_path: Path) -> None:
-    done = drive(tmp_path, keep_checkpoints=100, checkpoint_every=EVERY)
-    assert checkpoints(done.run) == list(range(0, SETTINGS["decisions"] + 1, EVERY))
-    one = drive(tmp_path, keep_checkpoints=1, checkpoint_every=EVERY)
-    assert checkpoints(one.run) == [SETTINGS["decisions"]]
+    done = drive(tmp_path, decisions=SHORT, keep_checkpoints=100, checkpoint_every=240)
+    assert checkpoints(done.run) == list(range(0, SHORT + 1, 240))
+    one = drive(tmp_path, decisions=SHORT, keep_checkpoints=1, checkpoint_every=240)
+    assert checkpoints(one.run) == [SHORT]
 
 
 def test_learning_begins_with_given_weights(tmp_path: Path) -> None:
     """Until the first update the averaged weights, which drive, are those of the file."""
-    best = drive(tmp_path).run / "best.safetensors"
+    best = drive(tmp_path, decisions=480).run / "best.safetensors"
     done = drive(tmp_path, weights=str(best), decisions=240, validate_every=48)
     first = arrays_at(done.run, checkpoints(done.run)[0])
     given = load_file(best)

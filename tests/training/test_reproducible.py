@@ -10,33 +10,26 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from system.exits import EXIT_STOPPED
-from tests.support.command_line import DECISIONS, ROOT, arguments, finish, start
+from tests.support.command_line import ROOT, arguments, finish, start, wait_until
 from tests.support.outcome import arrays_at, checkpoints, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-
-
-def wait_for(process: subprocess.Popen[str], path: Path) -> None:
-    """Until a file is there."""
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+DECISIONS = 2048  # the replay wraps around
 
 
 @pytest.fixture(scope="module")
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The run to compare with: all actors in the process that learns."""
     runs = tmp_path_factory.mktemp("runs")
-    finish(start("DDQN", *arguments(runs=str(runs), name="here", workers=0)))
+    finish(start("DDQN", *arguments(runs=str(runs), name="here", decisions=DECISIONS)))
     run = runs / "DDQN" / "here"
     found = outcome(run)
-    assert found["decisions"] == DECISIONS == 3072
+    assert found["decisions"] == DECISIONS
     episodes = (run / "episodes.csv").read_text()
     assert episodes.count("\n") > 5, "no episode ended, so little was tried"
     earlier, last = (arrays_at(run, step) for step in checkpoints(run))
@@ -48,8 +41,9 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 def test_stopped_and_resumed(tmp_path: Path, in_process: dict[str, object]) -> None:
     """Stopped by a signal somewhere in the middle; resumed with other workers."""
     run = tmp_path / "DDQN" / "stopped"
-    process = start("DDQN", *arguments(runs=str(tmp_path), name="stopped", workers=2))
-    wait_for(process, run / "checkpoints" / "000001024" / "manifest.json")
+    options = arguments(runs=str(tmp_path), name="stopped", workers=2, decisions=DECISIONS)
+    process = start("DDQN", *options)
+    wait_until(process, (run / "checkpoints" / "000001024" / "manifest.json").exists)
     process.send_signal(signal.SIGTERM)
     assert "--resume" in finish(process, EXIT_STOPPED)
     assert 1024 <= checkpoints(run)[-1] < DECISIONS
@@ -60,7 +54,7 @@ def test_stopped_and_resumed(tmp_path: Path, in_process: dict[str, object]) -> N
 def test_dqn_too(tmp_path: Path) -> None:
     """The other agent, its replay without priorities: here and elsewhere."""
     for name, workers in (("here", 0), ("there", 1)):
-        options = arguments(runs=str(tmp_path), name=name, workers=workers, decisions=1024)
+        options = arguments(runs=str(tmp_path), name=name, workers=workers, decisions=640)
         finish(start("DQN", *options))
     assert outcome(tmp_path / "DQN" / "here") == outcome(tmp_path / "DQN" / "there")
 
@@ -80,13 +74,11 @@ def test_settings_for_other_programs_change_nothing(tmp_path: Path) -> None:
         "TF_NUM_INTRAOP_THREADS": "3",
         "OMP_NUM_THREADS": "3",
     }
-    found = []
     for name, extra in (("plain", {}), ("theirs", surroundings)):
-        command = [sys.executable, "DDQN.py", *arguments(decisions=1024, workers=1)]
-        command += ["--runs", str(tmp_path), "--name", name]
+        options = arguments(runs=str(tmp_path), name=name, decisions=640, workers=1)
         env = {k: v for k, v in os.environ.items() if k not in surroundings} | extra
         env.setdefault("HOME", os.environ.get("HOME", "/"))
+        command = [sys.executable, "DDQN.py", *options]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        found.append(outcome(tmp_path / "DDQN" / name))
-    assert found[0] == found[1]
+    assert outcome(tmp_path / "DDQN" / "plain") == outcome(tmp_path / "DDQN" / "theirs")
