@@ -110,10 +110,12 @@ def evaluate(
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(min(count, len(groups)), context, _begin, (name, camera, done))
     ours: set[BaseProcess] = set()
+    driven = []
     try:
         with children_deaf_to(signal.SIGINT):
-            driven = [executor.submit(_drive, [tracks[i] for i in group]) for group in groups]
-        ours = set(multiprocessing.active_children()) - others
+            for group in groups:
+                driven.append(executor.submit(_drive, [tracks[i] for i in group]))
+                ours |= set(multiprocessing.active_children()) - others  # or it may be dead already
         waiting = set(driven)
         while waiting:
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
