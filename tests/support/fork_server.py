@@ -23,7 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKET = 2**18  # bytes
 # What the scripts would load for seconds; none of it does anything before it is used.
-LOADED = ("keras", "tensorflow", "training.session", "training.main", "reports.curves")
+LOADED = ("keras", "tensorflow", "tensorboard.plugins.hparams.api", "training.session")
+LOADED += ("tensorboard.plugins.custom_scalar.summary", "training.main", "reports.curves")
 
 
 class Script:

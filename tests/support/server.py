@@ -27,7 +27,7 @@ TINY = [
     "--validate-every=100000",
     "--validation-tracks=1",
 ]
-TINY += ["--test-episodes=0"]
+TINY += ["--test-episodes=0", "--greedy-frame-skip=4"]
 
 
 class Server:
