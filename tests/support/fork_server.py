@@ -5,6 +5,7 @@ python -m tests.support.fork_server FD     (a Unix socket of packets; `Script` i
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import json
@@ -23,8 +24,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKET = 2**18  # bytes
 # What the scripts would load for seconds; none of it does anything before it is used.
-LOADED = ("keras", "tensorflow", "tensorboard.plugins.hparams.api", "training.session")
-LOADED += ("tensorboard.plugins.custom_scalar.summary", "training.main", "reports.curves")
+LOADED = (
+    *("keras", "tensorflow"),
+    *("tensorboard.plugins.hparams.api", "tensorboard.plugins.custom_scalar.summary"),
+    *("training.session", "training.main", "reports.curves"),
+)
 
 
 class Script:
@@ -42,7 +46,7 @@ class Script:
     def __init__(self, name: str, *options: str, cwd: Path = ROOT) -> None:
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         self.returncode: int | None = None
-        self.pid = _ask(
+        self.pid: int = _ask(
             {"script": name, "options": options, "cwd": str(cwd), "env": dict(os.environ)},
             (out_end, err_end),
         )
@@ -101,7 +105,7 @@ def _server() -> socket.socket:
     """Start the process that forks; it ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -109,16 +113,21 @@ def _server() -> socket.socket:
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
+    atexit.register(_end, ours, process)
     return ours
 
 
-def _ask(request: dict[str, object], files: Sequence[int] = ()) -> int | None:
+def _end(requests: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    requests.close()
+    process.wait()
+
+
+def _ask(request: dict[str, object], files: Sequence[int] = ()) -> Any:
     """Send one request and wait for the answer to it."""
     socket.send_fds(_server(), [json.dumps(request).encode()], files)
     if not (packet := _server().recv(PACKET)):
         raise RuntimeError("python -m tests.support.fork_server has ended")
-    answer: int | None = json.loads(packet)
-    return answer
+    return json.loads(packet)
 
 
 def _serve(requests: socket.socket) -> str:
