@@ -155,8 +155,13 @@ def test_bad_options_are_refused(
 
 
 @pytest.mark.slow
-def test_what_was_run_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_run_is_not_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Through real processes, as long as it takes to begin."""
+    small = {"height": 16, "width": 16, "convolutions": ((4, 4, 2),), "dense": (16,)}
+    tiny = replace(ABLATIONS["no-double"], settings={**small, "validation_tracks": 1})
+    monkeypatch.setitem(ABLATIONS, "no-double", tiny)
     path, page = tmp_path / "ablations.csv", tmp_path / "page.md"
     options = Options(only=("no-double",), decisions=256, tracks=1, csv=path)
     main(options)
