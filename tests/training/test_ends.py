@@ -18,6 +18,7 @@ from tests.support.outcome import arrays_at, checkpoints, outcome
 from training.runs.run_folder import RunFolder
 from training.session import Outcome
 
+pytestmark = pytest.mark.slow
 EVERY = 480  # decisions between two validations
 SHORT = 2 * EVERY  # decisions
 

@@ -48,6 +48,7 @@ def drive_with_stops(runs: Path, track: str, *stops: int) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_it_learns_the_same_and_tells_the_same_over_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
