@@ -9,6 +9,7 @@ python runs.py label RUN TEXT    write a line about one, which the list shows
 python runs.py clean [RUN...]    move checkpoints of finished runs to a trash; empty it
 python runs.py export RUN...     their settings, scores and episodes as CSV or JSON
 python runs.py verify RUN...     check the checksums of its checkpoints
+python runs.py mirror RUN...     bring them into object storage
 python runs.py publish RUN       measure its best weights on the test tracks and put them into models/
 python runs.py record RUN...     keep the curves of finished runs in results/ and draw them
 python runs.py record            draw what is kept again
@@ -30,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 
 def list_runs(
     *,
-    runs: Path = Path("runs"),
+    runs: str = "runs",
     sort: str = "index",
     filter: str = "",
     json: bool = False,
@@ -39,7 +40,7 @@ def list_runs(
     """What runs there are, and how each stands.
 
     Args:
-        runs: Folder of all runs.
+        runs: Folder of all runs, or a mirror's URL.
         sort: Column to sort by; --sort=-COLUMN turns the order round.
         filter: COLUMN=VALUE: only those.
         json: Print JSON instead of a table.
@@ -47,30 +48,31 @@ def list_runs(
     """
     with one_line_errors():
         from reports import run_list
-        from training.runs.store import Runs
+        from training.mirror.runs import runs_at
 
-        rows = run_list.rows_of(Runs(runs).all(), sort, filter)
+        rows = run_list.rows_of(runs_at(runs).all(), sort, filter)
         run_list.show(rows, json, csv)
 
 
 def monitor(
     run: tyro.conf.Positional[str] = "-1",
     /,
-    runs: Path = Path("runs"),
+    runs: str = "runs",
     once: bool = False,
 ) -> None:
     """Watch a run: figures now and a minute ago, curves, time left, age of the last checkpoint.
 
     Args:
         run: The run; the newest if not given.
-        runs: Folder of all runs.
+        runs: Folder of all runs, or a mirror's URL, which is looked at once.
         once: Print once and end.
     """
     with one_line_errors():
         from reports import monitor as monitoring
-        from training.runs.store import Runs
+        from training.mirror.runs import runs_at
+        from training.mirror.url import is_url
 
-        monitoring.watch(Runs(runs).resolve(run), once)
+        monitoring.watch(runs_at(runs).resolve(run), once or is_url(runs))
 
 
 def review(
@@ -78,7 +80,7 @@ def review(
     /,
     out: Path | None = None,
     maps: bool = True,
-    runs: Path = Path("runs"),
+    runs: str = "runs",
 ) -> None:
     """Write review.png and review.html, a page that needs nothing else, into the run's folder.
 
@@ -86,13 +88,16 @@ def review(
         run: The run; the newest if not given.
         out: Another folder for them; made if it is not there.
         maps: Drive the worst, the median and the best test track again, for maps of them.
-        runs: Folder of all runs.
+        runs: Folder of all runs, or a mirror's URL, which takes an --out.
     """
     with one_line_errors():
         from reports import review as reviewing
-        from training.runs.store import Runs
+        from training.mirror.runs import runs_at
+        from training.mirror.url import is_url
 
-        print(*reviewing.review(Runs(runs).resolve(run), out, maps), sep="\n")
+        if is_url(runs) and out is None:
+            raise ValueError("a mirror is only read: --out says where the page goes")
+        print(*reviewing.review(runs_at(runs).resolve(run), out, maps), sep="\n")
 
 
 def compare(
@@ -199,21 +204,54 @@ def export(
             print(f"{one.path}: {hand_on(one, track)} points", flush=True)
 
 
-def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: Path = Path("runs")) -> None:
+def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: str = "runs") -> None:
     """Check the checksums of all checkpoints; exit code 1 if one is damaged.
 
     Args:
         run: The runs.
+        runs: Folder of all runs, or a mirror's URL: then all of it is downloaded, and nothing kept.
+    """
+    with one_line_errors():
+        from system.progress import progress
+        from training.mirror import runs as places
+
+        found = places.runs_at(runs).matching_any(run)
+        problems = []
+        for each in found:
+            with progress(f"checking {each.shown}", "checkpoints") as tell:
+                problems += places.verify(each, tell)
+        print(*problems, sep="\n", end="\n" if problems else "")
+        print(f"{len(found)} runs, {len(problems)} problems")
+    raise SystemExit(EXIT_FAILED if problems else 0)
+
+
+def mirror(
+    run: tyro.conf.Positional[tuple[str, ...]],
+    /,
+    to: str = "",
+    runs: Path = Path("runs"),
+) -> None:
+    """Bring runs that nobody trains now into a mirror: the last checkpoint and all small files.
+
+    Args:
+        run: The runs.
+        to: The mirror's URL; the run's own --mirror-to if not given.
         runs: Folder of all runs.
     """
     with one_line_errors():
+        from training.mirror.place import mirror_now
         from training.runs.store import Runs
-        from training.runs.verify import verify_run
+        from training.tracking.lines import Lines
 
-        found = Runs(runs).matching_any(run)
-        problems = [problem for r in found for problem in verify_run(r)]
-        print(*problems, sep="\n", end="\n" if problems else "")
-        print(f"{len(found)} runs, {len(problems)} problems")
+        problems = 0
+        for each in Runs(runs).matching_any(run):
+            url = to or each.config()["mirror_to"]
+            if not url:
+                raise ValueError(f"{each.path} has no mirror: --to says where it goes")
+            if mirror_now(each, url, Lines()):
+                problems += 1
+            else:
+                print(f"{url.rstrip('/')}/{each.full_name} has everything")
     raise SystemExit(EXIT_FAILED if problems else 0)
 
 
@@ -315,6 +353,7 @@ if __name__ == "__main__":
             "clean": clean,
             "export": export,
             "verify": verify,
+            "mirror": mirror,
             "publish": publish,
             "record": record,
             "export-model": export_model,

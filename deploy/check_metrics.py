@@ -2,7 +2,8 @@
 
 python -m deploy.check_metrics          exit code 0 if every expression of the dashboard and of the alerts has an answer
 
-Needs prometheus and promtool (Debian has them in the package prometheus). All of it listens on 127.0.0.1 alone.
+Needs prometheus and promtool (Debian has them in the package prometheus), and the extras metrics and mirror. All of it
+listens on 127.0.0.1 alone.
 """
 
 from __future__ import annotations
@@ -89,7 +90,10 @@ def check(folder: Path) -> list[str]:
     config = config.replace("127.0.0.1:9464", f"127.0.0.1:{metrics}")
     (folder / "prometheus.yml").write_text(config)
     shutil.copy(RULES / "rules.yml", folder)
+    mirror = folder / "mirror"  # whose metrics are there only where there is one
+    mirror.mkdir()
     training = (sys.executable, "DDQN.py", *TRAINING, "--runs", str(folder / "runs"))
+    training += ("--mirror-to", mirror.as_uri())
     prometheus = (
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",

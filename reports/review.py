@@ -60,10 +60,10 @@ def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[
     found = read_review(run)
     drawn: list[Map] = []
     if maps and found.test and (run.path / BEST).is_file():
-        say(f"getting {run.path / BEST} ready to drive")
-        with progress(f"driving test tracks for their maps with {run.path}", "frames") as tell:
+        say(f"getting {run.shown}/{BEST} ready to drive")
+        with progress(f"driving test tracks for their maps with {run.shown}", "frames") as tell:
             drawn = _drive(found, tell)
-    with progress(f"drawing {run.path}", "pictures") as tell:
+    with progress(f"drawing {run.shown}", "pictures") as tell:
         panels = {}
         for done, panel in enumerate(PANELS):
             tell(done, len(PANELS) + 1)

@@ -28,10 +28,11 @@ ALLOWED = {
         *("evaluation", "agents", "racing", "system"),
         *("training.actors", "training.runs"),
     },
+    "training.mirror": {"system", "training.runs", "training.tracking"},
     "training.actors": {"agents", "racing", "system"},
     "training": {
         *("racing", "agents", "evaluation", "system"),
-        *("training.actors", "training.runs", "training.tracking"),
+        *("training.actors", "training.mirror", "training.runs", "training.tracking"),
     },
     # The skin of the scripts, on top of everything.
     "training.main": {"agents", "reports", "system", "training", "training.runs"}

@@ -14,6 +14,7 @@ import tyro
 
 from system.exits import refuse
 from system.ranges import check_fields
+from training.mirror.url import is_url, run_of_url
 from training.runs.compat import renamed
 from training.runs.names import RunError
 from training.runs.run_folder import CONFIG, ORIGIN, RunFolder
@@ -103,7 +104,7 @@ def read_command_line(agent: str, presets: dict[str, S]) -> Command[S]:
     if run is None:
         settings = changed(settings, resume="")
     else:
-        base, base_name = _settings_of(run, settings, presets["default"]), str(run.path)
+        base, base_name = _settings_of(run, settings, presets["default"]), run.shown
         settings, launch = _parse(base, files)
         run.refuse_other_settings(flat(settings))
     return Command(settings, run, launch, _sources(settings, base, base_name, files))
@@ -186,10 +187,21 @@ def _chosen_run(agent: str, settings: RunSettings) -> RunFolder | None:
         if not settings.name:
             raise ValueError("--resume auto goes on with the run of a --name: give one")
         run = RunFolder(settings.runs / agent / settings.name)
-        return run if run.is_there() else None
-    run = Runs(settings.runs, agent).resolve(settings.resume)
+        if run.is_there():
+            return run
+        if not settings.mirror_to:
+            return None
+        from training.mirror.fetch import run_in_mirror
+
+        return run_in_mirror(settings.mirror_to, f"{agent}/{settings.name}", settings.runs)
+    if is_url(settings.resume):
+        from training.mirror.fetch import run_to_go_on_with
+
+        run = run_to_go_on_with(settings.resume, settings.runs)
+    else:
+        run = Runs(settings.runs, agent).resolve(settings.resume)
     if run.agent != agent:
-        raise RunError(f"{run.path} was made by {run.agent}.py; resume it with that")
+        raise RunError(f"{run.shown} was made by {run.agent}.py; resume it with that")
     return run
 
 
@@ -200,6 +212,8 @@ def _settings_of(run: RunFolder, settings: RunSettings, default: S) -> S:
         RunError: If they are not what this version understands.
     """
     config = run.config() | {"resume": settings.resume}
+    if is_url(settings.resume):  # it goes on being mirrored to where it comes from
+        config["mirror_to"] = run_of_url(settings.resume)[0]
     try:
         theirs = from_json(default, config)
         missing = flat(theirs).keys() - config.keys()
@@ -207,7 +221,7 @@ def _settings_of(run: RunFolder, settings: RunSettings, default: S) -> S:
             raise ValueError(f"{', '.join(sorted(missing))} missing")
         check(theirs)
     except ValueError as e:
-        raise RunError(f"{run.path} was made by another version, or changed: {e}") from None
+        raise RunError(f"{run.shown} was made by another version, or changed: {e}") from None
     return theirs
 
 

@@ -41,11 +41,22 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
     if command.launch.many != Many():
         _train_seeds(agent, presets, command)
         return
+    run = _here(run) if run else None
     if run and settings.resume == "auto" and _is_finished(run, settings):
         print(f"{run.path} is finished")
         return
     print("starting; TensorFlow takes a few seconds to load", flush=True)
     _train(agent, settings, run, command.launch)
+
+
+def _here(run: RunFolder) -> RunFolder:
+    """The run in a folder, downloaded if it is in a mirror."""
+    try:
+        return run.fetch()
+    except ValueError as e:
+        refuse(e)
+    except OSError as e:
+        refuse(e, EXIT_FAILED)
 
 
 def _is_finished(run: RunFolder, settings: RunSettings) -> bool:

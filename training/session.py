@@ -26,6 +26,7 @@ from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
 from training.actors.staff import Staff
 from training.memory import worker_count
+from training.mirror.place import Mirror
 from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
 from training.runs.origin import surroundings
@@ -103,10 +104,13 @@ def train(
         check_new(settings.runs, agent.__name__, settings.name)
     elif not Checkpoints(run.path / CHECKPOINTS).steps() and run.has_begun():
         raise RunError(f"no checkpoint in {run.path}")
+    mirror, is_new = Mirror(settings.mirror_to) if settings.mirror_to else None, run is None
+    if mirror:
+        mirror.refuse_if_taken(agent.__name__, settings.name, run)
     with ExitStack() as stack:
-        say, lost = RunLog(sinks).say, list[Callable[[str], None]]()
+        told, lost = RunLog(sinks), list[Callable[[str], None]]()
         # They load TensorFlow while this process does.
-        staff = Staff(settings, count, spec, stack, say, surroundings)
+        staff = Staff(settings, count, spec, stack, told.say, surroundings)
         pool = Pool(spec, staff.workers, lambda text: lost[0](text), staff.hire)
         stack.callback(pool.close)
         set_up_tensorflow(settings.threads, settings.device)
@@ -120,10 +124,17 @@ def train(
             run.lock()
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
         workers = len(staff.workers)
+        mirrors = (
+            [mirror.follow(run, settings.keep_checkpoints, is_new, stop.ask, told)]
+            if mirror
+            else []
+        )
+        for each in mirrors:
+            stack.callback(each.close)
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
-        tracker = tracker_of(flat(settings), run.path, say)
-        log = stack.enter_context(RunLog((*files, *tracker, *sinks)))
+        tracker = tracker_of(flat(settings), run.path, told.say)
+        log = stack.enter_context(RunLog((*files, *tracker, *mirrors, *sinks)))
         lost.append(log.worker_lost)
         log.begin(run.path, workers)
         try:

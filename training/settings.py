@@ -13,6 +13,7 @@ from annotated_types import Ge, Interval, Unit
 
 from racing.tracks import TEST, VALIDATION
 from system.ranges import Count, NotNegative, check_fields
+from training.mirror.url import checked_url
 
 TRACKERS = ("wandb", "trackio")
 T = TypeVar("T")
@@ -36,8 +37,8 @@ class RunSettings:
     name: str = ""
     """Name of the run; its starting time (UTC) and seed if empty."""
     resume: str = ""
-    """Go on with a run: its folder, its name or a part of it, -1 for the newest of this script, or auto: with the run
-    of this --name if it is there, else begin it."""
+    """Go on with a run: its folder, its name or a part of it, its URL in a mirror, -1 for the newest of this script, or
+    auto: with the run of this --name if it is there or in --mirror-to, else begin it."""
     cars: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 16
     """Cars that gather experience; each explores at a rate of its own."""
     cars_per_actor: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 1
@@ -78,9 +79,13 @@ class RunSettings:
     track: str = ""
     """Where the curves go, too: wandb or trackio, if it is installed; what hangs or fails there does not stop the
     run. docs/trackers.md."""
+    mirror_to: str = ""
+    """Object storage that the run is mirrored to after each checkpoint, s3://BUCKET/PREFIX, gs://, az:// or
+    file:///FOLDER, with credentials from the environment; --resume MIRROR/AGENT/NAME goes on from there.
+    docs/mirrors.md."""
 
     def check(self) -> None:
-        """Refuse cars that cannot be divided, an unknown tracker, and what hangs on another setting.
+        """Refuse cars that cannot be divided, an unknown tracker or mirror, and what hangs on another setting.
 
         Raises:
             ValueError: Naming the settings.
@@ -95,6 +100,8 @@ class RunSettings:
             raise ValueError("workers must be at least 1, or auto, with pool ray")
         if self.track not in ("", *TRACKERS):
             raise ValueError(f"track must be {' or '.join(TRACKERS)}, got {self.track!r}")
+        if self.mirror_to:
+            checked_url(self.mirror_to)
 
 
 def groups(settings: Any) -> Iterator[Any]:

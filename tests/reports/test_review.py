@@ -159,7 +159,7 @@ def test_bad_input_is_one_line(
 ) -> None:
     def refused(wanted: str, where: Path, out: Path | None = None) -> str:
         with pytest.raises(SystemExit) as end:
-            runs.review(wanted, out=out, runs=where)
+            runs.review(wanted, out=out, runs=str(where))
         assert end.value.code == 2
         [line] = capsys.readouterr().err.splitlines()
         return line

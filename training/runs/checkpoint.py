@@ -23,12 +23,7 @@ from safetensors.numpy import load, save
 
 from agents.replay import FrameStore, Trajectory
 from system.files import sha256, sync_folder, write_whole
-
-FORMAT = 2
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used, and why."""
+from training.runs.manifest import FORMAT, MANIFEST, CheckpointError, checked_manifest, sealed
 
 
 class Checkpoints:
@@ -78,7 +73,7 @@ class Checkpoints:
                 "decisions": decisions,
                 "files": listed,
             }
-            write_whole(aside / "manifest.json", _sealed(manifest))
+            write_whole(aside / MANIFEST, sealed(manifest))
             final = self.folder / f"{decisions:09d}"
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
@@ -157,26 +152,10 @@ class Checkpoints:
 
     def _manifest(self, folder: Path) -> dict[str, Any]:
         try:
-            data = (folder / "manifest.json").read_bytes()
-            manifest: dict[str, Any] = json.loads(data)["manifest"]
-            files = manifest["files"]
-            if _sealed(manifest) != data:
-                raise ValueError("its SHA-256 is not the one that was saved")
-            if manifest["format"] != FORMAT:
-                raise CheckpointError(
-                    f"{folder}: format {manifest['format']}, this program reads {FORMAT}"
-                )
-            if manifest["run"] != self._run or manifest["decisions"] != int(folder.name):
-                raise CheckpointError(
-                    f"{folder}: of another run or place; or config.json is not what it was"
-                )
-            if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
-                raise ValueError("entries")
-        except CheckpointError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
-            raise CheckpointError(f"{folder / 'manifest.json'}: missing or damaged ({e})") from None
-        return manifest
+            data = (folder / MANIFEST).read_bytes()
+        except OSError as e:
+            raise CheckpointError(f"{folder / MANIFEST}: missing or damaged ({e})") from None
+        return checked_manifest(data, str(folder), int(folder.name), self._run)
 
     def _read(self, folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
         path = folder / name
@@ -248,16 +227,12 @@ class Checkpoints:
                 folder.rename(aside)
 
 
-def _sealed(manifest: dict[str, Any]) -> bytes:
-    """A manifest that vouches for itself: with its own SHA-256, in the one form that it is ever written in."""
-    text = json.dumps(manifest, sort_keys=True)
-    sealed = {"manifest": manifest, "sha256": sha256(text.encode())}
-    return json.dumps(sealed, indent=1, sort_keys=True).encode()
-
-
 def _first(name: str) -> int:
     return int(Path(name).stem.split("-")[0])
 
 
 def _last(name: str) -> int:
     return int(Path(name).stem.split("-")[1])
+
+
+__all__ = ["CheckpointError", "Checkpoints"]

@@ -22,6 +22,7 @@ ADDED = {
     "track": "",
     "pool": "processes",
     "address": "",
+    "mirror_to": "",
 }
 
 

@@ -24,7 +24,7 @@ CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 FREE_ON_RESUME = {
     *("decisions", "until_score", "patience", "hours", "test_episodes"),
     *("workers", "device", "resume", "runs", "name", "keep_checkpoints", "track"),
-    *("pool", "address"),
+    *("pool", "address", "mirror_to"),
 }
 KEPT_ON_RESUME = FREE_ON_RESUME - {"resume", "runs", "name"}
 
@@ -34,10 +34,11 @@ class RunFolder:
 
     Attributes:
         path: The folder.
+        shown: Where people find it, in messages: the folder, or the mirror that its files were fetched from.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.shown = path, str(path)
         self._lock: int | None = None
 
     @classmethod
@@ -73,6 +74,7 @@ class RunFolder:
             write_whole(aside / ORIGIN, as_json(origin(agent) | facts))
             write_whole(aside / CONFIG, as_json(config))
             run.path = put(aside, runs / agent, name, config.get("seed", 0))
+            run.shown = str(run.path)
         except BaseException as e:  # a signal, too
             shutil.rmtree(aside, ignore_errors=True)
             if isinstance(e, OSError):
@@ -81,6 +83,15 @@ class RunFolder:
                 ) from None
             raise
         return run
+
+    def fetch(self) -> RunFolder:
+        """Itself: it is here; a run in a mirror is downloaded."""
+        return self
+
+    def discard(self) -> None:
+        """Take a new run back, which nobody has trained."""
+        self.unlock()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def is_there(self) -> bool:
         """Whether there is a run."""
@@ -92,8 +103,7 @@ class RunFolder:
 
     def identity(self) -> str:
         """What tells its checkpoints from another run's: runs that learn the same are the same run."""
-        config = {k: v for k, v in _read(self.path / CONFIG).items() if k not in FREE_ON_RESUME}
-        return sha256(as_json(config))
+        return identity_of(_read(self.path / CONFIG))
 
     def has_begun(self) -> bool:
         """Whether it drove at all; one that was killed before starts over."""
@@ -124,7 +134,7 @@ class RunFolder:
             if key not in FREE_ON_RESUME and ours.get(key) != theirs.get(key)
         ]
         if different:
-            raise RunError(f"{self.path} has other settings: {'; '.join(different)}")
+            raise RunError(f"{self.shown} has other settings: {'; '.join(different)}")
 
     def go_on_with(self, config: dict[str, Any]) -> None:
         """Note what was changed on a resume, so that it holds the next time too.
@@ -228,6 +238,11 @@ class RunFolder:
         finally:
             os.close(lock)
         return False
+
+
+def identity_of(config: dict[str, Any]) -> str:
+    """What tells a run with this config.json from others."""
+    return sha256(as_json({k: v for k, v in config.items() if k not in FREE_ON_RESUME}))
 
 
 def _read(path: Path) -> dict[str, Any]:

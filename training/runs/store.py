@@ -79,7 +79,7 @@ class Runs:
         """
         return [run for one in wanted for run in self.matching(one)]
 
-    def _where(self) -> Path:
+    def _where(self) -> Path | str:
         return self.root / self._agent if self._agent else self.root
 
 

@@ -38,6 +38,7 @@ COUNTERS = {
     "decisions": "Decisions made, all cars together",
     "updates": "Gradient steps made",
     "worker_restarts": "Worker processes that died or hung and were replaced",
+    "mirror_failures": "Uploads to the mirror that failed",
 }
 GAUGES = {
     "decisions_wanted": "Decisions that the run is to make",
@@ -57,6 +58,7 @@ GAUGES = {
     "checkpoint_bytes": "Size of the last checkpoint with its replay",
     "disk_free_bytes": "Room on the disk of the run, when the last checkpoint was written",
     "checkpoint_last_timestamp_seconds": "When the last checkpoint was written, seconds since 1970",
+    "mirror_last_success_timestamp_seconds": "When the mirror had everything last, seconds since 1970",
     "workers": "Processes that drive beside the one that learns",
 }
 FROM_CURVES = {
@@ -186,6 +188,14 @@ class MetricsLog(Sink):
         """Count it."""
         with self._lock:
             self._counters["worker_restarts"] += 1
+
+    def mirrored(self, whole: bool) -> None:
+        """Note when, or count the failure."""
+        with self._lock:
+            if whole:
+                self._gauges["mirror_last_success_timestamp_seconds"] = time.time()
+            else:
+                self._counters["mirror_failures"] += 1
 
     def progress(self, progress: Progress) -> None:
         """Count decisions, updates, ticks, and where the time goes."""

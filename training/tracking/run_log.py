@@ -72,6 +72,9 @@ class Sink:
     def checkpoint(self, decisions: int, seconds: float) -> None:
         """A checkpoint was saved, which took so many seconds."""
 
+    def mirrored(self, whole: bool) -> None:
+        """An upload to the run's mirror ended: whether all that was to go is there."""
+
     def progress(self, progress: Progress) -> None:
         """Called after every tick, and in longer phases after every episode."""
 
@@ -159,6 +162,11 @@ class RunLog(Sink):
         """Hand on."""
         for sink in self._sinks:
             sink.checkpoint(decisions, seconds)
+
+    def mirrored(self, whole: bool) -> None:
+        """Hand on."""
+        for sink in self._sinks:
+            sink.mirrored(whole)
 
     def progress(self, progress: Progress) -> None:
         """Hand on."""

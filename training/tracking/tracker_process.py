@@ -9,7 +9,6 @@ import inspect
 import json
 import multiprocessing
 import os
-import re
 import secrets
 import signal
 import tempfile
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from agents.weights import read_card
 from system.files import replace_file, write_whole
+from system.secrets import masked
 from training.runs.run_folder import BEST
 from training.tracking.curves import as_gif
 from training.tracking.points import Row
@@ -206,9 +206,5 @@ def _end_after_trainer() -> None:
 def _complain(pipe: Connection, e: Exception) -> None:
     """Send one line, with the values of secrets masked."""
     lines = str(e).strip().splitlines() or [""]
-    text = f"failed: {type(e).__name__}: {lines[0][:200]}"
-    for name, value in os.environ.items():
-        if re.search("KEY|TOKEN|SECRET|PASSWORD", name.upper()) and len(value) > 5:
-            text = text.replace(value, "***")
     with contextlib.suppress(OSError):
-        pipe.send(text)
+        pipe.send(masked(f"failed: {type(e).__name__}: {lines[0][:200]}"))

@@ -70,7 +70,8 @@ def test_what_is_served_while_it_trains_is_what_happens(tmp_path: Path) -> None:
         == 1
     )
     missing = {f"race_{name}" for name in GAUGES} - {key[0] for key in last}
-    assert missing == {"race_test_score"}  # no test was driven
+    # No test was driven, and there was no mirror.
+    assert missing == {"race_test_score", "race_mirror_last_success_timestamp_seconds"}
     with pytest.raises(OSError):
         urllib.request.urlopen(scraper.url, timeout=5)
 

@@ -1,0 +1,219 @@
+"""Kill a trainer while it mirrors, and its server; whatever the mirror says it has, it must have.
+
+python -m benchmarks.survival.mirror --kills 20 --server-kills 5     -> results/survival_mirror.csv
+
+After every kill each manifest that is there is checked against every file that it lists. At the end runs are resumed on
+an empty folder, from what was there after kills and from every checkpoint that is left: they must end like a run that
+nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+import training.session  # noqa: F401  (what the forked scripts need not load)
+from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.survival.kills import RUN, newest, undisturbed
+from benchmarks.survival.mirror_cost import full_bucket, what_it_costs
+from deploy.s3_server import S3Server
+from system.forked import ROOT, Forked
+from training.mirror.runs import runs_at, verify
+from training.mirror.store import Store
+from training.mirror.upload import manifest_path, steps_in
+from training.runs.fingerprint import Fingerprint, fingerprint
+
+NAME = "DDQN/run"
+KEEP = 3  # checkpoints
+MOST_SECONDS_TO_KILL = 1.5  # of processor time, about two checkpoints
+SECONDS_WITHOUT_SERVER = 1.0
+
+
+def start(runs: Path, decisions: int, *more: str) -> Forked:
+    """Begin the run or go on with it; returns when it has begun to train."""
+    here = (runs / NAME / "config.json").is_file()
+    line = ["--resume", str(runs / NAME)] if here else [*RUN, "--name", "run"]
+    line += ["--decisions", str(decisions), "--keep-checkpoints", str(KEEP), "--workers", "0"]
+    process = Forked("DDQN", "--runs", str(runs), *line, *more)
+    process.wait_until(lambda: ": DDQN" in process.out())
+    return process
+
+
+def check(url: str) -> tuple[int, int, int]:
+    """Every file of every checkpoint in a mirror.
+
+    Returns:
+        Manifests there, manifests that miss something, and objects that no manifest lists: of an upload that was cut.
+    """
+    runs = runs_at(url)
+    if not runs.all():
+        return 0, 0, 0
+    [run] = runs.matching(NAME)
+    problems = verify(run, lambda done, total: None)
+    store = Store(url)
+    paths = {p.removeprefix(f"{NAME}/") for p in store.sizes(NAME)}
+    steps = steps_in(dict.fromkeys(paths, 0))
+    places = tuple(f"checkpoints/{step:09d}/" for step in steps)
+    loose = [p for p in paths if p.startswith("checkpoints/0") and not p.startswith(places)]
+    return len(steps), len(problems), len(loose)
+
+
+def keep_copy(url: str, to: str, until: int | None = None) -> None:
+    """Everything of a mirror at another place, without the checkpoints after one of them."""
+    source, target = Store(url), Store(to)
+    for path in source.sizes():
+        found = source.read(path)
+        step = path.removeprefix(f"{NAME}/checkpoints/").partition("/")[0]
+        late = until is not None and step.isdecimal() and int(step) > until
+        if found is not None and not path.endswith("lease.json") and not late:
+            target.write(path, found.data)
+
+
+def resume_from(url: str, runs: Path, decisions: int) -> Fingerprint:
+    """Go on with what a mirror has, on an empty folder, to the end."""
+    options = ("--resume", f"{url}/{NAME}", "--runs", str(runs), "--decisions", str(decisions))
+    process = Forked("DDQN", *options, "--workers", "0", "--mirror-to", "")
+    if process.finish():
+        raise RuntimeError(f"ended with {process.returncode}: {process.out()}{process.err()}")
+    found = fingerprint(runs / NAME)
+    shutil.rmtree(runs)
+    return found
+
+
+@dataclass
+class Found:
+    """What came of the kills of one thing."""
+
+    case: str
+    times: int = 0
+    manifests_checked: int = 0
+    manifests_broken: int = 0
+    uploads_cut: int = 0
+    resumed: int = 0
+    different: str = "nothing"
+
+    def look(self, url: str) -> int:
+        """Check the mirror."""
+        manifests, broken, loose = check(url)
+        self.times += 1
+        self.manifests_checked += manifests
+        self.manifests_broken += broken
+        self.uploads_cut += bool(loose)
+        return manifests
+
+
+def kill_again_and_again(
+    server: S3Server, folder: Path, options: Options, expected: Fingerprint
+) -> list[Found]:
+    """Of the trainer, and of the server while the trainer goes on; then resume from what was there."""
+    rng, runs, url = random.Random(options.seed), folder / "runs", f"{server.url}/mirror"
+    trainer, servers = Found("trainer killed"), Found("server killed and started again")
+    moments = ["trainer"] * options.kills + ["server"] * options.server_kills
+    rng.shuffle(moments)
+    copies = list[str]()
+    for number, victim in enumerate(moments):
+        process = start(runs, options.decisions, "--mirror-to", url)
+        due = 4 * options.decisions * number // (5 * len(moments))
+        process.wait_until(lambda due=due: newest(runs) >= due)  # type: ignore[misc]
+        process.work(rng.uniform(0, MOST_SECONDS_TO_KILL))
+        if victim == "server":
+            server.kill()
+            time.sleep(SECONDS_WITHOUT_SERVER)
+            server.start()
+        process.kill()
+        found = trainer if victim == "trainer" else servers
+        there = found.look(url)
+        print(f"{number + 1} of {len(moments)}: {victim}, {there} manifests", flush=True)
+        if there and number % max(len(moments) // options.resumes, 1) == 0:
+            copies.append(f"{server.url}/copy-{number}")
+            keep_copy(url, copies[-1])
+    finish_quietly(start(runs, options.decisions, "--mirror-to", url))
+    end = Found("end of that run, resumed from every checkpoint")
+    end.look(url)
+    end.different = _different(fingerprint(runs / NAME), expected)
+    paths = {p.removeprefix(f"{NAME}/"): 0 for p in Store(url).sizes(NAME)}
+    ends = list[str]()
+    for step in steps_in(paths):
+        ends.append(f"{server.url}/end-{step}")
+        keep_copy(url, ends[-1], step)
+        assert Store(ends[-1]).size(f"{NAME}/{manifest_path(step)}")
+    for found, places in ((trainer, copies), (end, ends)):
+        for place in places:
+            different = _different(resume_from(place, folder / "new", options.decisions), expected)
+            found.resumed += 1
+            if different != "nothing":
+                found.different = different
+            print(f"resumed from {place}: different is {different}", flush=True)
+    return [trainer, servers, end]
+
+
+def finish_quietly(process: Forked) -> None:
+    """Wait for its end; it may have said that the server was away."""
+    if process.finish():
+        raise RuntimeError(f"ended with {process.returncode}: {process.out()}{process.err()}")
+
+
+def _different(found: Fingerprint, expected: Fingerprint) -> str:
+    names = (f.name for f in fields(Fingerprint))
+    return " ".join(n for n in names if getattr(found, n) != getattr(expected, n)) or "nothing"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Kill trainers and servers, fill a bucket, and see what a mirror costs."""
+
+    kills: int = 20
+    """Of the trainer, each followed by a resume."""
+    server_kills: int = 5
+    """Of the server while the trainer is at work, with a second until it is there again."""
+    resumes: int = 5
+    """From what was there after kills, at the end."""
+    decisions: int = 3_072
+    """Length of the run."""
+    cost_decisions: int = 40_000
+    """Length of the run that is measured; 0 for none."""
+    seed: int = 1
+    """Of the moments."""
+    csv: Path = ROOT / "results" / "survival_mirror.csv"
+    """Where to write what came of it."""
+
+
+def main(options: Options) -> None:
+    """Do all of it and write what came of it."""
+    refuse_unwritable(options.csv)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = S3Server(folder / "server")
+        os.environ |= server.environment
+        server.start()
+        try:
+            expected = undisturbed(folder / "undisturbed", options.decisions)
+            found = kill_again_and_again(server, folder, options, expected)
+            rows += [vars(one) for one in found]
+            if options.cost_decisions:
+                rows.append(what_it_costs(server, folder / "cost", options.cost_decisions))
+        finally:
+            server.kill()
+        if options.cost_decisions:
+            rows.append(full_bucket(folder / "full", options.decisions))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    rows = [{name: row.get(name, "") for name in names} for row in rows]
+    for row in rows:
+        print({name: value for name, value in row.items() if value != ""}, flush=True)
+    write_rows(options.csv, rows)
+    if any(row["manifests_broken"] or row["different"] not in ("", "nothing") for row in rows):
+        sys.exit("error: not whole, or not the same")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

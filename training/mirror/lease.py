@@ -1,0 +1,165 @@
+"""A lease on a run in a mirror, so that two trainers notice each other: lease.json beside the run's files.
+
+It says who holds it. Its holder writes it again and again, each time on condition that it is still what it wrote
+last. Who finds that it was not written for a while, by the server's clock, may take it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from system.files import write_whole
+from system.times import now
+from training.mirror.errors import ConflictError, MirrorError
+from training.mirror.store import Found, Store, Version
+
+LEASE = "lease.json"
+RENEW_SECONDS = 15.0
+EXPIRES_SECONDS = 60.0  # after it was renewed last
+TRIES = 5  # at taking it, when others try too
+OURS = ".mirror"  # folder in the run's, for what is not mirrored
+HOLDER = "holder"
+
+
+class LeaseError(MirrorError):
+    """Another trainer holds the lease."""
+
+
+class Lease:
+    """The lease on one run.
+
+    Args:
+        store: Of the mirror.
+        run: Agent and name.
+        holder: Who wants it; None for somebody who holds none and only looks.
+    """
+
+    def __init__(self, store: Store, run: str, holder: str | None = None) -> None:
+        self._store, self._path, self._holder = store, f"{run}/{LEASE}", holder
+        self._where = f"{store.url}/{run}"
+        self._version: Version = {}
+        self._since, self._renewals = now(), 0
+        self._one_at_a_time = threading.Lock()
+
+    def refuse_if_held(self) -> Found | None:
+        """Look at it.
+
+        Returns:
+            What is there, which may be taken; None if nothing is.
+
+        Raises:
+            LeaseError: If another trainer holds it and renewed it lately.
+        """
+        found = self._store.read(self._path)
+        if found is None:
+            return None
+        says = _content(found.data)
+        if says.get("released") or (self._holder and says.get("holder") == self._holder):
+            return found
+        age = (self._store.clock() - found.modified).total_seconds()
+        if age > EXPIRES_SECONDS:
+            return found
+        raise LeaseError(
+            f"{self._where} is being trained by {_who(says)}; if that one is gone, its lease ends in"
+            f" {EXPIRES_SECONDS - age + 1:.0f} s"
+        )
+
+    def take(self) -> None:
+        """Get it.
+
+        Raises:
+            LeaseError: If another trainer holds it, or is faster.
+            MirrorError: If the server does not answer.
+        """
+        for _ in range(TRIES):
+            found = self.refuse_if_held()
+            try:
+                if found is None:
+                    self._version = self._store.create(self._path, self._says())
+                else:
+                    self._version = self._store.swap(self._path, self._says(), found.version)
+                return
+            except ConflictError:
+                continue
+        raise LeaseError(f"{self._where}: others want to train it, too")
+
+    def renew(self, **facts: Any) -> None:
+        """Write it again.
+
+        Raises:
+            LeaseError: If another trainer has taken it.
+            MirrorError: If the server does not answer; then nobody knows.
+        """
+        with self._one_at_a_time:
+            self._renewals += 1
+            try:
+                self._version = self._store.swap(self._path, self._says(**facts), self._version)
+                return
+            except ConflictError:
+                found = self._store.read(self._path)
+            says = _content(found.data) if found else {}
+            if found and says.get("holder") != self._holder:
+                raise LeaseError(f"{self._where} was taken over by {_who(says)}")
+            try:  # it is ours: an answer was lost; or somebody deleted it
+                self._version = (
+                    self._store.swap(self._path, self._says(**facts), found.version)
+                    if found
+                    else self._store.create(self._path, self._says(**facts))
+                )
+            except ConflictError:
+                raise LeaseError(f"{self._where} was taken over just now") from None
+
+    def release(self) -> None:
+        """Let others have it at once."""
+        self.renew(released=now())
+
+    def _says(self, **facts: Any) -> bytes:
+        says = {
+            "holder": self._holder,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": self._since,
+            "renewals": self._renewals,
+        }
+        return (json.dumps(says | facts, indent=1) + "\n").encode()
+
+
+def holder_of(run: Path, make: bool = False) -> str | None:
+    """The name under which trainers of this run's folder hold leases, made once; None if it is not to be made.
+
+    It goes with the folder itself: a copy of the folder gets another one.
+    """
+    path = run / OURS / HOLDER
+    inode = run.stat().st_ino
+    try:
+        said = json.loads(path.read_bytes())
+        if said["folder"] == inode:
+            return str(said["holder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    if not make:
+        return None
+    holder = secrets.token_hex(8)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, json.dumps({"holder": holder, "folder": inode}).encode())
+    return holder
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    try:
+        says = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return says if isinstance(says, dict) else {}
+
+
+def _who(says: Mapping[str, Any]) -> str:
+    host, pid, since = (str(says.get(key, "?"))[:100] for key in ("host", "pid", "since"))
+    return f"process {pid} on {host} since {since}"

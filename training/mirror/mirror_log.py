@@ -1,0 +1,147 @@
+"""Tells a run's mirror of every checkpoint. docs/mirrors.md says what that promises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from system.hints import command
+from training.mirror.staging import Staged, stage
+from training.mirror.upload import MirroredCopy
+from training.mirror.uploader import Uploader
+from training.runs.checkpoint import Checkpoints
+from training.runs.manifest import CheckpointError
+from training.runs.run_folder import CHECKPOINTS, RunFolder
+from training.tracking.run_log import Progress, Sink
+
+QUIET_SECONDS = 2.0  # at the end, before the first word
+LINE_SECONDS = 4.0
+PATIENCE_SECONDS = 60.0  # at the end, without any progress
+LOOK_SECONDS = 0.05
+
+
+class MirrorLog(Sink):
+    """Has checkpoints uploaded, says what goes wrong, and waits for the last one.
+
+    Args:
+        url: Of the mirror.
+        run: The run.
+        copy: In the mirror.
+        uploader: Of the copy.
+        stop: Asks the run to stop.
+        tell: Hears lines for people, and what came of uploads.
+
+    Attributes:
+        problem: Of the last upload; empty if all is there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        run: RunFolder,
+        copy: MirroredCopy,
+        uploader: Uploader,
+        stop: Callable[[], None],
+        tell: Sink,
+    ) -> None:
+        self._run, self._where = run, f"{url}/{run.full_name}"
+        self._copy, self._uploader, self._stop, self._tell = copy, uploader, stop, tell
+        self._identity = run.identity()
+        self._complaints = set[str]()
+        self.problem = ""
+        self._told_loss = self._closed = False
+        uploader.start()
+
+    def begin(self, run: Path, workers: int) -> None:
+        """The mirror answered just now, and has all there is."""
+        self._tell.mirrored(True)
+
+    def checkpoint(self, decisions: int, seconds: float) -> None:
+        """Have it uploaded; returns at once."""
+        self._put(decisions)
+        self._hear()
+
+    def progress(self, progress: Progress) -> None:
+        """Say what came of uploads."""
+        self._hear()
+
+    def _put(self, decisions: int) -> None:
+        if self._uploader.lost:
+            return
+        try:
+            self._uploader.put(self._staged(decisions))
+        except (OSError, CheckpointError) as e:
+            self._complain(str(e))
+
+    def _staged(self, decisions: int) -> Staged:
+        return stage(self._run.path, self._identity, decisions, self._copy.there)
+
+    def _hear(self) -> None:
+        while not self._uploader.results.empty():
+            result = self._uploader.results.get()
+            if self._uploader.lost:
+                continue
+            if result.problem:
+                self._complain(result.problem)
+                continue
+            if self.problem:
+                self._tell.say(f"mirror: {self._where} has everything again")
+            self.problem = ""
+            self._complaints.clear()
+            self._tell.mirrored(True)
+        if self._uploader.lost and not self._told_loss:
+            self._told_loss = True
+            self._tell.say(
+                f"mirror: {self._uploader.lost}; nothing more is mirrored, and this run stops"
+            )
+            self._tell.mirrored(False)
+            self._stop()
+
+    def _complain(self, problem: str) -> None:
+        self.problem = problem
+        self._tell.mirrored(False)
+        if problem not in self._complaints:
+            self._complaints.add(problem)
+            self._tell.say(f"mirror: {problem}; training goes on, the next checkpoint tries again")
+
+    def close(self) -> None:
+        """Upload the last checkpoint and what the files say at the end; wait for it as long as it gets on."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._uploader.lost:
+            steps = Checkpoints(self._run.path / CHECKPOINTS).steps()
+            try:
+                self._uploader.put(self._staged(steps[-1]) if steps else None)
+            except (OSError, CheckpointError) as e:
+                self._complain(str(e))
+                self._uploader.put(None)
+            self._wait()
+        idle = self._uploader.is_idle()
+        self._hear_the_last(idle)
+        self._uploader.end(release=idle)
+
+    def _hear_the_last(self, idle: bool) -> None:
+        while not self._uploader.results.empty():
+            self.problem = self._uploader.results.get().problem
+            self._tell.mirrored(not self.problem)
+        if self._uploader.lost and not self._told_loss:
+            self._tell.say(f"mirror: {self._uploader.lost}")
+        elif not idle or self.problem:
+            self.problem = why = self.problem or f"nothing moved for {PATIENCE_SECONDS:.0f} s"
+            again = command("runs.py", "mirror", self._run.path)
+            self._tell.say(f"mirror: the end of the run is not in it: {why}; again with: {again}")
+
+    def _wait(self) -> None:
+        """Not silently."""
+        told = time.monotonic() - LINE_SECONDS + QUIET_SECONDS
+        while not self._uploader.is_idle() and not self._uploader.lost:
+            sent, still = self._uploader.progress()
+            if still > PATIENCE_SECONDS:
+                return
+            if time.monotonic() - told >= LINE_SECONDS:
+                told = time.monotonic()
+                stuck = f", nothing for {still:.0f} s" if still > LINE_SECONDS else ""
+                self._tell.say(f"waiting for {self._where}: {sent / 2**20:.1f} MiB sent{stuck}")
+            time.sleep(LOOK_SECONDS)

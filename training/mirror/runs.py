@@ -1,0 +1,145 @@
+"""Runs wherever they are: below a folder, or in a mirror, of which only small files are read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from system.progress import Tell
+from training.mirror.fetch import checked_blocks, manifest_of, small_paths
+from training.mirror.staging import Entry
+from training.mirror.store import HASTY_SECONDS, Store
+from training.mirror.upload import steps_in
+from training.mirror.url import checked_url, is_url
+from training.runs.label import LABEL
+from training.runs.manifest import CheckpointError
+from training.runs.names import RunError
+from training.runs.run_folder import BEST, CONFIG, ORIGIN, RunFolder
+from training.runs.store import Runs
+from training.runs.verify import verify_run
+from training.tracking.csv_log import VALIDATIONS
+from training.tracking.status import STATUS
+
+# What a list of runs needs.
+LISTED = (CONFIG, ORIGIN, STATUS, VALIDATIONS, "test.csv", LABEL)
+AT_ONCE = 8  # requests
+
+
+class MirroredRun(RunFolder):
+    """The small files of a run in a mirror, in a folder that goes when nobody needs it any more.
+
+    Args:
+        path: Of the folder.
+        runs: Where it comes from.
+    """
+
+    def __init__(self, path: Path, runs: MirroredRuns) -> None:
+        super().__init__(path)
+        self.runs, self.shown = runs, f"{runs.url}/{self.full_name}"
+
+    def fetch_small_files(self) -> None:
+        """All that lies beside the checkpoints."""
+        self.runs.fetch(f"{self.full_name}/{path}" for path in small_paths(self.sizes()))
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every object, by its place in the run."""
+        start = f"{self.full_name}/"
+        return {p[len(start) :]: n for p, n in self.runs.sizes.items() if p.startswith(start)}
+
+
+class MirroredRuns(Runs):
+    """The runs in a mirror.
+
+    Args:
+        url: Of the mirror.
+
+    Raises:
+        MirrorError: If it does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.store = Store(url, HASTY_SECONDS)
+        self.url, self.sizes = self.store.url, self.store.sizes()
+        self._folder = tempfile.TemporaryDirectory(prefix="carracing-")
+        super().__init__(self._folder.name)
+        for path, size in self.sizes.items():
+            if path.count("/") >= 2 and ".." not in path:
+                self._stand_in(path, size)
+        listed = [p for p in self.sizes if p.count("/") == 2 and p.rpartition("/")[2] in LISTED]
+        self.fetch(listed)
+
+    def _stand_in(self, path: str, size: int) -> None:
+        """A file without content, so that the size of a run is what it is."""
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as file:
+            file.truncate(size)
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Read files, over what stands in for them."""
+
+        def one(path: str) -> None:
+            found = self.store.read(path)
+            if found is not None:
+                (self.root / path).write_bytes(found.data)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(one, paths))
+
+    def all(self) -> list[RunFolder]:
+        """As in a folder."""
+        return [MirroredRun(run.path, self) for run in super().all()]
+
+    def matching(self, wanted: str) -> list[RunFolder]:
+        """As in a folder, or by URL; all small files of what is meant are there then."""
+        if is_url(wanted):
+            if not wanted.startswith(f"{self.url}/"):
+                raise RunError(f"{wanted} is not in {self.url}")
+            wanted = wanted.removeprefix(f"{self.url}/").rstrip("/")
+        found = super().matching(wanted)
+        for run in found:
+            if isinstance(run, MirroredRun):
+                run.fetch_small_files()
+        return found
+
+    def _where(self) -> str:
+        return self.url
+
+
+def runs_at(where: str) -> Runs:
+    """The runs below a folder, or in a mirror if it is a URL.
+
+    Raises:
+        ValueError: If it is no mirror's URL, or the mirror does not answer.
+    """
+    return MirroredRuns(checked_url(where)) if is_url(where) else Runs(where)
+
+
+def verify(run: RunFolder, tell: Tell) -> list[str]:
+    """What is wrong with a run: every file of every checkpoint is read.
+
+    Args:
+        run: In a folder or in a mirror.
+        tell: Hears how far it is, in a mirror.
+    """
+    if not isinstance(run, MirroredRun):
+        return verify_run(run)
+    found, checked = list[str](), dict[str, Entry]()
+    store, name = Store(run.runs.url), run.full_name
+    steps = steps_in(run.sizes())
+    for number, step in enumerate(steps):
+        try:
+            _, files = manifest_of(store, name, step, run.identity())
+            for done, (path, entry) in enumerate(files.items()):
+                tell(number + done / len(files), len(steps))
+                if checked.get(path) != entry:
+                    for _ in checked_blocks(store, f"{name}/{path}", entry):
+                        tell(number + done / len(files), len(steps))
+                    checked[path] = entry
+        except CheckpointError as e:
+            found.append(str(e))
+    if run.origin().get("tested") is not None and not run.is_finished():
+        found.append(f"{run.shown}/{BEST}: missing, or not the weights that drove the test tracks")
+    return found

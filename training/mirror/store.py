@@ -1,0 +1,260 @@
+"""Object storage: what a mirror needs of it, and its errors as lines without secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from system.extras import require
+from training.mirror.errors import ConflictError, MirrorError, reason
+from training.mirror.url import checked_url
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PATIENT_SECONDS, HASTY_SECONDS = 60, 4  # of one request
+CONNECT_SECONDS = 3
+RETRIES, RETRY_SECONDS = 2, 3
+BLOCK = 5 * 2**20  # bytes that are read or sent at once; S3 wants no smaller parts
+PARALLEL = 2  # blocks on their way; each takes memory
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROBE = ".probe-"
+Version = dict[str, str | None]
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object.
+
+    Attributes:
+        data: Its content.
+        version: What `swap` compares.
+        modified: When it was written, by the server's clock.
+    """
+
+    data: bytes
+    version: Version
+    modified: datetime
+
+
+class Store:
+    """A mirror's objects, by their paths below its URL.
+
+    Args:
+        url: Of the mirror.
+        seconds: That one request may take.
+
+    Raises:
+        ValueError: If the URL is not one, or the package is missing.
+    """
+
+    def __init__(self, url: str, seconds: int = PATIENT_SECONDS) -> None:
+        self.url = checked_url(url)
+        require("mirror", "obstore")
+        parts = urlsplit(self.url)
+        self.folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        with self._errors():
+            self._store = self._opened(seconds)
+
+    def _opened(self, seconds: int) -> ObjectStore:
+        from obstore.store import LocalStore, from_url
+
+        if self.folder is not None:
+            if not self.folder.is_dir():  # a network disk that is not mounted is not made up for
+                raise MirrorError(f"{self.url}: there is no such folder")
+            return LocalStore(self.folder, automatic_cleanup=True)
+        client: dict[str, Any] = {
+            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            "timeout": timedelta(seconds=seconds),
+        }
+        if _is_loopback(self.url):
+            client["allow_http"] = True
+        wait = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=2)}
+        retry: Any = {
+            "max_retries": RETRIES,
+            "retry_timeout": timedelta(seconds=RETRY_SECONDS),
+            "backoff": wait,
+        }
+        return from_url(self.url, client_options=client, retry_config=retry)  # type: ignore[call-overload,no-any-return]
+
+    def read(self, path: str) -> Found | None:
+        """An object, or None if it is not there."""
+        import obstore
+
+        try:
+            with self._errors():
+                got = obstore.get(self._store, path)
+                return Found(bytes(got.bytes()), _version(got.meta), got.meta["last_modified"])
+        except FileNotFoundError:
+            return None
+
+    def size(self, path: str) -> int | None:
+        """Bytes of an object; None if it is not there."""
+        import obstore
+
+        try:
+            with self._errors():
+                return obstore.head(self._store, path)["size"]
+        except FileNotFoundError:
+            return None
+
+    def blocks(self, path: str, size: int) -> Iterator[bytes]:
+        """An object of a known size in blocks, each a request of its own, for a request's time is limited.
+
+        Raises:
+            MirrorError: If it is not there, or the server gives up.
+        """
+        import obstore
+
+        for start in range(0, size, BLOCK):
+            end = min(start + BLOCK, size)
+            try:
+                with self._errors():
+                    block = bytes(obstore.get_range(self._store, path, start=start, end=end))
+            except FileNotFoundError:
+                raise MirrorError(f"{self.url}/{path}: is gone") from None
+            yield block
+
+    def write(self, path: str, content: bytes | Path, tell: Tell = lambda _: None) -> None:
+        """Put an object there whole, over what was there; `tell` hears of every block that is on its way.
+
+        Raises:
+            MirrorError: If the server does not take it.
+            OSError: If a file cannot be read.
+        """
+        import obstore
+
+        with self._errors(of_bucket=True):
+            if isinstance(content, Path) and content.stat().st_size > BLOCK:
+                blocks = _blocks(content, tell)
+                obstore.put(self._store, path, blocks, chunk_size=BLOCK, max_concurrency=PARALLEL)
+                return
+            data = content.read_bytes() if isinstance(content, Path) else content
+            obstore.put(self._store, path, data, use_multipart=False)
+        tell(len(data))
+
+    def create(self, path: str, data: bytes) -> Version:
+        """Put an object where there is none.
+
+        Raises:
+            ConflictError: If there is one.
+        """
+        return self._put(path, data, "create")
+
+    def swap(self, path: str, data: bytes, version: Version) -> Version:
+        """Put an object over one that is still of this version.
+
+        In a folder a lock on a file beside it makes this atomic, among all machines whose file system shares locks.
+
+        Raises:
+            ConflictError: If it is another one by now.
+        """
+        if self.folder is None:
+            return self._put(path, data, {k: v for k, v in version.items() if v is not None})
+        import obstore
+
+        with _locked(self.folder / path):
+            with self._errors():
+                try:
+                    now = _version(obstore.head(self._store, path))
+                except FileNotFoundError:
+                    raise ConflictError from None
+            if now != version:
+                raise ConflictError
+            return self._put(path, data, "overwrite")
+
+    def _put(self, path: str, data: bytes, mode: Any) -> Version:
+        import obstore
+
+        with self._errors(of_bucket=True):
+            return _version(obstore.put(self._store, path, data, mode=mode, use_multipart=False))
+
+    def delete(self, paths: Sequence[str]) -> None:
+        """Remove objects; those that are gone already are no error."""
+        import obstore
+
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError), self._errors():
+                obstore.delete(self._store, path)
+
+    def sizes(self, below: str = "") -> dict[str, int]:
+        """Every object below a path, and its bytes."""
+        import obstore
+
+        found = dict[str, int]()
+        with self._errors():
+            for page in obstore.list(self._store, below or None, chunk_size=1000):
+                found |= {meta["path"]: meta["size"] for meta in page}
+        return found
+
+    def clock(self) -> datetime:
+        """What the server's clock says: the time of an object that is written for it, and removed.
+
+        Raises:
+            MirrorError: If nothing can be written.
+        """
+        import obstore
+
+        path = f"{PROBE}{secrets.token_hex(8)}"
+        self.write(path, b"written to see whether it can be, and when\n")
+        try:
+            with self._errors(of_bucket=True):
+                return obstore.head(self._store, path)["last_modified"]
+        finally:
+            with contextlib.suppress(MirrorError):
+                self.delete([path])
+
+    @contextmanager
+    def _errors(self, of_bucket: bool = False) -> Iterator[None]:
+        """Errors as one line; FileNotFoundError as it is, unless it can only mean the bucket."""
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+        try:
+            yield
+        except (MirrorError, ConflictError):
+            raise
+        except (AlreadyExistsError, PreconditionError):
+            raise ConflictError from None
+        except FileNotFoundError as e:
+            if of_bucket and e.errno is None:
+                raise MirrorError(f"{self.url}: there is no such bucket") from None
+            raise
+        except (BaseError, ValueError, PermissionError) as e:
+            raise MirrorError(f"{self.url}: {reason(e)}") from None
+
+
+def _version(meta: Any) -> Version:
+    return {"e_tag": meta["e_tag"], "version": meta["version"]}
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether the server is this machine, where plain http harms nobody."""
+    scheme = urlsplit(url).scheme
+    names = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")}.get(scheme, ())
+    endpoint = next((os.environ[name] for name in names if name in os.environ), "")
+    return urlsplit(endpoint).hostname in LOOPBACK
+
+
+def _blocks(path: Path, tell: Tell) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block
+            tell(len(block))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.with_name(f".{path.name}.lock").open("w") as file:
+        with contextlib.suppress(OSError):  # no locks there: what is compared was read a moment ago
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,203 @@
+"""A run's copy in a mirror: the same files at the same places, so that a folder as a mirror is a folder of runs.
+
+A checkpoint's manifest is written last and deleted first. So whatever is killed, and whenever: for each manifest that
+is there, everything is there that it lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from training.mirror.errors import ConflictError, MirrorError
+from training.mirror.lease import LEASE
+from training.mirror.staging import Entry, Staged, files_of
+from training.mirror.store import Store, Tell
+from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest
+from training.runs.run_folder import CHECKPOINTS, CONFIG
+
+_MANIFEST_PATH = re.compile(rf"{CHECKPOINTS}/([0-9]{{9,}})/{MANIFEST}")
+_LEFT_OVER = re.compile(r"#[0-9]+$")  # of a file that was half written when its writer was killed
+TRACKING = (
+    "tracking/id",
+    "tracking/*.json",
+)  # where the run is at a tracker; not what trackers keep there
+
+
+def steps_in(paths: Mapping[str, int]) -> list[int]:
+    """Decisions of every checkpoint among files at these places in a run, oldest first."""
+    found = (_MANIFEST_PATH.fullmatch(path) for path in paths)
+    return sorted(int(match[1]) for match in found if match)
+
+
+def manifest_path(decisions: int) -> str:
+    """Where a manifest lies in a run."""
+    return f"{CHECKPOINTS}/{decisions:09d}/{MANIFEST}"
+
+
+def small_files(run: Path) -> dict[str, Path]:
+    """What of a run is mirrored beside its checkpoints, by its place in the run."""
+    paths = [p for p in run.iterdir() if p.is_file() and not p.name.startswith(".")]
+    paths += [p for pattern in TRACKING for p in run.glob(pattern)]
+    return {str(p.relative_to(run)): p for p in paths if p.name != LEASE}
+
+
+class MirroredCopy:
+    """A run in a mirror, kept like its folder by who holds the lease.
+
+    Args:
+        store: Of the mirror.
+        folder: Of the run.
+        name: Agent and name.
+        identity: Of the run, as its manifests say it.
+        keep: Checkpoints to keep there.
+    """
+
+    def __init__(self, store: Store, folder: Path, name: str, identity: str, keep: int) -> None:
+        self._store, self._folder, self._name = store, folder, name
+        self._identity, self._keep = identity, keep
+        self._manifests: dict[int, bytes] = {}
+        self._sent: dict[str, str] = {}
+        self._small: dict[str, tuple[int, int]] = {}
+        self.there: Mapping[str, str] = {}  # SHA-256 of what is known to be there, by place
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every object of the run, by place."""
+        cut = len(self._name) + 1
+        return {p[cut:]: size for p, size in self._store.sizes(self._name).items()}
+
+    def update(self, staged: Staged | None, fence: Callable[[], None], tell: Tell) -> None:
+        """Upload a checkpoint, the small files, and remove what is not kept.
+
+        Args:
+            staged: The checkpoint; None for the small files alone.
+            fence: Called before anything irrevocable; raises if the mirror is somebody else's.
+            tell: Hears how many bytes are on their way.
+
+        Raises:
+            MirrorError: If the server does not take it.
+            OSError: If a file cannot be read.
+        """
+        fence()
+        sizes = self.sizes()
+        if staged is None:
+            self._send_small_files(sizes, tell)
+            return
+        self._read_manifests(sizes)
+        for step in [s for s in self._manifests if s > staged.decisions]:
+            self._drop_manifest(step)  # damaged, or it would not be there: this run comes by again
+        mirrored = self._manifests.get(staged.decisions) == staged.manifest
+        if not mirrored and staged.decisions in self._manifests:
+            self._drop_manifest(staged.decisions)
+        self.there = self._known()
+        if not mirrored:
+            self._send_checkpoint(staged, sizes, tell)
+        self._send_small_files(sizes, tell)
+        if not mirrored:
+            fence()
+            self._create_manifest(staged)
+        self._drop_what_is_not_kept()
+        self.there = self._known()
+
+    def _read_manifests(self, sizes: Mapping[str, int]) -> None:
+        steps = steps_in(sizes)
+        self._manifests = {s: m for s, m in self._manifests.items() if s in steps}
+        for step in set(steps) - self._manifests.keys():
+            found = self._store.read(self._at(manifest_path(step)))
+            if found is not None:
+                self._manifests[step] = found.data
+
+    def _listed(self) -> dict[str, Entry]:
+        """Everything that a manifest there lists.
+
+        Raises:
+            CheckpointError: If one is damaged.
+        """
+        listed: dict[str, Entry] = {}
+        for step, data in self._manifests.items():
+            where = f"{self._store.url}/{self._name}/{CHECKPOINTS}/{step:09d}"
+            listed |= files_of(checked_manifest(data, where, step, self._identity), step)
+        return listed
+
+    def _known(self) -> dict[str, str]:
+        """What need not be sent again: a file of the same name may come of another machine, with other bits."""
+        try:
+            listed = self._listed()
+        except CheckpointError:
+            listed = {}
+        return {path: e.sha256 for path, e in listed.items()} | self._sent
+
+    def _send_checkpoint(self, staged: Staged, sizes: Mapping[str, int], tell: Tell) -> None:
+        for path, entry in staged.files.items():
+            if sizes.get(path) == entry.size and self.there.get(path) == entry.sha256:
+                continue
+            self._sent.pop(path, None)
+            try:
+                self._store.write(self._at(path), staged.folder / path, tell)
+            except FileNotFoundError:
+                self.there = {}  # it was there when this was staged; the next checkpoint brings all again
+                raise MirrorError(f"{self._store.url}/{self._at(path)}: is gone") from None
+            self._sent[path] = entry.sha256
+
+    def _send_small_files(self, sizes: Mapping[str, int], tell: Tell) -> None:
+        ours = small_files(self._folder)
+        for path, file in sorted(ours.items(), key=lambda item: item[0] != CONFIG):
+            try:
+                stat = file.stat()
+                state = (stat.st_size, stat.st_mtime_ns)
+                if path in sizes and self._small.get(path) == state:
+                    continue
+                self._store.write(self._at(path), file.read_bytes(), tell)
+            except FileNotFoundError:
+                continue  # replaced just now
+            self._small[path] = state
+        gone = [
+            path
+            for path in sizes
+            if not path.startswith(f"{CHECKPOINTS}/") and path not in ours and path != LEASE
+        ]
+        self._store.delete([self._at(path) for path in gone])
+
+    def send_status(self, path: str) -> None:
+        """One small file, between two checkpoints."""
+        data = (self._folder / path).read_bytes()
+        self._store.write(self._at(path), data)
+
+    def _create_manifest(self, staged: Staged) -> None:
+        path = self._at(manifest_path(staged.decisions))
+        try:
+            self._store.create(path, staged.manifest)
+        except ConflictError:
+            found = self._store.read(path)
+            if found is None or found.data != staged.manifest:
+                raise MirrorError(f"{self._store.url}/{path}: another trainer wrote it") from None
+        self._manifests[staged.decisions] = staged.manifest
+
+    def _drop_manifest(self, step: int) -> None:
+        self._store.delete([self._at(manifest_path(step))])
+        del self._manifests[step]
+
+    def _drop_what_is_not_kept(self) -> None:
+        """As the folder does: old manifests, then what no manifest lists; nothing if one cannot be read."""
+        for step in sorted(self._manifests)[: -self._keep]:
+            self._drop_manifest(step)
+        try:
+            listed = self._listed()
+        except CheckpointError:
+            return
+        kept = listed.keys() | {manifest_path(step) for step in self._manifests}
+        sizes = self.sizes()
+        gone = [p for p in sizes if p.startswith(f"{CHECKPOINTS}/") and p not in kept]
+        self._store.delete([self._at(path) for path in gone])
+        self._sent = {path: e for path, e in self._sent.items() if path in kept}
+        if self._store.folder is not None:
+            for path in (self._store.folder / self._name).rglob("*#*"):
+                if _LEFT_OVER.search(path.name):
+                    path.unlink(missing_ok=True)
+
+    def _at(self, path: str) -> str:
+        return f"{self._name}/{path}"
+
+
+__all__ = ["MirroredCopy", "manifest_path", "small_files", "steps_in"]

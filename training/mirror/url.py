@@ -1,0 +1,53 @@
+"""URLs of mirrors. Nothing heavy is imported: every command line is checked with this."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+SCHEMES = ("s3", "gs", "az", "file")
+VARIABLES = "AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_KEY and the like"
+
+
+def is_url(text: str) -> bool:
+    """Whether a text means a place in object storage, not a folder."""
+    return "://" in text
+
+
+def checked_url(url: str) -> str:
+    """A mirror's URL without a slash at its end.
+
+    Raises:
+        ValueError: If it is not one, or carries what belongs into the environment; secrets in it are not repeated.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("not a URL that can be read") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            f"a mirror's URL is SCHEME://BUCKET/PREFIX alone: credentials come from the environment ({VARIABLES})"
+        )
+    if parts.scheme not in SCHEMES:
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise ValueError(f"a mirror's URL begins with one of {known}; got {url!r}")
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ValueError(f"a folder as a mirror is file:///ABSOLUTE/PATH, got {url!r}")
+    elif not parts.netloc:
+        raise ValueError(f"a mirror's URL is {parts.scheme}://BUCKET/PREFIX, got {url!r}")
+    if not url.isprintable() or ".." in parts.path.split("/"):
+        raise ValueError(f"not a mirror's URL: {url!r}")
+    return url.rstrip("/")
+
+
+def run_of_url(url: str) -> tuple[str, str, str]:
+    """The mirror, the agent and the name of a run, from MIRROR/AGENT/NAME.
+
+    Raises:
+        ValueError: If it does not name a run.
+    """
+    mirror, _, name = checked_url(url).rpartition("/")
+    mirror, _, agent = mirror.rpartition("/")
+    if not agent or not name or mirror.endswith(("/", ":")):
+        raise ValueError(f"a run in a mirror is MIRROR/AGENT/NAME, got {url!r}")
+    return checked_url(mirror), agent, name

@@ -1,0 +1,63 @@
+"""The manifest of a checkpoint: what belongs to it, and proof that it is what was saved."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from system.files import sha256
+
+FORMAT = 2
+MANIFEST = "manifest.json"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used, and why."""
+
+
+def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[str, Any]:
+    """Read a manifest.
+
+    Args:
+        data: Content of a manifest.json.
+        where: Its checkpoint, for messages.
+        decisions: What it must say.
+        run: What it must say, too.
+
+    Raises:
+        CheckpointError: If it is damaged, of another run, or of another place.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(data)["manifest"]
+        files = manifest["files"]
+        if sealed(manifest) != data:
+            raise ValueError("its SHA-256 is not the one that was saved")
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(
+                f"{where}: format {manifest['format']}, this program reads {FORMAT}"
+            )
+        if manifest["run"] != run or manifest["decisions"] != decisions:
+            raise CheckpointError(
+                f"{where}: of another run or place; or config.json is not what it was"
+            )
+        if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
+            raise ValueError("entries")
+    except CheckpointError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        raise CheckpointError(f"{where}/{MANIFEST}: missing or damaged ({e})") from None
+    return manifest
+
+
+def file_in_run(name: str, decisions: int) -> str:
+    """Where in a run's folder a file lies that a manifest names."""
+    if name.startswith("replay/"):
+        return f"checkpoints/{name}"
+    return f"checkpoints/{decisions:09d}/{name}"
+
+
+def sealed(manifest: dict[str, Any]) -> bytes:
+    """A manifest that vouches for itself: with its own SHA-256, in the one form that it is ever written in."""
+    text = json.dumps(manifest, sort_keys=True)
+    sealed = {"manifest": manifest, "sha256": sha256(text.encode())}
+    return json.dumps(sealed, indent=1, sort_keys=True).encode()
