@@ -188,13 +188,13 @@ class Store:
                 obstore.delete(self._store, path)
 
     def sizes(self, below: str = "") -> dict[str, int]:
-        """Every object below a path, and its bytes."""
+        """Every object below a path, and its bytes; but for hidden ones, such as locks."""
         import obstore
 
         found = dict[str, int]()
         with self._errors():
             for page in obstore.list(self._store, below or None, chunk_size=1000):
-                found |= {meta["path"]: meta["size"] for meta in page}
+                found |= {m["path"]: m["size"] for m in page if "/." not in f"/{m['path']}"}
         return found
 
     def clock(self) -> datetime:
