@@ -200,19 +200,27 @@ def main(options: Options) -> None:
             expected = undisturbed(folder / "undisturbed", options.decisions)
             found = kill_again_and_again(server, folder, options, expected)
             rows += [vars(one) for one in found]
+            _write(options.csv, rows)
             if options.cost_decisions:
                 rows.append(what_it_costs(server, folder / "cost", options.cost_decisions))
+                _write(options.csv, rows)
         finally:
             server.kill()
         if options.cost_decisions:
             rows.append(full_bucket(folder / "full", options.decisions))
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    rows = [{name: row.get(name, "") for name in names} for row in rows]
+            _write(options.csv, rows)
     for row in rows:
-        print({name: value for name, value in row.items() if value != ""}, flush=True)
-    write_rows(options.csv, rows)
-    if any(row["manifests_broken"] or row["different"] not in ("", "nothing") for row in rows):
+        print(row, flush=True)
+    if any(
+        row.get("manifests_broken") or row.get("different", "nothing") != "nothing" for row in rows
+    ):
         sys.exit("error: not whole, or not the same")
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """What there is so far; an empty field where a row says nothing."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    write_rows(path, [{name: row.get(name, "") for name in names} for row in rows])
 
 
 if __name__ == "__main__":

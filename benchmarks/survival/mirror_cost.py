@@ -20,7 +20,7 @@ from training.settings import changed
 from training.tracking.run_log import Progress, Sink
 
 CHECKPOINT_EVERY = 2_500  # decisions
-SMALL = ("-volume.max=8", "-master.volumeSizeLimitMB=1")
+SMALL = ("-volume.max=2", "-master.volumeSizeLimitMB=1")  # room for some MiB
 
 
 class Alternating(MirrorLog):
@@ -107,6 +107,8 @@ def full_bucket(folder: Path, decisions: int) -> dict[str, Any]:
         settings = changed(
             DDQN.PRESETS["smoke"],
             decisions=decisions,
+            height=48,
+            width=48,
             checkpoint_every=128,
             keep_checkpoints=1_000,
             test_episodes=0,
