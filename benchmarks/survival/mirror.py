@@ -9,15 +9,17 @@ nobody disturbed.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 
@@ -29,9 +31,10 @@ from deploy.s3_server import S3Server
 from system.forked import ROOT, Forked
 from training.mirror.runs import runs_at, verify
 from training.mirror.store import Store
-from training.mirror.upload import manifest_path, steps_in
+from training.mirror.upload import steps_in
 from training.runs.fingerprint import Fingerprint, fingerprint
 
+T = TypeVar("T")
 NAME = "DDQN/run"
 KEEP = 3  # checkpoints
 MOST_SECONDS_TO_KILL = 1.5  # of processor time, about two checkpoints
@@ -46,6 +49,12 @@ def start(runs: Path, decisions: int, *more: str) -> Forked:
     process = Forked("DDQN", "--runs", str(runs), *line, *more)
     process.wait_until(lambda: ": DDQN" in process.out())
     return process
+
+
+def apart(function: Callable[..., T], *arguments: Any) -> T:
+    """Call something in another process: scripts are forked from this one, and obstore's threads survive no fork."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def check(url: str) -> tuple[int, int, int]:
@@ -65,6 +74,11 @@ def check(url: str) -> tuple[int, int, int]:
     places = tuple(f"checkpoints/{step:09d}/" for step in steps)
     loose = [p for p in paths if p.startswith("checkpoints/0") and not p.startswith(places)]
     return len(steps), len(problems), len(loose)
+
+
+def steps_at(url: str) -> list[int]:
+    """Decisions of every checkpoint in a mirror."""
+    return steps_in({p.removeprefix(f"{NAME}/"): n for p, n in Store(url).sizes(NAME).items()})
 
 
 def keep_copy(url: str, to: str, until: int | None = None) -> None:
@@ -103,7 +117,7 @@ class Found:
 
     def look(self, url: str) -> int:
         """Check the mirror."""
-        manifests, broken, loose = check(url)
+        manifests, broken, loose = apart(check, url)
         self.times += 1
         self.manifests_checked += manifests
         self.manifests_broken += broken
@@ -135,17 +149,15 @@ def kill_again_and_again(
         print(f"{number + 1} of {len(moments)}: {victim}, {there} manifests", flush=True)
         if there and number % max(len(moments) // options.resumes, 1) == 0:
             copies.append(f"{server.url}/copy-{number}")
-            keep_copy(url, copies[-1])
+            apart(keep_copy, url, copies[-1])
     finish_quietly(start(runs, options.decisions, "--mirror-to", url))
     end = Found("end of that run, resumed from every checkpoint")
     end.look(url)
     end.different = _different(fingerprint(runs / NAME), expected)
-    paths = {p.removeprefix(f"{NAME}/"): 0 for p in Store(url).sizes(NAME)}
     ends = list[str]()
-    for step in steps_in(paths):
+    for step in apart(steps_at, url):
         ends.append(f"{server.url}/end-{step}")
-        keep_copy(url, ends[-1], step)
-        assert Store(ends[-1]).size(f"{NAME}/{manifest_path(step)}")
+        apart(keep_copy, url, ends[-1], step)
     for found, places in ((trainer, copies), (end, ends)):
         for place in places:
             different = _different(resume_from(place, folder / "new", options.decisions), expected)

@@ -44,6 +44,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"{server.url}/{tmp_path.name}"
 
 
+def bring(mirror: Path, url: str) -> None:
+    """Copy a mirror in a folder to another place, as its trainers left it."""
+    store = Store(url)
+    for path in sorted(p for p in mirror.rglob("*") if p.is_file() and ".lock" not in p.name):
+        store.write(str(path.relative_to(mirror)), path.read_bytes())
+
+
 def content(url: str) -> dict[str, bytes]:
     """Every object below a URL."""
     store = Store(url)

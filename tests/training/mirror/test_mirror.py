@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,8 @@ import pytest
 from deploy.s3_server import S3Server
 from tests.support.corridor import Said, StopAt, ddqn, drive_there
 from tests.support.outcome import checkpoints, outcome
-from tests.support.s3 import content, whole_checkpoints
+from tests.support.s3 import bring, content, whole_checkpoints
+from tests.training.mirror.conftest import SHORT
 from training.mirror import lease, mirror_log
 from training.mirror.errors import MirrorError
 from training.mirror.lease import Lease
@@ -23,7 +25,8 @@ from training.mirror.store import Store
 from training.stop import Stop
 from training.tracking.run_log import Progress, Sink
 
-SHORT: dict[str, Any] = {"decisions": 1440, "checkpoint_every": 240, "name": "race"}
+SERVER = pytest.mark.parametrize("place", ["s3"], indirect=True)
+FOLDER = pytest.mark.parametrize("place", ["file"], indirect=True)
 
 
 class Watch(Sink):
@@ -56,13 +59,14 @@ def wait_for_copy(place: str) -> Callable[[int], None]:
     return wait
 
 
-def test_it_learns_the_same_and_the_mirror_has_it(place: str, tmp_path: Path) -> None:
+def test_it_learns_the_same_and_the_mirror_has_it(
+    place: str, tmp_path: Path, undisturbed: Path
+) -> None:
     """After each checkpoint what is there is whole; in the end it is what the folder has."""
-    alone = drive_there(ddqn(tmp_path / "alone", **SHORT))
     watch = Watch(wait_for_copy(place))
     settings = ddqn(tmp_path / "runs", mirror_to=place, **SHORT)
     run = drive_there(settings, sinks=[watch]).run
-    assert outcome(run) == outcome(alone.run)
+    assert outcome(run) == outcome(undisturbed)
     assert whole_checkpoints(place) == checkpoints(run) and len(checkpoints(run)) == 2
     there = content(place)
     ours = {
@@ -77,6 +81,7 @@ def test_it_learns_the_same_and_the_mirror_has_it(place: str, tmp_path: Path) ->
     Lease(Store(place), "DDQN/race").refuse_if_held()  # it was released
 
 
+@SERVER
 def test_a_resumed_run_goes_on_in_its_mirror(place: str, tmp_path: Path) -> None:
     stop = StopAt(700)
     settings = ddqn(tmp_path, mirror_to=place, **SHORT)
@@ -89,18 +94,22 @@ def test_a_resumed_run_goes_on_in_its_mirror(place: str, tmp_path: Path) -> None
     assert not left.exists()
 
 
+@FOLDER
 def test_another_run_of_that_name_is_refused_and_nothing_written(
-    place: str, tmp_path: Path
+    place: str, tmp_path: Path, stopped: Path, undisturbed: Path
 ) -> None:
-    drive_there(ddqn(tmp_path / "a", mirror_to=place, **SHORT | {"decisions": 240}))
+    bring(stopped, place)
     before = content(place)
     with pytest.raises(MirrorError, match="DDQN/race exists: choose another --name, or --resume"):
         drive_there(ddqn(tmp_path / "b", mirror_to=place, **SHORT))
     other = drive_there(ddqn(tmp_path / "c", seed=9, **SHORT | {"decisions": 240})).run
     with pytest.raises(MirrorError, match="is another run than"):
         drive_there(ddqn(tmp_path / "c", seed=9, mirror_to=place, **SHORT), run=other)
-    behind = drive_there(ddqn(tmp_path / "d", **SHORT | {"decisions": 96})).run
-    with pytest.raises(MirrorError, match=r"has 240 decisions, .* has 96: move that away"):
+    behind = tmp_path / "d/DDQN/race"
+    shutil.copytree(undisturbed, behind)
+    for step in checkpoints(behind):
+        (behind / f"checkpoints/{step:09d}").rename(behind / f"checkpoints/{step - 1000:09d}")
+    with pytest.raises(MirrorError, match=r"has 720 decisions, .* has 440: move that away"):
         drive_there(ddqn(tmp_path / "d", mirror_to=place, **SHORT), run=behind)
     assert not (tmp_path / "b").exists() and not (other / ".mirror").exists()
     assert content(place) == before
@@ -114,6 +123,7 @@ def test_a_second_trainer_is_refused_and_nothing_written(place: str, tmp_path: P
     assert not (tmp_path / "b").exists() and content(place) == before
 
 
+@SERVER
 def test_who_loses_the_lease_stops_with_a_checkpoint(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

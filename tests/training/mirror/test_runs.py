@@ -9,21 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from deploy.s3_server import S3Server
 from tests.support.command_line import ROOT
-from tests.support.corridor import ddqn, drive_there
+from tests.support.s3 import bring
 from training.mirror.runs import runs_at, verify
 from training.mirror.store import Found, Store
 from training.runs.names import RunError
 
 
 @pytest.fixture
-def mirrored(place: str, tmp_path: Path) -> str:
-    """Two runs in a mirror, of which nothing is left here."""
-    for seed in (1, 2):
-        settings = ddqn(
-            tmp_path / "runs", seed=seed, name=f"race-seed{seed}", mirror_to=place, decisions=960
-        )
-        drive_there(settings)
+def mirrored(place: str, two_runs: Path) -> str:
+    """Two runs in a mirror."""
+    bring(two_runs / "mirror", place)
     return place
 
 
@@ -35,10 +32,10 @@ def runs_py(*words: object, code: int = 0) -> str:
 
 
 def test_list_and_monitor_read_small_files_alone(
-    mirrored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mirrored: str, two_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = json.loads(runs_py("list", "--runs", mirrored, "--json"))
-    here = json.loads(runs_py("list", "--runs", tmp_path / "runs", "--json"))
+    here = json.loads(runs_py("list", "--runs", two_runs / "runs", "--json"))
     for row in here:
         assert abs(row.pop("mib") - there[row["index"]].pop("mib")) <= 0.1
     assert there == here and len(there) == 2
@@ -60,6 +57,7 @@ def test_list_and_monitor_read_small_files_alone(
     assert told.startswith(f"{mirrored}/DDQN/race-seed1: finished")
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)
 def test_review_works_on_what_is_fetched(mirrored: str, tmp_path: Path) -> None:
     assert "--out says where" in runs_py("review", "seed1", "--runs", mirrored, code=2)
     runs_py("review", "seed1", "--runs", mirrored, "--out", tmp_path / "page", "--no-maps")
@@ -81,9 +79,11 @@ def test_verify_reads_everything(mirrored: str, place: str) -> None:
         store.write(victim, found.data)
 
 
-def test_mirror_brings_a_run_there_afterwards(place: str, tmp_path: Path) -> None:
-    run = drive_there(ddqn(tmp_path / "runs", name="late", decisions=480)).run
-    told = runs_py("mirror", "late", "--to", place, "--runs", tmp_path / "runs")
-    assert told == f"{place}/DDQN/late has everything\n"
-    assert runs_py("verify", "late", "--runs", place) == "1 runs, 0 problems\n"
-    assert "has no mirror" in runs_py("mirror", run, code=2)
+def test_mirror_brings_a_run_there_afterwards(
+    s3: S3Server, tmp_path: Path, two_runs: Path, undisturbed: Path
+) -> None:
+    place, run = f"{s3.url}/{tmp_path.name}", two_runs / "runs/DDQN/race-seed1"
+    told = runs_py("mirror", run, "--to", place)
+    assert told == f"{place}/DDQN/race-seed1 has everything\n"
+    assert runs_py("verify", "seed1", "--runs", place) == "1 runs, 0 problems\n"
+    assert "has no mirror" in runs_py("mirror", undisturbed, code=2)

@@ -100,6 +100,12 @@ def test_who_hangs_is_not_waited_for(s3: S3Server) -> None:
         s3.go_on()
 
 
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("system.extras.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"obstore is not installed; .*\.\[mirror\]"):
+        Mirror("s3://bucket/a")
+
+
 def test_a_folder_must_be_there(tmp_path: Path) -> None:
     """What is not mounted is not made up for."""
     assert "there is no such folder" in refusal((tmp_path / "none").as_uri())

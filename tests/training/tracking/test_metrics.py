@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -110,6 +111,25 @@ def test_what_was_before_the_metrics_is_no_tick(tmp_path: Path) -> None:
     assert counted["race_tick_seconds_count",] == ticks
     assert counted["race_updates_total",] == ticks * SETTINGS["updates_per_tick"]
     assert counted["race_decisions_total",] == ALL
+
+
+def test_a_mirror_is_told_of(tmp_path: Path) -> None:
+    """Also to a run that goes on: failures are counted over all of it."""
+    log = MetricsLog()
+    for whole in (False, True, False):
+        log.mirrored(whole)
+    again = MetricsLog()
+    again.set_state(log.get_state())
+    again.mirrored(False)
+    again.write_to(tmp_path / "run.prom")
+    again.close()
+    found = of_file(tmp_path / "run.prom")
+    assert found["race_mirror_failures_total",] == 3
+    assert ("race_mirror_last_success_timestamp_seconds",) not in found
+    again.mirrored(True)
+    again.close()
+    found = of_file(tmp_path / "run.prom")
+    assert abs(found["race_mirror_last_success_timestamp_seconds",] - time.time()) < 60
 
 
 def test_it_listens_where_it_is_told_and_nowhere_else() -> None:
