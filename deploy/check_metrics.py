@@ -93,7 +93,7 @@ def check(folder: Path) -> list[str]:
     mirror = folder / "mirror"  # whose metrics are there only where there is one
     mirror.mkdir()
     training = (sys.executable, "DDQN.py", *TRAINING, "--runs", str(folder / "runs"))
-    training += ("--mirror-to", mirror.as_uri())
+    mirrored = ("--mirror-to", mirror.as_uri())
     prometheus = (
         "prometheus",
         f"--config.file={folder / 'prometheus.yml'}",
@@ -102,7 +102,9 @@ def check(folder: Path) -> list[str]:
     )
     unanswered = expressions()
     with (
-        running(*training, "--metrics-port", str(metrics), folder=folder, cwd=HERE.parent) as run,
+        running(
+            *training, *mirrored, "--metrics-port", str(metrics), folder=folder, cwd=HERE.parent
+        ) as run,
         running(*prometheus, folder=folder, cwd=folder),
     ):
         deadline = time.monotonic() + SECONDS_AT_MOST

@@ -23,6 +23,8 @@ from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.settings import changed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lost(stopped: Path, place: str) -> str:

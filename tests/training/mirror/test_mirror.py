@@ -25,6 +25,8 @@ from training.mirror.store import Store
 from training.stop import Stop
 from training.tracking.run_log import Progress, Sink
 
+pytestmark = pytest.mark.slow
+
 SERVER = pytest.mark.parametrize("place", ["s3"], indirect=True)
 FOLDER = pytest.mark.parametrize("place", ["file"], indirect=True)
 

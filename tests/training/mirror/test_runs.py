@@ -16,6 +16,8 @@ from training.mirror.runs import runs_at, verify
 from training.mirror.store import Found, Store
 from training.runs.names import RunError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mirrored(place: str, two_runs: Path) -> str:
