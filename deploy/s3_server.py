@@ -20,6 +20,7 @@ from deploy.ports import free_port
 
 SECONDS_TO_START = 60.0
 BUCKET = "runs"
+TETHERED = Path(__file__).resolve().parents[1] / "system" / "tethered.py"
 SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
@@ -67,7 +68,12 @@ class S3Server:
         weed = program()
         assert weed is not None
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [weed, "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+        command = [
+            sys.executable,
+            str(TETHERED),
+            str(os.getpid()),
+        ]  # it ends with us, however we end
+        command += [weed, "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         command += [f"-bucket={BUCKET}", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0"]
         command += ["-s3.port.lance=0", "-master.telemetry=false", "-admin.ui=false"]
         command += ["-webdav=false", *self._ports, *self._options]
