@@ -38,6 +38,7 @@ T = TypeVar("T")
 NAME = "DDQN/run"
 KEEP = 3  # checkpoints
 MOST_SECONDS_TO_KILL = 1.5  # of processor time, about two checkpoints
+MOST_SECONDS_OF_UPLOAD = 0.15  # about, of one of these small checkpoints
 SECONDS_WITHOUT_SERVER = 1.0
 
 
@@ -138,7 +139,11 @@ def kill_again_and_again(
         process = start(runs, options.decisions, "--mirror-to", url)
         due = 4 * options.decisions * number // (5 * len(moments))
         process.wait_until(lambda due=due: newest(runs) >= due)  # type: ignore[misc]
-        process.work(rng.uniform(0, MOST_SECONDS_TO_KILL))
+        if number % 4:  # in the middle of an upload
+            process.wait_until(lambda: any((runs / NAME / ".mirror").glob("staged-*")))
+            time.sleep(rng.uniform(0, MOST_SECONDS_OF_UPLOAD))
+        else:
+            process.work(rng.uniform(0, MOST_SECONDS_TO_KILL))
         if victim == "server":
             server.kill()
             time.sleep(SECONDS_WITHOUT_SERVER)
