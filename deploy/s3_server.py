@@ -95,9 +95,11 @@ class S3Server:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        """Whether it has its bucket, and forbids it to strangers; asked without a library that no fork survives."""
-        return _status(f"{self._filer}/buckets/{BUCKET}/") == 200 and (
-            _status(f"{self.endpoint}/{BUCKET}") == 403
+        """Whether it has its bucket, takes data, and forbids strangers; obstore would not survive forks."""
+        return (
+            _status(f"{self._filer}/buckets/{BUCKET}/") == 200
+            and _status(f"{self._filer}/probe", b"does it take this?") == 201
+            and _status(f"{self.endpoint}/{BUCKET}") == 403
         )
 
     def kill(self) -> None:
@@ -118,9 +120,11 @@ class S3Server:
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
-def _status(url: str) -> int:
+def _status(url: str, data: bytes | None = None) -> int:
+    """What a server answers to GET, or to PUT if there is data; 0 if nothing."""
+    request = urllib.request.Request(url, data, method="GET" if data is None else "PUT")
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(request, timeout=2) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as e:
         return e.code

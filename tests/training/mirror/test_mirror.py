@@ -195,7 +195,7 @@ def test_a_server_that_hangs_does_not_slow_training(
     finally:
         s3.go_on()
     assert done.finished and max(b - a for a, b in itertools.pairwise(times)) < 3
-    assert ended - times[-1] < 15
+    assert ended - times[-1] < 40  # with a validation, on a busy machine
     assert any(x.startswith(f"waiting for {place}/DDQN/race: ") for x in watch.lines)
     [line] = [x for x in watch.lines if "the end of the run is not in it" in x]
     assert line.endswith(f"runs.py mirror {done.run}")
