@@ -139,7 +139,7 @@ def kill_again_and_again(
         process = start(runs, options.decisions, "--mirror-to", url)
         due = 4 * options.decisions * number // (5 * len(moments))
         process.wait_until(lambda due=due: newest(runs) >= due)  # type: ignore[misc]
-        if number % 4:  # in the middle of an upload
+        if number % 2:  # as an upload begins, or in the middle of it
             process.wait_until(lambda: any((runs / NAME / ".mirror").glob("staged-*")))
             time.sleep(rng.uniform(0, MOST_SECONDS_OF_UPLOAD))
         else:
