@@ -1,24 +1,17 @@
-"""How fast a run is on N cores: a model of a tick, its constants measured here, held against real runs here.
+"""How fast a run is on N cores: the model's constants measured here, and held against real runs here.
 
 python -m benchmarks.speed.scale --measure     constants and real runs -> results/scale*.csv (some minutes, quiet)
-python -m benchmarks.speed.scale               table and plot from them -> docs/scale.md, imgs/scale.png
-
-A tick: every car makes `steps` decisions while the learner makes its updates. With N workers on C cores it takes
-
-    max(L + m, D / N + m_w, (L + D + m + N m_w) / C)
-
-the learner's way, the way of the busiest worker, or all work over all cores. L is the time of a tick's updates, D that
-of all cars' decisions on one core, m what the trainer spends on messages (weights out, experience in), m_w a worker.
+python -m benchmarks.speed.scale               the tables of docs/scale.md from them
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import math
 import statistics
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing.reduction import ForkingPickler
@@ -31,6 +24,9 @@ import tyro
 import DDQN
 from agents.backend import set_up_tensorflow
 from benchmarks.rows import show, write_rows
+from benchmarks.speed.scale_model import Constants, limits, predicted
+from reports.markdown import table
+from reports.report import write_block
 from system.cpus import usable_cpus
 from training.actors.fleet import Fleet
 from training.actors.pool import Pool
@@ -40,54 +36,10 @@ from training.settings import changed
 from training.stop import Stop
 from training.tracking.run_log import Progress, Sink
 
-RESULTS = Path("results")
+RESULTS, PAGE = Path("results"), Path("docs/scale.md")
 CONSTANTS, RUNS = RESULTS / "scale_constants.csv", RESULTS / "scale_runs.csv"
 WARM_UP, TICKS = 4, 24
 LEARNING_STARTS = 1024  # decisions: soon
-
-
-@dataclass(frozen=True)
-class Constants:
-    """What a tick's parts cost on this machine.
-
-    Attributes:
-        learn: Seconds of a tick's updates, alone on a core (L).
-        updates: In a tick.
-        drive: Seconds of a car's decision, alone on a core.
-        decisions: In a tick, all cars together.
-        pack: Seconds to pack or unpack a byte of a message.
-        weights_bytes: To every worker, every tick.
-        decision_bytes: Of a decision, on its way back.
-    """
-
-    learn: float
-    updates: int
-    drive: float
-    decisions: int
-    pack: float
-    weights_bytes: int
-    decision_bytes: float
-
-    def tick(self, workers: int, cores: float = math.inf, learn: float | None = None) -> float:
-        """Seconds of a tick.
-
-        Args:
-            workers: Processes that drive; 0: the learner's drives, too.
-            cores: That they share.
-            learn: Seconds of a tick's updates, where another device makes them.
-        """
-        learns, drives = self.learn if learn is None else learn, self.drive * self.decisions
-        if not workers:
-            return learns + drives
-        back = self.decisions * self.decision_bytes
-        trainer = self.pack * (workers * self.weights_bytes + back)
-        worker = self.pack * (self.weights_bytes + back / workers)
-        share = math.ceil(16 / min(workers, 16)) / 16 if self.decisions == 256 else 1 / workers
-        return max(
-            learns + trainer,
-            drives * share + worker,
-            (learns + drives + trainer + workers * worker) / cores,
-        )
 
 
 def measure() -> Constants:
@@ -111,21 +63,22 @@ def measure() -> Constants:
     worker = LocalWorker(spec)
     worker.ask(task)
     answer = worker.answer()
-    packed, sent = ForkingPickler.dumps(answer), ForkingPickler.dumps(task.weights)
-    both = _times(
-        lambda: (
-            ForkingPickler.loads(ForkingPickler.dumps(answer)),
-            ForkingPickler.loads(ForkingPickler.dumps(task.weights)),
-        )
-    )
+    pack, unpack = ForkingPickler.dumps, ForkingPickler.loads
+    packed, sent = pack(answer), pack(task.weights)
+    both = _times(lambda: (unpack(pack(answer)), unpack(pack(task.weights))))
+    small = zlib.compress(packed, 1)
+    squeeze = _times(lambda: zlib.decompress(zlib.compress(packed, 1)))
     return Constants(
         learn=statistics.median(learn[WARM_UP:]),
         updates=settings.learning.updates_per_tick,
         drive=statistics.median(drive[WARM_UP:]) / decisions,
         decisions=decisions,
+        cars=settings.cars,
         pack=statistics.median(both) / 2 / (len(packed) + len(sent)),
         weights_bytes=len(sent),
         decision_bytes=len(packed) / decisions,
+        zlib=statistics.median(squeeze) / len(packed),
+        zlib_ratio=len(small) / len(packed),
     )
 
 
@@ -208,6 +161,32 @@ def read_constants() -> Constants:
     return Constants(**values)
 
 
+def compared(constants: Constants) -> list[dict[str, str]]:
+    """Real runs beside the model."""
+    with RUNS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = []
+    for pool, workers, cores in sorted({(r["pool"], r["workers"], r["cores"]) for r in rows}):
+        taken = [
+            float(r["tick_seconds"]) for r in rows if (r["pool"], r["workers"]) == (pool, workers)
+        ]
+        real, model = statistics.mean(taken), constants.tick(int(workers), int(cores))
+        found.append(
+            {
+                "pool": pool,
+                "workers": workers,
+                "decisions/s": f"{constants.decisions / real:.0f}",
+                "model": f"{constants.decisions / model:.0f}",
+                "off by": f"{model / real - 1:+.0%}",
+            }
+        )
+    return found
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    return table(list(rows[0]), [list(row.values()) for row in rows])
+
+
 @dataclass(frozen=True)
 class Options:
     """How fast a run is on N cores."""
@@ -221,28 +200,12 @@ def main(options: Options) -> None:
     if options.measure:
         measure_all()
     constants = read_constants()
-    with RUNS.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    shown = []
-    for pool, workers, cores in sorted(
-        {(r["pool"], int(r["workers"]), int(r["cores"])) for r in rows}
-    ):
-        taken = [
-            float(r["tick_seconds"])
-            for r in rows
-            if (r["pool"], int(r["workers"])) == (pool, workers)
-        ]
-        real, model = statistics.mean(taken), constants.tick(workers, cores)
-        shown.append(
-            {
-                "pool": pool,
-                "workers": str(workers),
-                "decisions/s": f"{constants.decisions / real:.0f}",
-                "model": f"{constants.decisions / model:.0f}",
-                "difference": f"{real / model - 1:+.0%}",
-            }
-        )
-    show("a tick", shown)
+    real, more = compared(constants), predicted(constants)
+    show("real runs and the model", real)
+    show("decisions per second", more)
+    write_block(PAGE, "runs", _table(real))
+    write_block(PAGE, "prediction", _table(more))
+    write_block(PAGE, "limits", "\n".join(limits(constants)))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from system.exits import EXIT_BAD_INPUT
 from tests.support.command_line import finish, start
+from tests.support.fork_server import Script
 from tests.support.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -43,7 +43,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         made.communicate()
 
 
-def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *more: str) -> Script:
     return start("sweep", "DDQN.py", *SHORT, *GRID, "--folder", str(folder), *more)
 
 
@@ -87,7 +87,7 @@ def driver_of(title: str) -> int:
     ],
 )
 def test_bad_input(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
-    process: Any = begin(tmp_path / "sweep", "--pool", "ray", *options)
+    process = begin(tmp_path / "sweep", "--pool", "ray", *options)
     _, err = process.communicate(timeout=100)
     assert process.returncode == EXIT_BAD_INPUT
     assert err.startswith("error: ") and err.count("\n") == 1 and told in err
