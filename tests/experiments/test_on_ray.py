@@ -28,8 +28,8 @@ print(made.address, flush=True)
 sys.stdin.read()
 made.shutdown()
 """
-SHORT = ("--preset", "smoke", "--set", "decisions=1024", "--set", "checkpoint_every=64")
-GRID = ("--set", "learning_rate=3e-4,6e-4")
+SHORT = ("--preset", "smoke", "--set", "decisions=700", "--set", "checkpoint_every=64")
+ONE = ("--set", "learning_rate=3e-4", "--set", "validation_tracks=1")
 
 
 @pytest.fixture
@@ -44,22 +44,21 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def begin(folder: Path, *more: str) -> Script:
-    return start("sweep", "DDQN.py", *SHORT, *GRID, "--folder", str(folder), *more)
+    return start("sweep", "DDQN.py", *SHORT, *ONE, "--folder", str(folder), *more)
 
 
 def test_trials_are_the_same_there_also_after_a_loss(tmp_path: Path, address: str) -> None:
-    """A trial is killed on its node; it goes on elsewhere."""
+    """One is killed on its node; it goes on elsewhere."""
     there = begin(tmp_path / "there", "--pool", "ray", "--address", address)
     wait_for(tmp_path / "there", "runs/DDQN/*/checkpoints/000000[1-9]*")
     os.kill(driver_of("ray::RunThere"), signal.SIGKILL)
-    told = finish(there)
+    finish(there)
     logs = "".join(path.read_text() for path in (tmp_path / "there" / "logs").iterdir())
     assert "lost with its node (ActorDiedError); again on another" in logs, logs
     finish(begin(tmp_path / "here"))
     places = [sorted((tmp_path / place).glob("runs/DDQN/*")) for place in ("here", "there")]
-    assert [p.name for p in places[0]] == [p.name for p in places[1]] and len(places[0]) == 2
+    assert [p.name for p in places[0]] == [p.name for p in places[1]] and len(places[0]) == 1
     assert [outcome(p) for p in places[0]] == [outcome(p) for p in places[1]]
-    assert "learning_rate" in told
 
 
 def wait_for(folder: Path, pattern: str) -> None:

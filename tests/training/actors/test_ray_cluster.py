@@ -56,44 +56,18 @@ class At(Sink):
                 self._deeds.pop(decisions)()
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """One node with a CPU, on loopback, which wants a token."""
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """One node with a CPU, which wants a token; the last test adds others."""
+    patch = pytest.MonkeyPatch()
     for name, value in NOTICE_SOON.items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
     from ray.cluster_utils import Cluster
 
     made = Cluster(True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     yield made
     made.shutdown()  # type: ignore[no-untyped-call]
-
-
-def test_nodes_that_die_freeze_and_join_change_nothing(tmp_path: Path, cluster: Any) -> None:
-    """A killed node, a frozen one, a killed worker and a new node."""
-    killed, frozen = (cluster.add_node(num_cpus=1) for _ in range(2))
-    said = Said()
-    deeds = At(
-        {
-            300: lambda: os.kill(raylet(killed), signal.SIGKILL),
-            800: lambda: cluster.add_node(num_cpus=1),
-            1200: lambda: os.kill(raylet(frozen), signal.SIGSTOP),
-            2000: kill_a_worker,
-        }
-    )
-    settings = ddqn(
-        tmp_path / "ray", workers="auto", pool="ray", address=cluster.address, cars_per_actor=3
-    )
-    try:
-        run = drive_there(settings, sinks=[said, deeds]).run
-    finally:
-        os.kill(raylet(frozen), signal.SIGKILL)
-    alone = drive_there(ddqn(tmp_path / "here", cars_per_actor=3)).run
-    assert outcome(run) == outcome(alone)
-    lost = [line for line in said.lines if "died or hung" in line]
-    assert len(lost) >= 2, said.lines
-    assert "Ray: 1 more workers" in said.lines
-    kinds = RunFolder(run).origin()["processors"]
-    assert list(kinds) == [surroundings()["processor"]] and kinds.popitem()[1] >= 3
+    patch.undo()
 
 
 def raylet(node: Any) -> int:
@@ -112,9 +86,11 @@ def kill_a_worker() -> None:
 
 def test_ray_started_for_a_run_listens_on_loopback_only(tmp_path: Path) -> None:
     """And is gone with it, also when it is killed; the token it makes is in no file."""
-    options = ("--preset", "smoke", "--test-episodes", "0", "--decisions", "2000")
-    finish(start("DDQN", *options, "--runs", str(tmp_path / "here"), "--workers", "0"))
-    process = start("DDQN", *options, "--runs", str(tmp_path / "ray"), "--pool", "ray")
+    here, there = (
+        arguments(runs=str(tmp_path / p), cars=2, decisions=700) for p in ("here", "ray")
+    )
+    finish(start("DDQN", *here))
+    process = start("DDQN", *there, "--workers", "auto", "--pool", "ray")
     while not list(tmp_path.glob("ray/DDQN/*/episodes.csv")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -181,14 +157,11 @@ def address_of(word: str) -> tuple[str, int]:
         ("ray://127.0.0.1:10001", "host:port or auto"),
         ("somewhere", "host:port or auto"),
         ("192.0.2.7:6379", "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
-        ("auto", "no Ray cluster at auto"),
     ],
 )
 def test_bad_addresses(tmp_path: Path, address: str, told: str) -> None:
     """One line, exit code 2, nothing written, within seconds."""
-    options = [*arguments(runs=str(tmp_path / "runs")), "--pool", "ray", "--address", address]
-    at = options.index("--workers")
-    del options[at : at + 2]
+    options = arguments(runs=str(tmp_path / "runs"), workers="auto", pool="ray", address=address)
     process = start("DDQN", *options)
     _, err = process.communicate(timeout=120)
     assert process.returncode == EXIT_BAD_INPUT, err
@@ -250,3 +223,31 @@ def test_too_few_cpus_are_told(
 def test_settings_that_hang_together(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         check(ddqn(Path(), **{"workers": 1} | settings))
+
+
+def test_nodes_that_die_freeze_and_join_change_nothing(tmp_path: Path, cluster: Any) -> None:
+    """A killed node, a frozen one, a killed worker and a new node."""
+    killed, frozen = (cluster.add_node(num_cpus=1) for _ in range(2))
+    said = Said()
+    deeds = At(
+        {
+            300: lambda: os.kill(raylet(killed), signal.SIGKILL),
+            800: lambda: cluster.add_node(num_cpus=1),
+            1200: lambda: os.kill(raylet(frozen), signal.SIGSTOP),
+            2000: kill_a_worker,
+        }
+    )
+    settings = ddqn(
+        tmp_path / "ray", workers="auto", pool="ray", address=cluster.address, cars_per_actor=3
+    )
+    try:
+        run = drive_there(settings, sinks=[said, deeds]).run
+    finally:
+        os.kill(raylet(frozen), signal.SIGKILL)
+    alone = drive_there(ddqn(tmp_path / "here", cars_per_actor=3)).run
+    assert outcome(run) == outcome(alone)
+    lost = [line for line in said.lines if "died or hung" in line]
+    assert len(lost) >= 2, said.lines
+    assert "Ray: 1 more workers" in said.lines
+    kinds = RunFolder(run).origin()["processors"]
+    assert list(kinds) == [surroundings()["processor"]] and kinds.popitem()[1] >= 3
