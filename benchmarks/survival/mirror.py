@@ -25,7 +25,7 @@ import tyro
 
 import training.session  # noqa: F401  (what the forked scripts need not load)
 from benchmarks.rows import refuse_unwritable, write_rows
-from benchmarks.survival.kills import RUN, newest, undisturbed
+from benchmarks.survival.kills import RUN, undisturbed
 from benchmarks.survival.mirror_cost import full_bucket, what_it_costs
 from deploy.s3_server import S3Server
 from system.forked import ROOT, Forked
@@ -37,8 +37,8 @@ from training.runs.fingerprint import Fingerprint, fingerprint
 T = TypeVar("T")
 NAME = "DDQN/run"
 KEEP = 3  # checkpoints
-MOST_SECONDS_TO_KILL = 1.5  # of processor time, about two checkpoints
-MOST_SECONDS_OF_UPLOAD = 0.15  # about, of one of these small checkpoints
+MOST_UPLOADS = 3  # that a trainer begins before it is killed; the last of them is cut, or just done
+MOST_SECONDS_OF_UPLOAD = 0.3  # about, of one of these small checkpoints
 SECONDS_WITHOUT_SERVER = 1.0
 
 
@@ -137,13 +137,8 @@ def kill_again_and_again(
     copies = list[str]()
     for number, victim in enumerate(moments):
         process = start(runs, options.decisions, "--mirror-to", url)
-        due = 4 * options.decisions * number // (5 * len(moments))
-        process.wait_until(lambda due=due: newest(runs) >= due)  # type: ignore[misc]
-        if number % 2:  # as an upload begins, or in the middle of it
-            process.wait_until(lambda: any((runs / NAME / ".mirror").glob("staged-*")))
-            time.sleep(rng.uniform(0, MOST_SECONDS_OF_UPLOAD))
-        else:
-            process.work(rng.uniform(0, MOST_SECONDS_TO_KILL))
+        _wait_for_upload(process, runs / NAME / ".mirror", rng.randint(1, MOST_UPLOADS))
+        time.sleep(rng.uniform(0, MOST_SECONDS_OF_UPLOAD))
         if victim == "server":
             server.kill()
             time.sleep(SECONDS_WITHOUT_SERVER)
@@ -173,6 +168,17 @@ def kill_again_and_again(
     return [trainer, servers, end]
 
 
+def _wait_for_upload(process: Forked, folder: Path, number: int) -> None:
+    """Until so many checkpoints were handed to the uploader, by their links."""
+    seen = set[str]()
+
+    def enough() -> bool:
+        seen.update(path.name for path in folder.glob("staged-*"))
+        return len(seen) >= number
+
+    process.wait_until(enough)
+
+
 def finish_quietly(process: Forked) -> None:
     """Wait for its end; it may have said that the server was away."""
     if process.finish():
@@ -194,7 +200,7 @@ class Options:
     """Of the server while the trainer is at work, with a second until it is there again."""
     resumes: int = 5
     """From what was there after kills, at the end."""
-    decisions: int = 3_072
+    decisions: int = 6_144
     """Length of the run."""
     cost_decisions: int = 40_000
     """Length of the run that is measured; 0 for none."""
