@@ -37,7 +37,7 @@ from training.runs.fingerprint import Fingerprint, fingerprint
 T = TypeVar("T")
 NAME = "DDQN/run"
 KEEP = 3  # checkpoints
-MOST_UPLOADS = 3  # that a trainer begins before it is killed; the last of them is cut, or just done
+MOST_UPLOADS = 2  # that a trainer begins before it is killed; the last of them is cut, or just done
 MOST_SECONDS_OF_UPLOAD = 0.3  # about, of one of these small checkpoints
 SECONDS_WITHOUT_SERVER = 1.0
 
@@ -200,7 +200,7 @@ class Options:
     """Of the server while the trainer is at work, with a second until it is there again."""
     resumes: int = 5
     """From what was there after kills, at the end."""
-    decisions: int = 6_144
+    decisions: int = 9_216
     """Length of the run."""
     cost_decisions: int = 40_000
     """Length of the run that is measured; 0 for none."""
@@ -230,7 +230,7 @@ def main(options: Options) -> None:
         finally:
             server.kill()
         if options.cost_decisions:
-            rows.append(full_bucket(folder / "full", options.decisions))
+            rows.append(full_bucket(folder / "full"))
             _write(options.csv, rows)
     for row in rows:
         print(row, flush=True)

@@ -98,7 +98,7 @@ def what_it_costs(server: S3Server, folder: Path, decisions: int) -> dict[str, A
     }
 
 
-def full_bucket(folder: Path, decisions: int) -> dict[str, Any]:
+def full_bucket(folder: Path) -> dict[str, Any]:
     """A run whose server has less room than it needs: it trains to its end, and what is there is whole."""
     server, told = S3Server(folder / "server", *SMALL), Told()
     server.start()
@@ -106,7 +106,7 @@ def full_bucket(folder: Path, decisions: int) -> dict[str, Any]:
         os.environ |= server.environment
         settings = changed(
             DDQN.PRESETS["smoke"],
-            decisions=decisions,
+            decisions=3_072,
             height=48,
             width=48,
             checkpoint_every=128,
