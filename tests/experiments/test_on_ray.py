@@ -16,6 +16,7 @@ import pytest
 from system.exits import EXIT_BAD_INPUT
 from tests.support.command_line import finish, start
 from tests.support.fork_server import Script
+from tests.support.long import long
 from tests.support.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -29,7 +30,7 @@ sys.stdin.read()
 made.shutdown()
 """
 SHORT = ("--preset", "smoke", "--set", "decisions=700", "--set", "checkpoint_every=64")
-ONE = ("--set", "learning_rate=3e-4", "--set", "validation_tracks=1")
+GRID = ("--set", "learning_rate=3e-4,6e-4", "--set", "validation_tracks=1")
 
 
 @pytest.fixture
@@ -44,9 +45,10 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def begin(folder: Path, *more: str) -> Script:
-    return start("sweep", "DDQN.py", *SHORT, *ONE, "--folder", str(folder), *more)
+    return start("sweep", "DDQN.py", *SHORT, *GRID, "--folder", str(folder), *more)
 
 
+@long
 def test_trials_are_the_same_there_also_after_a_loss(tmp_path: Path, address: str) -> None:
     """One is killed on its node; it goes on elsewhere."""
     there = begin(tmp_path / "there", "--pool", "ray", "--address", address)
@@ -57,7 +59,7 @@ def test_trials_are_the_same_there_also_after_a_loss(tmp_path: Path, address: st
     assert "lost with its node (ActorDiedError); again on another" in logs, logs
     finish(begin(tmp_path / "here"))
     places = [sorted((tmp_path / place).glob("runs/DDQN/*")) for place in ("here", "there")]
-    assert [p.name for p in places[0]] == [p.name for p in places[1]] and len(places[0]) == 1
+    assert [p.name for p in places[0]] == [p.name for p in places[1]] and len(places[0]) == 2
     assert [outcome(p) for p in places[0]] == [outcome(p) for p in places[1]]
 
 

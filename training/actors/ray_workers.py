@@ -26,7 +26,7 @@ from training.actors.worker import (
 )
 
 Surroundings = Callable[[], dict[str, Any]]
-SECONDS_TO_PLACE = 60.0  # a worker on a node: a process is started, and imports what a world needs
+SECONDS_TO_PLACE = 180.0  # a worker on a node: a process is started, and imports what a world needs
 SECONDS_TO_JOIN = 300.0  # a first node of a cluster that grows by itself
 SECONDS_TO_PLACE_AGAIN = 20.0  # a tick waits for it
 

@@ -31,6 +31,7 @@ EVENTS: dict[str, tuple[Any, ...]] = {
     "film": (48, "driving/film", np.zeros((2, 8, 8), np.uint8)),
     "test": (96, [EPISODE]),
     "checkpoint": (96, 0.25),
+    "mirrored": (True,),
     "progress": (Progress("training", 48, 96, 1.0),),
     "worker_lost": ("worker process 7 died or hung",),
     "say": ("a line",),
