@@ -31,10 +31,12 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
 
     def show(picture: NDArray[np.uint8]) -> None:
         nonlocal shown
-        if not shown:  # begin no sooner: an encoder that gets no picture complains
-            with children_deaf_to(*STOP_SIGNALS):  # or Ctrl-C leaves an encoder that nobody knows
+        if shown:
+            writer.send(np.ascontiguousarray(picture))
+        else:  # begin no sooner: an encoder that gets no picture complains
+            with children_deaf_to(*STOP_SIGNALS):  # or Ctrl-C leaves one that nobody knows
                 next(writer)
-        writer.send(np.ascontiguousarray(picture))
+                writer.send(np.ascontiguousarray(picture))
         shown += 1
 
     with written_aside(path) as aside:
