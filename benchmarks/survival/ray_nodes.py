@@ -50,8 +50,8 @@ class Options:
 
     csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("results/survival_ray.csv")
     """Where the rows go."""
-    part: tyro.conf.Suppress[str] = ""
-    """What a child process is to do."""
+    part: str = ""
+    """What a child process of this is to do."""
 
 
 class At(Sink):
@@ -161,6 +161,10 @@ def drive(place: str) -> dict[str, Any]:
     return {"hash": digest[:16], "workers_lost": sink.lost, "seconds": round(seconds, 1)}
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 def notice(fault: str) -> dict[str, Any]:
     """Seconds until a task on a node that is killed or frozen is known to be lost."""
     import ray
@@ -169,7 +173,7 @@ def notice(fault: str) -> dict[str, Any]:
         ray.init(made.address, log_to_driver=False, logging_level=logging.ERROR)
         node = made.worker_nodes.copy().pop()
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        sleep = ray.remote(time.sleep).options(
+        sleep = ray.remote(_sleep).options(
             num_cpus=1, max_retries=0, scheduling_strategy=strategy(node.node_id, soft=False)
         )
         task = sleep.remote(600)
@@ -219,6 +223,11 @@ PLACES = (
 )
 
 
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    order = ("what", "patience", "hash", "workers_lost", "seconds")
+    write_rows(path, [{name: row[name] for name in order} for row in rows])
+
+
 def main(options: Options) -> None:
     """Drive everywhere, and lose nodes."""
     what, _, which = options.part.partition(":")
@@ -230,16 +239,15 @@ def main(options: Options) -> None:
     for place in PLACES:
         found = in_child(f"drive:{place}", PATIENCE["ours"])
         rows.append({"what": place, "patience": "ours", **found})
+        _write(options.csv, rows)
         print(rows[-1], flush=True)
     for patience, environment in PATIENCE.items():
         for fault in ("killed", "frozen"):
             found = in_child(f"notice:{fault}", environment)
             row = {"what": f"node {fault}, noticed", "patience": patience, "workers_lost": ""}
             rows.append(row | found)
+            _write(options.csv, rows)
             print(rows[-1], flush=True)
-    order = ("what", "patience", "hash", "workers_lost", "seconds")
-    rows = [{name: row[name] for name in order} for row in rows]
-    write_rows(options.csv, rows)
     show("the same run", [{k: str(v) for k, v in row.items()} for row in rows])
     print("different:", len({row["hash"] for row in rows[: len(PLACES)]}) - 1)
 
