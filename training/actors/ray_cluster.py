@@ -1,4 +1,4 @@
-"""A connection to a Ray cluster: whose it may be, and what counts as a loss."""
+"""A connection to a Ray cluster: which addresses are allowed, and which errors mean that an answer is lost."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from system.cpus import usable_cpus
 from system.processes import STOP_SIGNALS
 
 SECONDS_TO_CONNECT = 3.0
-OBJECT_STORE_BYTES = (
-    512 * 2**20
-)  # of a cluster that is made for a run: a tick's messages are some 10 MB
+# Of a cluster that is started for a run: the messages of a tick are some 10 MB.
+OBJECT_STORE_BYTES = 512 * 2**20
 TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
 
@@ -49,9 +48,8 @@ class RayCluster:
         if not address:
             os.environ[TOKEN_MODE] = "token"
             os.environ.setdefault(TOKEN, secrets.token_hex(32))  # else Ray writes one into the home
-            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = (
-                "0"  # Ray's own way to say: on loopback
-            )
+            # What Ray itself sets on Windows and macOS, so as to listen on loopback only.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         elif address != "auto":
             refuse_address(address)
         import ray
@@ -93,10 +91,10 @@ class RayCluster:
 
 
 def refuse_address(address: str) -> None:
-    """Refuse an address that is none, where nothing listens, or where anybody could give orders.
+    """Refuse an address that is malformed, that nothing listens on, or that would be used without a token.
 
-    Who can send tasks to a cluster runs programs there, and what comes back is unpickled here. So beyond this machine
-    a token is asked for.
+    Anyone who can send tasks to a cluster can run programs on it, and its answers are unpickled here. So any address
+    other than loopback requires a token.
 
     Raises:
         ClusterError: Saying which.

@@ -41,10 +41,11 @@ def origin(agent: str) -> dict[str, Any]:
 
 def surroundings() -> dict[str, Any]:
     """What the last bits of what a network computes may depend on, by people's names."""
+    ours = program()
     return {
         "processor": processor(),
-        "commit": program()["commit"],
-        "uncommitted change": program().get("uncommitted"),
+        "commit": ours["commit"],
+        "uncommitted change": ours.get("uncommitted"),
         "Python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
     }
