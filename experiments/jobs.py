@@ -6,7 +6,6 @@ children once: they save a checkpoint and end with exit code 3. If this process 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -16,10 +15,9 @@ from pathlib import Path
 
 from experiments.gpus import Gpus, TakenGpu
 from reports.run_list import read_status
-from system import tethered
 from system.cpus import usable_cpus
 from system.exits import EXIT_STOPPED
-from system.processes import cause_of_death
+from system.processes import cause_of_death, tethered_command
 from system.progress import progress
 from training.runs.run_folder import RunFolder
 from training.stop import Stop
@@ -147,12 +145,11 @@ class _Child:
     def __init__(self, job: Job, gpu: TakenGpu | None) -> None:
         self.job, self._gpu, self._began = job, gpu, time.monotonic()
         device = [] if gpu is None else ["--device", f"gpu:{gpu.index}"]
-        tether = [sys.executable, "-I", tethered.__file__, str(os.getpid())]
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("ab") as log:
             self._offset = log.tell()
             self.process = subprocess.Popen(
-                [*tether, sys.executable, *job.words, *device],
+                tethered_command(sys.executable, *job.words, *device),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

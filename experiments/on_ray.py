@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from system import tethered
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.processes import tethered_command
 from training.actors.ray_cluster import ClusterError, RayCluster
 from training.settings import RunSettings
 
@@ -40,9 +40,8 @@ class RunThere:
             self.problem = f"{node} has no {runs}: all nodes must share the folder of the runs"
             return
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
-        tether = [sys.executable, "-I", tethered.__file__, str(os.getpid())]
         self._process = subprocess.Popen(
-            [*tether, sys.executable, *words],
+            tethered_command(sys.executable, *words),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=self._output,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from system import tethered
 from system.exits import raise_on_ctrl_c
 
 SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
@@ -106,6 +107,15 @@ def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> Non
 
     sys.unraisablehook = hook
     signal.signal(signal.SIGALRM, lambda *_: act())
+
+
+def tethered_command(*words: str) -> list[str]:
+    """A command line that is told to stop when this process is gone, however it ended.
+
+    Args:
+        words: The program and its arguments.
+    """
+    return [sys.executable, "-I", tethered.__file__, str(os.getpid()), *words]
 
 
 def cause_of_death(exit_code: int | None) -> str:

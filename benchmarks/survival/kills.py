@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
@@ -160,8 +160,6 @@ def main(options: Options) -> None:
             if not kills:
                 continue
             found, seen = carry_out(folder / what, options.decisions, kills, rng)
-            names = (f.name for f in fields(Fingerprint))
-            different = [n for n in names if getattr(found, n) != getattr(expected, n)]
             group = what == "process group"
             row = {
                 "killed": what,
@@ -169,7 +167,7 @@ def main(options: Options) -> None:
                 "decisions": options.decisions,
                 "saves_cut": seen if group else "",
                 "told_in_log": "" if group else seen,
-                "different": " ".join(different) or "nothing",
+                "different": found.differences(expected),
             }
             rows.append(row)
             print(row, flush=True)

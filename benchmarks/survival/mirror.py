@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -153,14 +153,14 @@ def kill_again_and_again(
     finish_quietly(start(runs, options.decisions, "--mirror-to", url))
     end = Found("end of that run, resumed from every checkpoint")
     end.look(url)
-    end.different = _different(fingerprint(runs / NAME), expected)
+    end.different = fingerprint(runs / NAME).differences(expected)
     ends = list[str]()
     for step in apart(steps_at, url):
         ends.append(f"{server.url}/end-{step}")
         apart(keep_copy, url, ends[-1], step)
     for found, places in ((trainer, copies), (end, ends)):
         for place in places:
-            different = _different(resume_from(place, folder / "new", options.decisions), expected)
+            different = resume_from(place, folder / "new", options.decisions).differences(expected)
             found.resumed += 1
             if different != "nothing":
                 found.different = different
@@ -183,11 +183,6 @@ def finish_quietly(process: Forked) -> None:
     """Wait for its end; it may have said that the server was away."""
     if process.finish():
         raise RuntimeError(f"ended with {process.returncode}: {process.out()}{process.err()}")
-
-
-def _different(found: Fingerprint, expected: Fingerprint) -> str:
-    names = (f.name for f in fields(Fingerprint))
-    return " ".join(n for n in names if getattr(found, n) != getattr(expected, n)) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,11 @@ class Fingerprint:
     validations: str
     events: str
     best: str
+
+    def differences(self, expected: Fingerprint) -> str:
+        """Names of what is not as expected, or `nothing`."""
+        names = (f.name for f in fields(self))
+        return " ".join(n for n in names if getattr(self, n) != getattr(expected, n)) or "nothing"
 
 
 def fingerprint(run: Path) -> Fingerprint:
