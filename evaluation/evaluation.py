@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass, replace
-from multiprocessing.process import BaseProcess
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
@@ -21,12 +20,11 @@ from racing.simulator import TIME_LIMIT_FRAMES
 from racing.spec import CameraName
 from racing.tracks import TEST
 from racing.world import World
-from system.processes import cause_of_death, children_deaf_to, end_with_parent
+from system.process_pool import in_processes
 from system.progress import Tell, say
 
 BOOTSTRAP_DRAWS = 10_000
 TELL_SECONDS = 0.5
-LAST_WORDS_SECONDS = 5.0
 
 
 def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episode:
@@ -102,32 +100,18 @@ def evaluate(
     check_driver(name)
     count = count_processes(name, processes, len(tracks), say)
     groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
-    context = multiprocessing.get_context("spawn")
     try:
-        done = context.Value("d", 0.0)
+        done = multiprocessing.get_context("spawn").Value("d", 0.0)
     except OSError as e:  # it does not say where
         raise OSError(e.errno, f"{e.strerror}: processes share memory there", "/dev/shm") from None
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(min(count, len(groups)), context, _begin, (name, camera, done))
-    ours: set[BaseProcess] = set()
-    driven = []
-    try:
-        with children_deaf_to(signal.SIGINT):
-            for group in groups:
-                driven.append(executor.submit(_drive, [tracks[i] for i in group]))
-                ours |= set(multiprocessing.active_children()) - others  # or it may be dead already
+    calls = [partial(_drive, [tracks[i] for i in group]) for group in groups]
+    with in_processes(calls, count, "drive again", _begin, (name, camera, done)) as driven:
         waiting = set(driven)
         while waiting:
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
             for future in ready:
                 future.result()  # or what went wrong
             tell(done.value if waiting else len(tracks), len(tracks))
-    except BrokenExecutor:
-        raise ChildProcessError(f"a process that drove was {_why(ours)}; drive again") from None
-    finally:  # do not wait for what nobody wants any more
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
-        executor.shutdown(wait=False)  # finds its processes dead and gives the other tracks up
     episodes = {
         index: episode
         for group, future in zip(groups, driven, strict=True)
@@ -136,19 +120,8 @@ def evaluate(
     return [episodes[i] for i in range(len(tracks))]
 
 
-def _why(processes: set[BaseProcess]) -> str:
-    """Why the first of them died; the pool then ends the others by SIGTERM."""
-    for process in processes:
-        process.join(LAST_WORDS_SECONDS)
-    codes = sorted(
-        {p.exitcode for p in processes if p.exitcode}, key=lambda c: c == -signal.SIGTERM
-    )
-    return cause_of_death(codes[0] if codes else None)
-
-
 def _begin(name: str, camera: CameraName, done: Synchronized[float]) -> None:
     """In each process: make the driver ready once."""
-    end_with_parent()
     global _driver, _camera, _done
     _camera, _done = camera, done
     try:

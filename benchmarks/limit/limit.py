@@ -7,13 +7,11 @@ python -m benchmarks.limit.limit --picture 301             the best line beside 
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +26,12 @@ from racing.simulator import Simulator
 from racing.tracks import parse_tracks
 from reports.limit import limit_table, read_limit
 from reports.report import write_block
+from system.cpus import usable_cpus
 from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
 from system.files import check_file
 from system.forked import ROOT
-from system.processes import children_deaf_to, end_with_parent, interrupt_for_sure
+from system.process_pool import in_processes
+from system.processes import interrupt_for_sure
 
 SILENCE = 5.0  # seconds without a line, at most
 PATH = tyro.conf.arg(metavar="PATH")
@@ -47,7 +47,7 @@ class Options:
     """Laps that the oracle may practise on a track."""
     csv: Annotated[Path, PATH] = ROOT / "results" / "limit.csv"
     """The results; rows of tracks that are there already are kept."""
-    processes: int = os.cpu_count() or 1
+    processes: int = usable_cpus()
     """Tracks at once. Changes the time, not the result."""
     page: bool = False
     """Write the tables into docs/limit.md."""
@@ -109,25 +109,16 @@ def measured(tracks: list[int], laps: int, processes: int) -> Iterator[dict[str,
     Raises:
         ChildProcessError: If a process was killed.
     """
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(min(processes, len(tracks)), context, end_with_parent)
     begun, done = time.monotonic(), 0
-    try:
-        with children_deaf_to(signal.SIGINT):
-            open_: set[Future[dict[str, Any]]] = {executor.submit(measure, t, laps) for t in tracks}
-        while open_:
-            ready, open_ = wait(open_, SILENCE, FIRST_COMPLETED)
+    calls = [partial(measure, track, laps) for track in tracks]
+    with in_processes(calls, processes, "run again, what is measured is kept") as futures:
+        waiting = set(futures)
+        while waiting:
+            ready, waiting = wait(waiting, SILENCE, FIRST_COMPLETED)
             for future in ready:
                 done += 1
                 yield future.result()
             print(f"{done} of {len(tracks)} tracks, {time.monotonic() - begun:.0f} s", flush=True)
-    except BrokenExecutor:
-        raise ChildProcessError("a process died; run again, what is measured is kept") from None
-    finally:
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
-        executor.shutdown(wait=False)
 
 
 def fill(options: Options, tracks: list[int]) -> None:

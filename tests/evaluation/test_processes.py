@@ -57,7 +57,7 @@ def test_a_process_that_is_killed_is_named_with_the_cause() -> None:
     finally:
         script.kill()
     assert (script.returncode, out) == (1, "")
-    expected = "error: a process that drove was killed by SIGKILL: out of memory?; drive again"
+    expected = "error: a process was killed by SIGKILL: out of memory?; drive again"
     assert err.splitlines()[-1] == expected, err
 
 

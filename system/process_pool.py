@@ -1,0 +1,79 @@
+"""Calls in processes of their own that end with whom they work for, however that ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from system.processes import cause_of_death, children_deaf_to, end_with_parent
+
+LAST_WORDS_SECONDS = 5.0
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def in_processes(
+    calls: Sequence[Callable[[], Answer]],
+    processes: int,
+    hint: str,
+    begin: Callable[..., object] = lambda: None,
+    arguments: tuple[Any, ...] = (),
+) -> Iterator[list[Future[Answer]]]:
+    """Run calls in processes, which are killed at the end of the block: nobody waits for what nobody wants any more.
+
+    Ctrl-C does not reach them.
+
+    Args:
+        calls: What to do; each can be pickled, and so can its answer.
+        processes: How many at once, at most.
+        hint: What to do when one of them died, for the error message.
+        begin: Called first in each process, with `arguments`; a function of a module.
+        arguments: Of `begin`.
+
+    Yields:
+        Their futures, in order.
+
+    Raises:
+        ChildProcessError: In the block, where it waits for a process that died; why it did.
+    """
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(
+        min(processes, len(calls)),
+        multiprocessing.get_context("spawn"),
+        _begin,
+        (begin, arguments),
+    )
+    ours: set[BaseProcess] = set()
+    futures = []
+    try:
+        with children_deaf_to(signal.SIGINT):
+            for call in calls:
+                futures.append(executor.submit(call))
+                ours |= set(multiprocessing.active_children()) - others  # or it may be dead already
+        yield futures
+    except BrokenExecutor:
+        raise ChildProcessError(f"a process was {_why(ours)}; {hint}") from None
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        executor.shutdown()  # waits: half-way through, Python's clean-up at exit may fail over it
+
+
+def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    end_with_parent()
+    begin(*arguments)
+
+
+def _why(processes: set[BaseProcess]) -> str:
+    """Why the first of them died; the executor then ends the others by SIGTERM."""
+    for process in processes:
+        process.join(LAST_WORDS_SECONDS)
+    codes = sorted(
+        {p.exitcode for p in processes if p.exitcode}, key=lambda c: c == -signal.SIGTERM
+    )
+    return cause_of_death(codes[0] if codes else None)
