@@ -39,9 +39,9 @@ train-dqn: setup ## the same with the plain DQN
 evaluate: setup ## score the published drivers on the test tracks
 	$(RUN) evaluate.py random pid $(wildcard models/*.safetensors) $(ARGS)
 
-# Each file's tests run one after the other, for they share runs; a process may need 2 GB of memory. tests/conftest.py
-# says which file comes first.
-PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each file's tests run one after the other, for they share runs. They wait for others a third of their time, so three
+# processes, of up to 2 GB of memory each, keep two cores busy. tests/conftest.py says which file comes first.
+PYTEST = $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: setup-dev lint ## run all tests
 	$(PYTEST) $(ARGS)

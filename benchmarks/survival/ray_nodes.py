@@ -164,7 +164,8 @@ def in_child(part: str) -> dict[str, Any]:
         env=os.environ
         | PATIENCE
         | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        | {"RAY_memory_monitor_refresh_ms": "0", "RAY_USAGE_STATS_ENABLED": "0"},
+        | {"RAY_memory_monitor_refresh_ms": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        | {"RAY_worker_niceness": "0"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

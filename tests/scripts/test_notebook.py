@@ -59,6 +59,7 @@ def test_one_trains_and_the_other_opens_the_run(
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("RUNS", str(tmp_path))
     monkeypatch.setenv("DECISIONS", "1024")
+    monkeypatch.setenv("EPISODES", "1")
     trained = executed("train")
     assert_plot_and_film(trained)
     assert printed(trained, "train").count("decisions: ") == 2

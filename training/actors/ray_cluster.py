@@ -44,6 +44,8 @@ class RayCluster:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")  # pages about each lost node
+        # Of workers that Ray starts: 15 by default, which leaves them nothing where all cores are busy.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         self.say = say
         if not address:
             os.environ[TOKEN_MODE] = "token"

@@ -38,6 +38,7 @@ NOTICE_SOON = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_worker_niceness": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # a process keeps its first
@@ -77,9 +78,10 @@ def raylet(node: Any) -> int:
 
 
 def kill_a_worker() -> None:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if path.read_bytes().startswith(b"ray::RayActor"):
-            os.kill(int(path.parent.name), signal.SIGKILL)
+    """One of this test's cluster: another test's may be at work, too."""
+    for pid in below(os.getpid()):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::RayActor"):
+            os.kill(pid, signal.SIGKILL)
             return
     raise AssertionError("there is none")
 
@@ -225,8 +227,11 @@ def test_settings_that_hang_together(settings: dict[str, Any], told: str) -> Non
         check(ddqn(Path(), **{"workers": 1} | settings))
 
 
-def test_nodes_that_die_freeze_and_join_change_nothing(tmp_path: Path, cluster: Any) -> None:
+def test_nodes_that_die_freeze_and_join_change_nothing(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A killed node, a frozen one, a killed worker and a new node."""
+    monkeypatch.setattr(ray_workers, "SECONDS_TO_PLACE_AGAIN", 3.0)
     killed, frozen = (cluster.add_node(num_cpus=1) for _ in range(2))
     said = Said()
     deeds = At(
