@@ -83,14 +83,15 @@ def cluster(nodes: int) -> Iterator[Any]:
         made.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _pid(node: Any) -> int:
-    [raylet] = node.all_processes["raylet"]
-    return int(raylet.process.pid)
+def raylet(node: Any) -> int:
+    """Process id of a node's raylet."""
+    [started] = node.all_processes["raylet"]
+    return int(started.process.pid)
 
 
 def _signal_if_there(node: Any, number: signal.Signals) -> None:
     try:
-        os.kill(_pid(node), number)
+        os.kill(raylet(node), number)
     except (ProcessLookupError, KeyError, ValueError):
         return
 
@@ -141,14 +142,16 @@ def drive(place: str) -> dict[str, Any]:
                 stop = Stop()
                 sink = At(
                     {
-                        1000: lambda: os.kill(_pid(killed), signal.SIGKILL),
+                        1000: lambda: os.kill(raylet(killed), signal.SIGKILL),
                         1500: lambda: made.add_node(num_cpus=1),
-                        2500: lambda: os.kill(_pid(frozen), signal.SIGSTOP),
+                        2500: lambda: os.kill(raylet(frozen), signal.SIGSTOP),
                         4500: lambda: os.kill(a_worker(), signal.SIGKILL),
                     }
                 )
                 if place.endswith("resumed here"):
-                    sink = At({1000: lambda: os.kill(_pid(killed), signal.SIGKILL), 3000: stop.ask})
+                    sink = At(
+                        {1000: lambda: os.kill(raylet(killed), signal.SIGKILL), 3000: stop.ask}
+                    )
                 run = train(there, DDQN.DDQN, sinks=[sink], stop=stop).run
             if place.endswith("resumed here"):
                 run = train(smoke, DDQN.DDQN, run=RunFolder(run)).run

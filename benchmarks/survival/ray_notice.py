@@ -1,0 +1,112 @@
+"""How long Ray takes to notice that a node is gone, with its own health checks and with those of our manifests.
+
+python -m benchmarks.survival.ray_notice    -> results/survival_ray_notice.csv (five minutes)
+
+A worker on a node of its own is given a task that never ends; then the node's raylet is killed, or frozen, as a
+machine is that hangs. What is measured is the time until the answer fails, which is when the task is given to another.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.survival.ray_nodes import cluster, raylet
+
+# Of deploy/kubernetes/ray/job.yaml.
+OURS = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "2000"}
+CHECKS: dict[str, dict[str, str]] = {"Ray's own": {}, "the manifests'": OURS}
+SIGNALS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
+SETTLED_SECONDS = 15.0  # a node that has just joined is not checked yet
+PATIENCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time until a lost node is noticed."""
+
+    csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("results/survival_ray_notice.csv")
+    """Where the rows go."""
+    node: str = ""
+    """What a child process of this does to a node."""
+
+
+class Endless:
+    """A worker that never answers."""
+
+    def begin(self) -> bool:
+        """Whether it is there."""
+        return True
+
+    def work(self) -> None:
+        """For ever."""
+        time.sleep(10 * PATIENCE_SECONDS)
+
+
+def notice(what: str) -> float:
+    """Seconds from a node's loss to the failure of the answer from it."""
+    from training.actors.ray_cluster import RayCluster
+
+    with cluster(2) as made:
+        connection = RayCluster(made.address)
+        ray = connection.ray
+        [node] = made.worker_nodes
+        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        place: dict[str, Any] = {"scheduling_strategy": strategy(node.node_id, soft=False)}
+        worker = ray.remote(Endless).options(num_cpus=1, max_restarts=0, **place).remote()
+        ray.get(worker.begin.remote(), timeout=PATIENCE_SECONDS)
+        time.sleep(SETTLED_SECONDS)
+        answer = worker.work.remote()
+        os.kill(raylet(node), SIGNALS[what])
+        began = time.monotonic()
+        try:
+            ray.get(answer, timeout=PATIENCE_SECONDS)
+        except connection.lost_errors as e:
+            seconds = time.monotonic() - began
+            if isinstance(e, ray.exceptions.GetTimeoutError):
+                raise
+        connection.close()
+    return seconds
+
+
+def in_child(checks: dict[str, str], what: str) -> float:
+    """Ray reads its settings once in a process."""
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.survival.ray_notice", "--node", what],
+        env=os.environ | checks | token | {"RAY_USAGE_STATS_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main(options: Options) -> None:
+    """Lose nodes, and wait."""
+    if options.node:
+        print(notice(options.node))
+        return
+    refuse_unwritable(options.csv)
+    rows = []
+    for name, checks in CHECKS.items():
+        for what in SIGNALS:
+            seconds = in_child(checks, what)
+            rows.append({"health checks": name, "node": what, "seconds": f"{seconds:.1f}"})
+            print(rows[-1], flush=True)
+            write_rows(options.csv, rows)
+    show("noticed after", rows)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
