@@ -1,7 +1,7 @@
 """How fast a run is on N cores: the model's constants measured here, and held against real runs here.
 
 python -m benchmarks.speed.scale --measure     constants and real runs -> results/scale*.csv (some minutes, quiet)
-python -m benchmarks.speed.scale               the tables of docs/scale.md from them
+python -m benchmarks.speed.scale               the tables and the plot of docs/scale.md from them
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ import DDQN
 from agents.backend import set_up_tensorflow
 from benchmarks.rows import show, write_rows
 from benchmarks.speed.scale_model import Constants, limits, predicted
+from benchmarks.speed.scale_plot import scale_plot
 from reports.markdown import table
 from reports.report import write_block
 from system.cpus import usable_cpus
+from system.files import write_whole
 from training.actors.fleet import Fleet
 from training.actors.pool import Pool
 from training.actors.worker import LocalWorker, Request, RolloutTask
@@ -37,6 +39,7 @@ from training.stop import Stop
 from training.tracking.run_log import Progress, Sink
 
 RESULTS, PAGE = Path("results"), Path("docs/scale.md")
+PLOT = Path("imgs/scale.png")
 CONSTANTS, RUNS = RESULTS / "scale_constants.csv", RESULTS / "scale_runs.csv"
 WARM_UP, TICKS = 4, 24
 LEARNING_STARTS = 1024  # decisions: soon
@@ -206,6 +209,12 @@ def main(options: Options) -> None:
     write_block(PAGE, "runs", _table(real))
     write_block(PAGE, "prediction", _table(more))
     write_block(PAGE, "limits", "\n".join(limits(constants)))
+    alone = {
+        int(row["workers"]) + 1: float(row["decisions/s"])
+        for row in real
+        if row["pool"] == "processes" and int(row["workers"]) < usable_cpus()
+    }
+    write_whole(PLOT, scale_plot(constants, alone))
 
 
 if __name__ == "__main__":

@@ -64,19 +64,34 @@ class Constants:
         )
 
 
+LEARNERS = {"this core": 1, "10 times it": 10, "100 times it": 100}
+
+
+def decisions_per_second(c: Constants, cores: int, learner: float) -> float:
+    """Of a run on so many cores, at least two, with as many cars as it takes to keep the workers busy.
+
+    Args:
+        c: What a tick's parts cost.
+        cores: One learns, or feeds what learns; the others drive.
+        learner: How many times as fast as a core that is which learns.
+    """
+    workers = cores - 1
+    cars = max(c.cars, workers)
+    wide = replace(c, cars=cars, decisions=cars * c.decisions // c.cars)
+    learn = c.learn / learner * wide.decisions / c.decisions
+    return wide.decisions / wide.tick(workers, cores, learn)
+
+
 def predicted(c: Constants) -> list[dict[str, str]]:
-    """Decisions per second for more cores and faster learners, with as many cars as it takes."""
-    found = []
-    for speed, learner in ((1, "this core"), (10, "10 times it"), (100, "100 times it")):
-        row = {"learner": learner, "updates/s": f"{speed * c.updates / c.learn:.0f}"}
-        for workers in (1, 3, 9, 99, 999):
-            wide = replace(
-                c, cars=max(c.cars, workers), decisions=max(c.cars, workers) * c.decisions // c.cars
-            )
-            tick = wide.tick(workers, workers + 1, c.learn / speed * wide.decisions / c.decisions)
-            row[f"{workers + 1} cores"] = f"{wide.decisions / tick:,.0f}"
-        found.append(row)
-    return found
+    """Decisions per second for more cores and faster learners."""
+    return [
+        {"learner": name, "updates/s": f"{learner * c.updates / c.learn:.0f}"}
+        | {
+            f"{cores} cores": f"{decisions_per_second(c, cores, learner):,.0f}"
+            for cores in (2, 4, 10, 100, 1000)
+        }
+        for name, learner in LEARNERS.items()
+    ]
 
 
 def limits(c: Constants) -> list[str]:

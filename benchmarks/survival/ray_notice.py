@@ -1,6 +1,6 @@
 """How long Ray takes to notice that a node is gone, with its own health checks and with those of our manifests.
 
-python -m benchmarks.survival.ray_notice    -> results/survival_ray_notice.csv (five minutes)
+python -m benchmarks.survival.ray_notice    -> results/survival_ray_notice.csv, docs/cluster.md (five minutes)
 
 A worker on a node of its own is given a task that never ends; then the node's raylet is killed, or frozen, as a
 machine is that hangs. What is measured is the time until the answer fails, which is when the task is given to another.
@@ -22,11 +22,14 @@ import tyro
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
 from benchmarks.survival.ray_nodes import cluster, raylet
+from reports.markdown import table
+from reports.report import write_block
 
 # Of deploy/kubernetes/ray/job.yaml.
 OURS = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "2000"}
 CHECKS: dict[str, dict[str, str]] = {"Ray's own": {}, "the manifests'": OURS}
 SIGNALS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
+PAGE = Path("docs/cluster.md")
 SETTLED_SECONDS = 15.0  # a node that has just joined is not checked yet
 PATIENCE_SECONDS = 300.0
 
@@ -106,6 +109,7 @@ def main(options: Options) -> None:
             print(rows[-1], flush=True)
             write_rows(options.csv, rows)
     show("noticed after", rows)
+    write_block(PAGE, "notice", table(list(rows[0]), [list(row.values()) for row in rows]))
 
 
 if __name__ == "__main__":

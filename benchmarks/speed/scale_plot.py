@@ -1,0 +1,33 @@
+"""The plot of docs/scale.md: decisions per second over cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.speed.scale_model import LEARNERS, Constants, decisions_per_second
+from reports.png import as_png
+
+MOST_CORES = 1000
+
+
+def scale_plot(c: Constants, real: Mapping[int, float]) -> bytes:
+    """What the model says for each learner, and what real runs reached, as a PNG.
+
+    Args:
+        c: What a tick's parts cost.
+        real: Decisions per second of real runs, by the cores they kept busy.
+    """
+    figure = Figure((8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    cores = np.unique(np.geomspace(2, MOST_CORES, 120).astype(int))
+    for name, learner in LEARNERS.items():
+        speeds = [decisions_per_second(c, int(n), learner) for n in cores]
+        axes.plot(cores, speeds, label=f"model, what learns: {name}")
+    axes.plot(list(real), list(real.values()), "k^", label="real runs here")
+    axes.set(xscale="log", yscale="log", xlabel="cores", ylabel="decisions/s, all cars together")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return as_png(figure)
