@@ -26,7 +26,7 @@ from agents.schedules import Exploration
 from racing.shaping import Shaping
 from racing.spec import View
 from training.main import main
-from training.presets import LONG, SMOKE
+from training.presets import LONG, SERVER, SMOKE
 from training.settings import Flat, RunSettings, changed
 
 
@@ -103,6 +103,7 @@ class DQN(QAgent[Settings, UniformReplay]):
 PRESETS = {
     "default": Settings(),
     "long": changed(Settings(), **LONG),
+    "server": changed(Settings(), **SERVER),
     "smoke": changed(Settings(), **SMOKE),
 }
 

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from reports.markdown import table
 from system.files import write_whole
 from system.ranges import allowed, unit
 from training.settings import flat, groups
@@ -21,8 +22,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
 
 Every setting is a flag of `DQN.py` and `DDQN.py`: `steps_per_tick` is `--steps-per-tick`. `--preset` chooses the values
-to start from; the columns *long* and *smoke* say what these presets change. A run keeps its settings in `config.json`.
-The glossary says what a decision, a tick or an update is: [glossary](glossary.md).
+to start from; the columns *long*, *server* and *smoke* say what these presets change. A run keeps its settings in
+`config.json`. The glossary says what a decision, a tick or an update is: [glossary](glossary.md).
 This page is made from the types in the code by `python -m reports.settings_page`.
 """
 
@@ -41,8 +42,8 @@ def page(scripts: dict[str, dict[str, Any]]) -> str:
             if rows:
                 title = (inspect.getdoc(type(group)) or "").split("\n")[0].split(":")[0].rstrip(".")
                 only = f" ({script}.py)" if script != next(iter(scripts)) else ""
-                head = "| setting | default | long | smoke | unit | range | meaning |\n|---|---|---|---|---|---|---|"
-                parts.append(f"## {title}{only}\n\n{head}\n" + "\n".join(rows) + "\n")
+                columns = ["setting", *presets, "unit", "range", "meaning"]
+                parts.append(f"## {title}{only}\n\n{table(columns, rows)}\n")
     different = _differences(scripts)
     if different:
         parts.append("## Where the scripts differ\n\n" + "\n".join(different) + "\n")
@@ -53,11 +54,13 @@ def _own(group: Any) -> list[str]:
     return [f.name for f in fields(group) if not is_dataclass(getattr(group, f.name))]
 
 
-def _row(group: Any, name: str, presets: dict[str, Any]) -> str:
+def _row(group: Any, name: str, presets: dict[str, Any]) -> list[str]:
     hint = typing.get_type_hints(type(group), include_extras=True)[name]
     values = {preset: flat(settings)[name] for preset, settings in presets.items()}
     changes = [
-        "" if values[p] == values["default"] else _text(values[p]) for p in ("long", "smoke")
+        "" if value == values["default"] else _text(value)
+        for preset, value in values.items()
+        if preset != "default"
     ]
     units, ranges = _unit_and_range(hint)
     cells = [
@@ -68,7 +71,7 @@ def _row(group: Any, name: str, presets: dict[str, Any]) -> str:
         ranges,
         documented(type(group))[name],
     ]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return [cell.replace("|", "\\|") for cell in cells]
 
 
 def _text(value: Any) -> str:

@@ -27,7 +27,8 @@ class RunSettings:
     """Where, how far and with what a run runs."""
 
     preset: str = "default"
-    """Settings to start from: default (minutes), long (highest score, an hour) or smoke (seconds, to try it)."""
+    """Settings to start from: default (minutes), long (highest score, an hour), server (many cores beside a GPU) or
+    smoke (seconds, to try it)."""
     seed: Annotated[int, Ge(0)] = 1
     """Of everything that is random."""
     decisions: Annotated[int, Ge(1), Unit("decisions")] = 100_000

@@ -100,7 +100,7 @@ def one_line(err: str) -> str:
         ({"dense": (10**6, 10**6)}, ["training a network of 1,000,", "GiB", "--dense"]),
         ({"dense": 10**400}, ["dense"]),
         ({"convolutions": (10**6, 1, 1, 1, 1, 1)}, ["batches of 16", "GiB", "--convolutions"]),
-        ({"preset": "slow"}, ["preset", "default, long, smoke", "'slow'"]),
+        ({"preset": "slow"}, ["preset", "default, long, server, smoke", "'slow'"]),
         ({"device": "cuda"}, ["device", "'cuda'"]),
         ({"device": "gpu:99"}, ["gpu:99"]),
         ({"replay_capacity": 10**12}, ["replay", "GiB"]),  # more than any memory

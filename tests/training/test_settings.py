@@ -144,7 +144,7 @@ def test_from_json() -> None:
 
 @pytest.mark.parametrize("module", [DQN, DDQN])
 def test_every_preset_goes_out_as_json_and_in_again(module: Any) -> None:
-    assert list(module.PRESETS) == ["default", "long", "smoke"]
+    assert list(module.PRESETS) == ["default", "long", "server", "smoke"]
     for name, preset in module.PRESETS.items():
         check(preset)
         assert preset.preset == name
