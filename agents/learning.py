@@ -21,12 +21,12 @@ class Learning:
 
     updates_per_tick: Annotated[int, Ge(1), Unit("updates")] = 20
     """Updates while every car makes steps_per_tick decisions."""
-    learning_rate: NotNegative = 6e-4
+    learning_rate: NotNegative = 1e-3
     """Adam's step size at first."""
     learning_rate_end: NotNegative = 2e-5
     """Adam's step size after learning_rate_updates."""
-    learning_rate_updates: Updates = 24_000
-    """Updates from the first step size to the last; a default run makes 7,500 and ends before."""
+    learning_rate_updates: Updates = 7_500
+    """Updates from the first step size to the last: as many as a default run makes; a longer one wants more."""
     adam_epsilon: NotNegative = 1e-4
     """Adam's epsilon."""
     huber_delta: Positive = 4.0

@@ -17,6 +17,7 @@ LONG: dict[str, Any] = {
     "replay_capacity": 1_000_000,
     "convolutions": ((16, 6, 3), (32, 4, 2), (64, 3, 1)),
     "dense": (512,),
+    "learning_rate": 6e-4,
     "learning_rate_updates": 46_000,
     "huber_delta": 40.0,
     "ema_rate": 2e-4,

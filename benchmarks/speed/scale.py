@@ -186,7 +186,8 @@ def compared(constants: Constants) -> list[dict[str, str]]:
     return found
 
 
-def _table(rows: list[dict[str, str]]) -> str:
+def as_table(rows: list[dict[str, str]]) -> str:
+    """In Markdown."""
     return table(list(rows[0]), [list(row.values()) for row in rows])
 
 
@@ -206,8 +207,8 @@ def main(options: Options) -> None:
     real, more = compared(constants), predicted(constants)
     show("real runs and the model", real)
     show("decisions per second", more)
-    write_block(PAGE, "runs", _table(real))
-    write_block(PAGE, "prediction", _table(more))
+    write_block(PAGE, "runs", as_table(real))
+    write_block(PAGE, "prediction", as_table(more))
     write_block(PAGE, "limits", "\n".join(limits(constants)))
     alone = {
         int(row["workers"]) + 1: float(row["decisions/s"])
