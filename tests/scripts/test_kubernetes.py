@@ -117,6 +117,32 @@ def test_the_job_knows_our_exit_codes_and_its_command_is_one_of_ours(
     assert (command.settings.name, command.run) == ("race", None)
 
 
+def test_prometheus_is_let_in_to_the_metrics_and_nowhere_else() -> None:
+    [policy] = [d for d in manifests("monitored") if d["kind"] == "NetworkPolicy"]
+    kubernetes_validate.validate(policy, VERSION, strict=True)
+    [rule] = policy["spec"]["ingress"]
+    [source] = rule["from"]
+    assert list(source) == ["namespaceSelector"] and source["namespaceSelector"]["matchLabels"]
+    [monitor] = [d["spec"] for d in manifests("monitored") if d["kind"] == "PodMonitor"]
+    assert monitor["selector"] == policy["spec"]["podSelector"]
+    [job] = [d for d in manifests("job") if d["kind"] == "Job"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    [patches] = yaml.safe_load((FOLDER / "monitored" / "kustomization.yaml").read_text())["patches"]
+    port, *words = [change["value"] for change in yaml.safe_load(patches["patch"])]
+    assert [p["name"] for p in port] == [e["port"] for e in monitor["podMetricsEndpoints"]]
+    assert [p["containerPort"] for p in port] == [p["port"] for p in rule["ports"]]
+    assert words == [f"--metrics-port={port[0]['containerPort']}", "--metrics-address=0.0.0.0"]
+
+
+@needs_kubectl
+def test_kustomize_makes_the_monitored_job() -> None:
+    [container] = next(pods([d for d in kustomized("monitored") if d["kind"] == "Job"]))[
+        "containers"
+    ]
+    assert container["args"][-2:] == ["--metrics-port=9464", "--metrics-address=0.0.0.0"]
+
+
 @needs_kubectl
 @pytest.mark.parametrize("overlay", ["job", "gpu"])
 def test_kustomize_makes_what_kubernetes_would_take(overlay: str) -> None:
