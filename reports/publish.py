@@ -36,7 +36,8 @@ def publish(
         models: Where the weights and their card go, as dqn.safetensors or ddqn.safetensors.
         results: Where the episodes go, one row each, below scores/.
         episodes: Test tracks to measure on.
-        force: Also replace published weights that drove better on the tracks that both drove.
+        force: Also replace published weights that drove better on the tracks that both drove; those whose scores are
+            not in `results` drive now.
         tell: Called with episodes done and in all.
 
     Returns:
@@ -59,19 +60,23 @@ def publish(
     for folder in (models, scores.parent):
         check_folder(folder)
     origin = run.origin()
-    tested = evaluate(str(weights), list(TEST[:episodes]), tell=tell)
+    tracks = list(TEST[:episodes])
+    tested = evaluate(str(weights), tracks, tell=tell)
     if weights.read_bytes() != measured:
         raise OSError(f"{weights} changed while it was measured: publish it when the run has ended")
-    if scores.exists() and (models / f"{stem}.safetensors").exists() and not force:
-        refuse_worse(tested, read_episodes(scores), stem)
+    published = models / f"{stem}.safetensors"
+    if published.exists() and not force:
+        known = scores.exists()
+        before = read_episodes(scores) if known else evaluate(str(published), tracks, tell=tell)
+        refuse_worse(tested, before, stem)
     test = asdict(summarise(tested)) | {"processor": processor()}
     card |= {"origin": origin, "curve": curve, "test": test}
     for folder in (models, scores.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    write_whole(models / f"{stem}.safetensors", repack(weights, card))
+    write_whole(published, repack(weights, card))
     write_whole(models / f"{stem}.json", _readable(card))
     write_episodes(scores, tested)
-    return models / f"{stem}.safetensors", tested
+    return published, tested
 
 
 def refuse_worse(new: list[Episode], old: list[Episode], stem: str) -> None:

@@ -206,6 +206,31 @@ def test_worse_weights_replace_published_ones_only_when_forced(tracks: range) ->
     publishing.refuse_worse(driven(912.5, range(3)), driven(912.5, tracks), "ddqn")
 
 
+def test_published_weights_whose_scores_are_not_known_drive_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor are they replaced by worse ones."""
+    run, models = write_run(tmp_path / "run", 1, {1: 500}), tmp_path / "models"
+    (run / "best.safetensors").write_bytes(pack(weights_of(small_network()), {"agent": "DDQN"}))
+    models.mkdir()
+    published = models / "ddqn.safetensors"
+    published.write_bytes(b"better weights")
+
+    def evaluate(name: str, tracks: list[int], tell: object) -> list[Episode]:
+        score = 930.0 if name == str(published) else 900.0
+        return [Episode(t, score, 877, 9, 9, 1, "lap") for t in tracks]
+
+    monkeypatch.setattr(publishing, "evaluate", evaluate)
+    with pytest.raises(SystemExit) as end:
+        runs.publish(str(run), models=models, results=tmp_path / "results")
+    assert end.value.code == 2
+    assert "drives 30.0 points better" in capsys.readouterr().err
+    assert published.read_bytes() == b"better weights"
+    assert not (tmp_path / "results").exists()
+    runs.publish(str(run), models=models, results=tmp_path / "results", force=True)
+    assert published.read_bytes() != b"better weights"
+
+
 def test_two_runs_of_one_seed_are_refused(bench: Bench) -> None:
     folders = [write_run(bench.folder / name, 1, {1: 500}) for name in "ab"]
     with pytest.raises(SystemExit):
