@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
@@ -41,27 +41,37 @@ def in_processes(
     Raises:
         ChildProcessError: In the block, where it waits for a process that died; why it did.
     """
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(
-        min(processes, len(calls)),
-        multiprocessing.get_context("spawn"),
-        _begin,
-        (begin, arguments),
-    )
-    ours: set[BaseProcess] = set()
-    futures = []
+    context = _Remembering()
+    count = min(processes, len(calls))
+    executor = ProcessPoolExecutor(count, context, _begin, (begin, arguments))
     try:
         with children_deaf_to(signal.SIGINT):
-            for call in calls:
-                futures.append(executor.submit(call))
-                ours |= set(multiprocessing.active_children()) - others  # or it may be dead already
+            futures = [executor.submit(call) for call in calls]
         yield futures
     except BrokenExecutor:
-        raise ChildProcessError(f"a process was {_why(ours)}; {hint}") from None
+        raise ChildProcessError(f"a process was {_why(context.started())}; {hint}") from None
     finally:
-        for process in set(multiprocessing.active_children()) - others:
+        for process in context.started():
             process.kill()
         executor.shutdown()  # waits: half-way through, Python's clean-up at exit may fail over it
+
+
+class _Remembering(SpawnContext):
+    """Keeps every process that it makes, for `multiprocessing.active_children` forgets those that died."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[BaseProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        """A process, not started yet."""
+        process = SpawnProcess(*args, **kwargs)
+        self._made.append(process)
+        return process
+
+    def started(self) -> list[BaseProcess]:
+        """Those that were."""
+        return [process for process in self._made if process.pid is not None]
 
 
 def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
@@ -69,7 +79,7 @@ def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     begin(*arguments)
 
 
-def _why(processes: set[BaseProcess]) -> str:
+def _why(processes: Sequence[BaseProcess]) -> str:
     """Why the first of them died; the executor then ends the others by SIGTERM."""
     for process in processes:
         process.join(LAST_WORDS_SECONDS)
