@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from reports.markdown import table
 from system.exits import refuse
 from system.files import check_file, write_whole
 
@@ -33,7 +34,12 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def show(title: str, rows: list[dict[str, str]]) -> None:
     """Print rows as a table."""
-    table = Table(*(name.replace("_", " ") for name in rows[0]), title=title)
+    shown = Table(*(name.replace("_", " ") for name in rows[0]), title=title)
     for row in rows:
-        table.add_row(*row.values())
-    Console().print(table)
+        shown.add_row(*row.values())
+    Console().print(shown)
+
+
+def as_table(rows: list[dict[str, str]]) -> str:
+    """Rows as a table in Markdown; the first row's keys are the head."""
+    return table(list(rows[0]), [list(row.values()) for row in rows])

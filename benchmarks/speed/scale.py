@@ -23,10 +23,9 @@ import tyro
 
 import DDQN
 from agents.backend import set_up_tensorflow
-from benchmarks.rows import show, write_rows
+from benchmarks.rows import as_table, show, write_rows
 from benchmarks.speed.scale_model import Constants, limits, predicted
 from benchmarks.speed.scale_plot import scale_plot
-from reports.markdown import table
 from reports.report import write_block
 from system.cpus import usable_cpus
 from system.files import write_whole
@@ -184,11 +183,6 @@ def compared(constants: Constants) -> list[dict[str, str]]:
             }
         )
     return found
-
-
-def as_table(rows: list[dict[str, str]]) -> str:
-    """In Markdown."""
-    return table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 @dataclass(frozen=True)

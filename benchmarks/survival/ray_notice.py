@@ -20,9 +20,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import as_table, refuse_unwritable, show, write_rows
 from benchmarks.survival.ray_nodes import cluster, raylet
-from reports.markdown import table
 from reports.report import write_block
 
 # Of deploy/kubernetes/ray/job.yaml.
@@ -109,7 +108,7 @@ def main(options: Options) -> None:
             print(rows[-1], flush=True)
             write_rows(options.csv, rows)
     show("noticed after", rows)
-    write_block(PAGE, "notice", table(list(rows[0]), [list(row.values()) for row in rows]))
+    write_block(PAGE, "notice", as_table(rows))
 
 
 if __name__ == "__main__":

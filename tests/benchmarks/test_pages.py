@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.rows import as_table
 from benchmarks.speed import scale
 from benchmarks.speed.scale_model import limits, predicted
 from benchmarks.survival import ray_notice
@@ -28,5 +29,5 @@ def test_the_model_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     constants, text = scale.read_constants(), scale.PAGE.read_text()
     tables = {"runs": scale.compared(constants), "prediction": predicted(constants)}
     for mark, rows in tables.items():
-        assert with_block(text, mark, scale.as_table(rows)) == text
+        assert with_block(text, mark, as_table(rows)) == text
     assert with_block(text, "limits", "\n".join(limits(constants))) == text
