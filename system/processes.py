@@ -22,13 +22,32 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the ter
 
 def children_of(pid: int) -> list[int]:
     """Process ids of what a process had multiprocessing start: a trainer's workers, or who drives an evaluation."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = []
-    for child in children:
+    return sorted(descendants_of(pid, "spawn_main"))
+
+
+def descendants_of(pid: int, command: str = "") -> set[int]:
+    """Process ids below a process.
+
+    Args:
+        pid: Of that process.
+        command: Only those whose command line has this in it.
+    """
+    parents = dict[int, int]()
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it ended just now
-            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
-                found.append(int(child))
-    return found
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {p for p in found - {pid} if command in _command_line(p)}
+
+
+def _command_line(pid: int) -> str:
+    """Empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from typing import Annotated, Any
 import tyro
 
 from benchmarks.rows import refuse_unwritable, show, write_rows
+from system.processes import descendants_of
+from training.actors.ray_cluster import CLUSTER_VARIABLES
 from training.tracking.run_log import Progress, Sink
 
 # As the manifests in deploy/kubernetes/ray set it: seconds until the loss of a node is noticed, not a minute.
@@ -97,14 +99,8 @@ def _signal_if_there(node: Any, number: signal.Signals) -> None:
 
 
 def a_worker() -> int:
-    """Process id of a worker that drives."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::RayActor"):
-                return int(path.parent.name)
-        except OSError:
-            continue
-    raise RuntimeError("no worker")
+    """Process id of a worker that drives for this process."""
+    return min(descendants_of(os.getpid(), "ray::RayActor"))
 
 
 def drive(place: str) -> dict[str, Any]:
@@ -167,8 +163,8 @@ def in_child(part: str) -> dict[str, Any]:
         env=os.environ
         | PATIENCE
         | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        | {"RAY_memory_monitor_refresh_ms": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-        | {"RAY_worker_niceness": "0"},
+        | CLUSTER_VARIABLES
+        | {"RAY_memory_monitor_refresh_ms": "0"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

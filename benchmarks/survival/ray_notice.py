@@ -23,6 +23,7 @@ import tyro
 from benchmarks.rows import as_table, refuse_unwritable, show, write_rows
 from benchmarks.survival.ray_nodes import cluster, raylet
 from reports.report import write_block
+from training.actors.ray_cluster import CLUSTER_VARIABLES
 
 # Of deploy/kubernetes/ray/job.yaml.
 OURS = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "2000"}
@@ -86,7 +87,7 @@ def in_child(checks: dict[str, str], what: str) -> float:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.survival.ray_notice", "--node", what],
-        env=os.environ | checks | token | {"RAY_USAGE_STATS_ENABLED": "0"},
+        env=os.environ | CLUSTER_VARIABLES | checks | token,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

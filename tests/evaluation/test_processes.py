@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from evaluation.drivers import load_driver
 from evaluation.evaluation import drive, evaluate
+from system.processes import children_of
 from tests.support.command_line import start
 
 TRACKS = [3, 1, 2]
@@ -66,15 +65,3 @@ def wait_for(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.1)
-
-
-def children_of(parent: int) -> list[int]:
-    """Processes that multiprocessing made for driving; its resource tracker is none of them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            *_, after_name = path.read_text().rpartition(")")
-            command = (path.parent / "cmdline").read_bytes()
-            if int(after_name.split()[1]) == parent and b"spawn_main" in command:
-                found.append(int(path.parent.name))
-    return found

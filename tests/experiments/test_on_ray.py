@@ -18,6 +18,7 @@ from tests.support.command_line import finish, start
 from tests.support.fork_server import Script
 from tests.support.long import long
 from tests.support.outcome import outcome
+from training.actors.ray_cluster import CLUSTER_VARIABLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # Run by a process of its own: a process has one cluster with one token.
@@ -37,8 +38,8 @@ GRID = ("--set", "learning_rate=3e-4,6e-4", "--set", "validation_tracks=1")
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_worker_niceness", "0")
+    for name, value in CLUSTER_VARIABLES.items():
+        monkeypatch.setenv(name, value)
     with subprocess.Popen([sys.executable, "-c", CLUSTER], stdin=-1, stdout=-1, text=True) as made:
         assert made.stdout
         yield made.stdout.readline().strip()

@@ -17,11 +17,12 @@ import pytest
 
 from DDQN import DDQN
 from system.exits import EXIT_BAD_INPUT
+from system.processes import descendants_of
 from tests.support.command_line import arguments, finish, start
 from tests.support.corridor import Said, ddqn, drive_there
 from tests.support.outcome import outcome
 from training.actors import ray_workers
-from training.actors.ray_cluster import ClusterError, RayCluster, refuse_address
+from training.actors.ray_cluster import CLUSTER_VARIABLES, ClusterError, RayCluster, refuse_address
 from training.actors.ray_workers import RayStaff
 from training.runs.origin import surroundings
 from training.runs.run_folder import RunFolder
@@ -32,14 +33,12 @@ from training.tracking.run_log import Progress, Sink
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # Else the death of a node is noticed after 14 s, a frozen one after 64 s.
-NOTICE_SOON = {
+NOTICE_SOON = CLUSTER_VARIABLES | {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
     "RAY_memory_monitor_refresh_ms": "0",
-    "RAY_worker_niceness": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # a process keeps its first
 }
@@ -55,6 +54,19 @@ class At(Sink):
         for decisions in sorted(self._deeds):
             if progress.phase == "training" and progress.done >= decisions:
                 self._deeds.pop(decisions)()
+
+
+class Slowly(Sink):
+    """From so many decisions on, ticks take so many seconds that a process may begin between two of them."""
+
+    SECONDS = 4.0
+
+    def __init__(self, decisions: int, until: Callable[[], bool]) -> None:
+        self._decisions, self._until = decisions, until
+
+    def progress(self, progress: Progress) -> None:
+        if progress.done >= self._decisions and not self._until():
+            time.sleep(self.SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +91,7 @@ def raylet(node: Any) -> int:
 
 def kill_a_worker() -> None:
     """One of this test's cluster: another test's may be at work, too."""
-    for pid in below(os.getpid()):
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::RayActor"):
-            os.kill(pid, signal.SIGKILL)
-            return
-    raise AssertionError("there is none")
+    os.kill(descendants_of(os.getpid(), "ray::RayActor").pop(), signal.SIGKILL)
 
 
 def test_ray_started_for_a_run_listens_on_loopback_only(tmp_path: Path) -> None:
@@ -96,7 +104,7 @@ def test_ray_started_for_a_run_listens_on_loopback_only(tmp_path: Path) -> None:
     while not list(tmp_path.glob("ray/DDQN/*/episodes.csv")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    listening = listeners(below(process.pid))
+    listening = listeners({process.pid} | descendants_of(process.pid))
     assert listening and {host.removeprefix("::ffff:") for host, _ in listening} == {"127.0.0.1"}
     finish(process)
     one, other = (Runs(tmp_path / place).resolve("-1").path for place in ("here", "ray"))
@@ -109,21 +117,6 @@ def wait_until_silent(addresses: list[tuple[str, int]]) -> None:
     while any(socket.socket().connect_ex(("127.0.0.1", port)) == 0 for _, port in addresses):
         assert time.monotonic() < end, "something is left running"
         time.sleep(0.2)
-
-
-def below(pid: int) -> set[int]:
-    """Processes below this one."""
-    parents = dict[int, int]()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(path.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def listeners(pids: set[int]) -> list[tuple[str, int]]:
@@ -230,7 +223,7 @@ def test_settings_that_hang_together(settings: dict[str, Any], told: str) -> Non
 def test_nodes_that_die_freeze_and_join_change_nothing(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed node, a frozen one, a killed worker and a new node."""
+    """A killed node, a frozen one, a killed worker and a new node, which gets the time it takes to begin."""
     monkeypatch.setattr(ray_workers, "SECONDS_TO_PLACE_AGAIN", 3.0)
     killed, frozen = (cluster.add_node(num_cpus=1) for _ in range(2))
     said = Said()
@@ -242,11 +235,12 @@ def test_nodes_that_die_freeze_and_join_change_nothing(
             2000: kill_a_worker,
         }
     )
+    slowly = Slowly(800, until=lambda: "Ray: 1 more workers" in said.lines)
     settings = ddqn(
         tmp_path / "ray", workers="auto", pool="ray", address=cluster.address, cars_per_actor=3
     )
     try:
-        run = drive_there(settings, sinks=[said, deeds]).run
+        run = drive_there(settings, sinks=[said, deeds, slowly]).run
     finally:
         os.kill(raylet(frozen), signal.SIGKILL)
     alone = drive_there(ddqn(tmp_path / "here", cars_per_actor=3)).run
