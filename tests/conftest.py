@@ -18,6 +18,8 @@ from tests.support.server import Server
 # The same examples on every machine and in every run; a slow machine is no failure.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
+# A shell's background jobs ignore Ctrl-C, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def patience(item: pytest.Item) -> int:
