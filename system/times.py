@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """This moment in UTC, as ISO 8601 with seconds."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """This moment in UTC, as ISO 8601 with milliseconds: runs are told apart by when they began."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def parse(text: object) -> datetime:
