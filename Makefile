@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv)
 
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train train-dqn test test-fast lint evaluate tensorboard lock
+.PHONY: help setup setup-dev train train-dqn test test-all test-fast lint evaluate tensorboard lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,7 +43,10 @@ evaluate: setup ## score the published drivers on the test tracks
 # processes, of up to 2 GB of memory each, keep two cores busy. tests/conftest.py says which file comes first.
 PYTEST = $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test: setup-dev lint ## run all tests
+test: setup-dev ## check style and types, run all tests
+	@$(MAKE) --no-print-directory --jobs=2 lint test-all
+
+test-all: setup-dev
 	$(PYTEST) $(ARGS)
 
 test-fast: setup-dev ## run the unit tests only

@@ -58,7 +58,7 @@ def test_one_trains_and_the_other_opens_the_run(
 ) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("RUNS", str(tmp_path))
-    monkeypatch.setenv("DECISIONS", "1024")
+    monkeypatch.setenv("DECISIONS", "640")
     monkeypatch.setenv("EPISODES", "1")
     trained = executed("train")
     assert_plot_and_film(trained)

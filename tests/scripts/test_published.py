@@ -1,4 +1,4 @@
-"""The published weights drive as their scores say: three tracks driven again under the official camera."""
+"""The published weights drive as their scores say: two laps driven again under the official camera."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def scores_of(model: Path) -> list[Episode]:
     return read_episodes(ROOT / "results" / "scores" / f"{model.stem}.csv")
 
 
-def three_laps(episodes: list[Episode]) -> list[Episode]:
-    """The best, the median and the worst of the completed laps; what went wrong hangs on a hair."""
+def two_laps(episodes: list[Episode]) -> list[Episode]:
+    """The best and the worst of the completed laps; what went wrong hangs on a hair."""
     laps = sorted((e for e in episodes if e.laps), key=lambda e: e.score)
-    assert len(laps) >= 3
-    return [laps[0], laps[len(laps) // 2], laps[-1]]
+    assert len(laps) >= 2
+    return [laps[0], laps[-1]]
 
 
 def test_there_is_something_to_drive_again() -> None:
@@ -38,7 +38,7 @@ def test_there_is_something_to_drive_again() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.stem)
 def test_a_published_model_scores_what_was_published(model: Path) -> None:
-    told = three_laps(scores_of(model))
+    told = two_laps(scores_of(model))
     driver = load_driver(str(model))
     driven = [drive(driver, episode.track) for episode in told]
     if read_card(model)["test"].get("processor") == processor():

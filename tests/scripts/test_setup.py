@@ -47,7 +47,7 @@ def test_locks_name_hashes_and_no_registry(lock: Path) -> None:
 @pytest.mark.parametrize("tool", ["uv", ""])
 @pytest.mark.parametrize(
     ("target", "lock", "then"),
-    [("train", "requirements.lock", "DDQN.py"), ("test", "requirements-dev.lock", "pytest")],
+    [("train", "requirements.lock", "DDQN.py"), ("test-fast", "requirements-dev.lock", "pytest")],
 )
 def test_make_installs_the_one_lock_that_it_needs(
     target: str, lock: str, then: str, tool: str, tmp_path: Path

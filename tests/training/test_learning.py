@@ -19,9 +19,9 @@ from training.settings import RunSettings
 pytestmark = pytest.mark.slow
 OPTIMUM = best_score(list(VALIDATION[:10]))
 LONG_ENOUGH: dict[str, Any] = {
-    "decisions": 8_000,
-    "validate_every": 8_000,
-    "checkpoint_every": 8_000,
+    "decisions": 5_000,
+    "validate_every": 5_000,
+    "checkpoint_every": 5_000,
 }
 
 

@@ -18,6 +18,8 @@ from system.processes import STOP_SIGNALS
 SECONDS_TO_CONNECT = 3.0
 # Of a cluster that is started for a run: the messages of a tick are some 10 MB.
 OBJECT_STORE_BYTES = 512 * 2**20
+# By default Ray looks for a cluster for 20 s. That somebody listens there is known by then; it may refuse the token.
+CONNECTION_VARIABLES = {"RAY_NUM_REDIS_GET_RETRIES": "5"}
 # What a cluster is started with. Workers have niceness 15 by default, which leaves them nothing where cores are busy.
 CLUSTER_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
@@ -43,7 +45,7 @@ class RayCluster:
     """
 
     def __init__(self, address: str, say: Callable[[str], None] = lambda _: None) -> None:
-        for name, value in CLUSTER_VARIABLES.items():
+        for name, value in (CLUSTER_VARIABLES | CONNECTION_VARIABLES).items():
             os.environ.setdefault(name, value)
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")  # pages about each lost node
