@@ -81,7 +81,7 @@ class Race:
             What comes next: GO_ON with another track, RESTART this one (which was not finished), or QUIT.
         """
         self._where = where
-        self._world.start(track)
+        self._world.reset(track)
         self._controls.centre()
         frames = frame_by_frame(self._ghost_driver, track) if self._ghost_driver else iter(())
         self._ghost = next(
@@ -97,7 +97,7 @@ class Race:
                 return command
         self._controls.centre()
         recorder = Recorder()
-        for _ in drive(self._world, None, lambda _: self._controls.read(), look=False):
+        for _ in drive(self._world, None, lambda _: self._controls.read(), render=False):
             recorder.note(self._world.simulator)
             command = self._frame()
             if command in (Command.RESTART, Command.QUIT):
@@ -113,7 +113,7 @@ class Race:
         """Show a moment, 1/50 s long; the last command that was given in it."""
         simulator = self._world.simulator
         if simulator.frames % AGENT_FRAMES == 0:
-            self._picture = self._world.picture()
+            self._picture = self._world.render()
         self._dashboard.show(self._world, self._where, message, self._ghost, self._picture)
         given = None
         for command in self._controls.commands():

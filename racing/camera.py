@@ -74,7 +74,7 @@ class FastCamera:
         self._maps: list[NDArray[np.uint8]] = []
         self._tiles: list[NDArray[np.float64]] = []
 
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
+    def render(self, simulator: Simulator) -> NDArray[np.uint8]:
         """The present view, uint8 [H, W]."""
         self._follow(simulator)
         hull = simulator.car.hull

@@ -1,4 +1,4 @@
-"""Whole episodes, from the start to the end. Who acts is passed in; what came of every decision is handed out."""
+"""Whole episodes, from reset to end. The policy is passed in; what came of every action is handed out."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class Moment:
 
 
 def drive(
-    world: World, track: int | None, act: Act, hold: int = 1, look: bool = True
+    world: World, track: int | None, act: Act, hold: int = 1, render: bool = True
 ) -> Iterator[Moment]:
     """One whole episode.
 
     Args:
         world: To drive in.
-        track: Reset seed; None where the world was started already.
+        track: Reset seed; None if the world was reset already.
         act: Decides.
-        hold: Steps of the world that an action lasts. To watch every frame of a driver that decides every fourth
+        hold: World steps that an action lasts. To watch every frame of a driver that decides every fourth
             one, make a world whose steps are one frame, and hold each action for four.
-        look: Whether observations are taken; without them `act` asks the simulator.
+        render: Whether observations are taken; if not, `act` has to ask the simulator.
 
     Yields:
         A moment after every step of the world; `world` is then as that step left it.
     """
     if track is not None:
-        world.start(track, look=look)
+        world.reset(track, render=render)
     while not world.end_reason:
         observation, action = world.observation, act(world)
         for left in reversed(range(hold)):
-            yield Moment(observation, action, world.decide(action, look=look and left == 0))
+            yield Moment(observation, action, world.step(action, render=render and left == 0))
             if world.end_reason:
                 return
 
@@ -73,11 +73,11 @@ def drive_together(
         The moments of the cars that ran, by their indices.
     """
     for world, track in zip(worlds, tracks, strict=True):
-        world.start(track)
+        world.reset(track)
     while running := [i for i, world in enumerate(worlds) if not world.end_reason]:
         observations = np.stack([worlds[i].observation for i in running])  # [n, K, H, W]
         actions = act(observations, running)
         yield {
-            i: Moment(observation, action, worlds[i].decide(action))
+            i: Moment(observation, action, worlds[i].step(action))
             for i, observation, action in zip(running, observations, actions, strict=True)
         }

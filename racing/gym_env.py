@@ -77,7 +77,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         """Start on a track: see the class for which one."""
         super().reset(seed=seed)
         self._track, self._actions = self._choose_track(seed), []
-        self._world.start(self._track)
+        self._world.reset(self._track)
         return self._world.observation.copy(), {"track": self._track}
 
     def _choose_track(self, seed: int | None) -> int:
@@ -109,7 +109,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
                 f"the action {action!r} is none of the action space {self.action_space}"
             )
         self._actions.append(int(action))
-        step = self._world.decide(int(action))
+        step = self._world.step(int(action))
         info: dict[str, Any] = {name: getattr(step, name) for name in step.__slots__}
         if step.terminated or step.truncated:
             info["end_reason"] = self._world.end_reason
@@ -132,10 +132,10 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         self.__dict__.update(state)
         self._world = World(self.world_spec, self.camera)
         if self._track is not None:
-            self._world.start(self._track)
-            seen_from = len(self._actions) - self.world_spec.pictures
+            self._world.reset(self._track)
+            seen_from = len(self._actions) - self.world_spec.history
             for i, action in enumerate(self._actions):
-                self._world.decide(action, look=i >= seen_from)
+                self._world.step(action, render=i >= seen_from)
 
 
 register_envs()

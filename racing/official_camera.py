@@ -1,4 +1,4 @@
-"""What a camera is, and the official one: Gymnasium's picture, as an agent sees it."""
+"""The protocol of a camera, and the official camera: Gymnasium's image, as an agent sees it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.simulator import Simulator
-from racing.vision import look
+from racing.vision import preprocess
 
 
 class Camera(Protocol):
-    """Takes a grey picture of a simulator at the agent's size."""
+    """Takes a grey image of a simulator at the agent's size."""
 
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
+    def render(self, simulator: Simulator) -> NDArray[np.uint8]:
+        """What an agent sees now, uint8 [H, W]."""
         ...
 
 
@@ -25,6 +25,6 @@ class OfficialCamera:
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
 
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
-        return look(simulator.draw(), self.height, self.width)
+    def render(self, simulator: Simulator) -> NDArray[np.uint8]:
+        """What an agent sees now, uint8 [H, W]."""
+        return preprocess(simulator.draw(), self.height, self.width)

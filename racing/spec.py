@@ -108,8 +108,8 @@ class WorldSpec:
             action_set(self.actions)
 
     @property
-    def pictures(self) -> int:
-        """How many of the last pictures an observation is taken from."""
+    def history(self) -> int:
+        """How many of the last images are kept to take an observation from."""
         return (self.stack - 1) * self.stack_spacing + 1
 
     def deciding_every(self, frames: int) -> WorldSpec:

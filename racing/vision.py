@@ -31,6 +31,6 @@ def grey_road(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def look(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def preprocess(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """What an agent sees of an official picture, uint8 [96, 96, 3] -> [height, width]."""
     return compose(grey_road(rgb), gauges.read(rgb[ROAD_ROWS:]), height, width)

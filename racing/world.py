@@ -1,4 +1,4 @@
-"""One car on one track, as an agent meets it: an observation, a decision, what came of it."""
+"""One car on one track, as an agent meets it: observations, actions, and what came of them."""
 
 from __future__ import annotations
 
@@ -33,38 +33,38 @@ class World:
             raise ValueError(f"camera must be {' or '.join(CAMERAS)}, got {camera!r}")
         self.camera: Camera = CAMERAS[camera](spec.height, spec.width)
         self._controls = action_set(spec.actions).table if spec.actions else None
-        self._pictures = np.zeros((spec.pictures, spec.height, spec.width), np.uint8)  # [P, H, W]
+        self._images = np.zeros((spec.history, spec.height, spec.width), np.uint8)  # [P, H, W]
         self.score = 0.0
 
-    def start(self, track_seed: int, look: bool = True) -> None:
-        """Put the car at the start of a track; `look` False leaves the first picture out."""
+    def reset(self, track_seed: int, render: bool = True) -> None:
+        """Put the car at the start of a track; without `render`, the observation is left out of date."""
         self.simulator.start(track_seed)
         self._track = track_seed
         self.score = 0.0
         self._idle = 0
         self._visited = self.simulator.tile_visited_count
         self._out = False
-        if look:
-            self._pictures = np.repeat(self.picture()[None], self.spec.pictures, axis=0)
+        if render:
+            self._images = np.repeat(self.render()[None], self.spec.history, axis=0)
 
-    def picture(self) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
-        return self.camera.picture(self.simulator)
+    def render(self) -> NDArray[np.uint8]:
+        """What the camera sees now, uint8 [H, W]."""
+        return self.camera.render(self.simulator)
 
     @property
     def observation(self) -> NDArray[np.uint8]:
-        """The last K pictures, oldest first; at the start the first picture fills it. uint8 [K, H, W]."""
-        return self._pictures[:: self.spec.stack_spacing]
+        """The last K images, oldest first; after a reset, the first image K times. uint8 [K, H, W]."""
+        return self._images[:: self.spec.stack_spacing]
 
-    def decide(self, action: int | NDArray[np.float64], look: bool = True) -> Step:
+    def step(self, action: int | NDArray[np.float64], render: bool = True) -> Step:
         """Hold one action for `frame_skip` frames, or until the episode ends.
 
         Args:
             action: An index into the action set, or (steer, gas, brake).
-            look: Whether to take the picture at the end. Without, the observation is out of date.
+            render: Whether to take an image at the end. Without one, the observation is out of date.
 
         Raises:
-            DrivingError: If the car's speed is not finite: to such a physics, every tile is touched.
+            DrivingError: If the car's speed is NaN or infinite; the physics would then count every tile as touched.
         """
         control = np.asarray(action) if self._controls is None else self._controls[action]
         reward, terminated, frames, grass, missed = 0.0, False, 0, 0, self.simulator.missed
@@ -82,8 +82,8 @@ class World:
             )
         self.score += reward
         self._out = terminated and not self.simulator.lap_done
-        if look:
-            self._pictures = np.concatenate([self._pictures[1:], self.picture()[None]])
+        if render:
+            self._images = np.concatenate([self._images[1:], self.render()[None]])
         return Step(
             reward=reward,
             terminated=terminated,

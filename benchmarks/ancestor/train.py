@@ -82,14 +82,14 @@ class Training:
     def drive_episode(self) -> None:
         """Drive a training track once, learning on the way."""
         world, patience, over = self._world, Patience(self.recipe), False
-        world.start(draw_training_track(self._rng), look=False)
+        world.reset(draw_training_track(self._rng), render=False)
         picture = see(world.simulator.draw(), self.recipe)
         while not over and not world.end_reason:
             if self._rng.random() < self.epsilon:
                 action = int(self._rng.integers(len(ACTIONS)))
             else:
                 action = self.learner.best_action(picture)
-            step = world.decide(ACTIONS[action], look=False)
+            step = world.step(ACTIONS[action], render=False)
             rgb = world.simulator.draw()
             seen = see(rgb, self.recipe)
             paid = float(np.clip(step.reward, *self.recipe.clip))
@@ -120,7 +120,7 @@ def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
     def act(world: World) -> Any:
         return ACTIONS[learner.best_action(see(world.simulator.draw(), recipe))]
 
-    for _ in drive(world, track, act, look=False):
+    for _ in drive(world, track, act, render=False):
         pass
     return finished(world, track)
 

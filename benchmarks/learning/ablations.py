@@ -67,9 +67,9 @@ class WithoutGauges:
         self._size = height, width
         self._camera = FastCamera(PICTURE_HEIGHT, PICTURE_WIDTH)
 
-    def picture(self, simulator: Simulator) -> NDArray[np.uint8]:
+    def render(self, simulator: Simulator) -> NDArray[np.uint8]:
         """The present view, uint8 [H, W]."""
-        road = self._camera.picture(simulator)[:ROAD_ROWS]
+        road = self._camera.render(simulator)[:ROAD_ROWS]
         return compose(road, Gauges(0.0, 0.0, 0.0), *self._size)
 
 

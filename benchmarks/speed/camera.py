@@ -75,10 +75,10 @@ def compare(name: str, spec: WorldSpec, decide: Act, track: int) -> dict[str, st
     differences: list[float] = []
 
     def compare_now() -> None:
-        seen = world.picture().astype(np.int16)  # [H, W]
-        differences.append(float(np.abs(seen - official.picture(world.simulator)).mean()))
+        seen = world.render().astype(np.int16)  # [H, W]
+        differences.append(float(np.abs(seen - official.render(world.simulator)).mean()))
 
-    world.start(track)
+    world.reset(track)
     compare_now()
     for _ in drive(world, None, decide, hold=spec.frame_skip):
         compare_now()

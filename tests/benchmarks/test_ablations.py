@@ -88,10 +88,10 @@ def test_without_gauges_the_road_is_still_there(size: int) -> None:
     spec = WorldSpec(height=size, width=size, actions="")
     pictures = []
     for world in (world_without_gauges(spec), World(spec)):
-        world.start(8)
+        world.reset(8)
         for _ in range(10):
-            world.decide(np.array([0.1, 0.5, 0.0]))
-        pictures.append(world.picture())
+            world.step(np.array([0.1, 0.5, 0.0]))
+        pictures.append(world.render())
     blind, seen = pictures
     rows = GAUGE_ROWS * size // 96  # a row that road and gauges share is not counted
     assert not blind[-rows:].any()

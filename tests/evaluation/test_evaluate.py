@@ -30,11 +30,11 @@ def test_an_episode_is_whole_and_its_score_is_raw() -> None:
     driver = load_driver("random-continuous")
     episode = drive(driver, 5, "fast")
     world, policy = World(WorldSpec(actions=""), "fast"), driver.policy(5)
-    world.start(5)
+    world.reset(5)
     rewards = []
     while not world.end_reason:
         [control] = policy.act(world.observation[None])
-        rewards.append(world.decide(control).reward)
+        rewards.append(world.step(control).reward)
     assert episode == Episode(
         track=5,
         score=round(sum(rewards), 4),

@@ -14,7 +14,7 @@ from racing.camera import FastCamera
 from racing.official_camera import OfficialCamera
 from racing.simulator import Simulator
 from racing.spec import WorldSpec
-from racing.vision import look
+from racing.vision import preprocess
 from racing.world import World
 from tests.support.driving import leave, pursue, random_actions
 
@@ -60,7 +60,7 @@ def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
             continue
         rgb = simulator.draw()
         differences = [
-            difference(look(rgb, c.height, c.width), c.picture(simulator)) for c in cameras
+            difference(preprocess(rgb, c.height, c.width), c.render(simulator)) for c in cameras
         ]
         whole.append(differences)
         if simulator.frames <= ZOOM_FRAMES:
@@ -82,17 +82,17 @@ def test_another_moment_is_told_apart() -> None:
     late, past = [], []
     for simulator in drive(8, pursue, 150):
         if simulator.frames > ZOOM_FRAMES:
-            late.append(fast.picture(simulator))
+            late.append(fast.render(simulator))
             if len(late) > 5:
-                past.append(difference(official.picture(simulator), late[-6]))
+                past.append(difference(official.render(simulator), late[-6]))
     assert np.mean(past) > 2 * LIMIT
 
 
 def test_a_picture_does_not_depend_on_pictures_before() -> None:
     busy, idle = FastCamera(48, 48), FastCamera(48, 48)
     for simulator in drive(30, pursue, 200):
-        seen = busy.picture(simulator)
-    np.testing.assert_array_equal(seen, idle.picture(simulator))
+        seen = busy.render(simulator)
+    np.testing.assert_array_equal(seen, idle.render(simulator))
 
 
 def test_a_camera_follows_to_another_track() -> None:
@@ -101,7 +101,7 @@ def test_a_camera_follows_to_another_track() -> None:
         simulator = Simulator()
         simulator.start(track)
         np.testing.assert_array_equal(
-            camera.picture(simulator), FastCamera(48, 48).picture(simulator)
+            camera.render(simulator), FastCamera(48, 48).render(simulator)
         )
 
 
@@ -110,12 +110,12 @@ def test_a_used_world_is_as_good_as_a_new_one() -> None:
     used = World(WorldSpec())
     for track in range(20):
         fresh = World(WorldSpec())
-        used.start(40 + track)
-        fresh.start(40 + track)
+        used.reset(40 + track)
+        fresh.reset(40 + track)
         for _ in range(60):
             control = pursue(used.simulator, sway=0.9)
             action = int(np.abs(CONTROLS - control).sum(axis=1).argmin())
-            assert used.decide(action) == fresh.decide(action)
+            assert used.step(action) == fresh.step(action)
             np.testing.assert_array_equal(used.observation, fresh.observation)
 
 
@@ -126,15 +126,15 @@ def test_driving_again_restores_the_picture(decisions: int) -> None:
 
     spec = WorldSpec()
     first = World(spec)
-    first.start(1_000_007)
+    first.reset(1_000_007)
     actions = random_actions(first, decisions, seed=decisions)
     again = World(spec)
-    again.start(1_000_008)
+    again.reset(1_000_008)
     random_actions(again, 10, seed=1)
     drive_again(again, CarState(1_000_007, bytes(actions), 0.0, ended=False))
     np.testing.assert_array_equal(again.observation, first.observation)
     assert again.score == first.score
     rng = np.random.default_rng(5)
     for action in rng.integers(len(action_set(spec.actions)), size=40):
-        assert again.decide(int(action)) == first.decide(int(action))
+        assert again.step(int(action)) == first.step(int(action))
         np.testing.assert_array_equal(again.observation, first.observation)

@@ -21,12 +21,12 @@ CONTINUOUS = WorldSpec(actions="", height=16, width=16)
 
 def test_an_episode_is_what_a_world_driven_by_hand_does() -> None:
     world, by_hand = World(CONTINUOUS), World(CONTINUOUS)
-    by_hand.start(LAP_TRACK)
+    by_hand.reset(LAP_TRACK)
     for moment in drive(world, LAP_TRACK, lambda w: pursue(w.simulator)):
         np.testing.assert_array_equal(moment.observation, by_hand.observation)
         control = pursue(by_hand.simulator)
         np.testing.assert_array_equal(moment.action, control)
-        assert moment.step == by_hand.decide(control)
+        assert moment.step == by_hand.step(control)
         np.testing.assert_array_equal(world.observation, by_hand.observation)
     assert world.end_reason == by_hand.end_reason == "lap"
     assert world.score == by_hand.score
@@ -48,16 +48,16 @@ def test_a_watched_episode_is_the_same_episode() -> None:
 def test_who_does_not_look_drives_the_same() -> None:
     seeing, blind = World(CONTINUOUS), World(CONTINUOUS)
     steps = [
-        [m.step for m in drive(world, 5, lambda w: leave(w.simulator), look=look)]
-        for world, look in ((seeing, True), (blind, False))
+        [m.step for m in drive(world, 5, lambda w: leave(w.simulator), render=render)]
+        for world, render in ((seeing, True), (blind, False))
     ]
     assert steps[0] == steps[1]
 
 
 def test_a_world_that_was_started_goes_on() -> None:
     world = World(CONTINUOUS)
-    world.start(5)
-    world.decide(leave(world.simulator))
+    world.reset(5)
+    world.step(leave(world.simulator))
     frames = [world.simulator.frames for _ in drive(world, None, lambda w: leave(w.simulator))]
     assert frames[0] == 8
 

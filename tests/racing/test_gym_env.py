@@ -38,7 +38,7 @@ def test_the_registered_environment_is_the_world() -> None:
     env = gymnasium.make(ENV_ID)
     world = World(WorldSpec())
     observation, info = env.reset(seed=12)
-    world.start(12)
+    world.reset(12)
     rng = np.random.default_rng(0)
     assert info["track"] == 12
     terminated = truncated = False
@@ -46,7 +46,7 @@ def test_the_registered_environment_is_the_world() -> None:
         np.testing.assert_array_equal(observation, world.observation)
         action = rng.integers(7)
         observation, reward, terminated, truncated, info = env.step(action)
-        step = world.decide(int(action))
+        step = world.step(int(action))
         assert (reward, terminated, truncated) == (step.reward, step.terminated, step.truncated)
         assert info["missed_tiles"] == step.missed_tiles
     assert info["end_reason"] == world.end_reason == "time"

@@ -71,7 +71,7 @@ def test_an_ended_episode_is_not_stuck_as_well() -> None:
 
 def test_the_score_is_the_sum_of_raw_rewards() -> None:
     world = World(WorldSpec())
-    world.start(5)
-    rewards = [world.decide(action) for action in (3, 3, 3, 1, 1, 1, 1, 3, 3, 3)]
+    world.reset(5)
+    rewards = [world.step(action) for action in (3, 3, 3, 1, 1, 1, 1, 3, 3, 3)]
     assert world.score == pytest.approx(sum(step.reward for step in rewards))
     assert sum(SHAPING.reward(step) for step in rewards) != pytest.approx(world.score)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from racing.simulator import Simulator
 from racing.spec import WorldSpec
-from racing.vision import look
+from racing.vision import preprocess
 from racing.world import World
 from tests.support.driving import LAP_TRACK, centres, leave, pursue
 
@@ -36,21 +36,21 @@ def test_whole_episode_equals_plain_gymnasium(
     """Pictures only at decisions change nothing: observations, rewards, score and end are the same."""
     world = World(WorldSpec(frame_skip=SKIP, actions=""), camera="official")
     plain = gymnasium.make("CarRacing-v3")
-    world.start(track)
+    world.reset(track)
     rgb, _ = plain.reset(seed=track)
-    pictures = [look(rgb, 48, 48)] * 4
+    pictures = [preprocess(rgb, 48, 48)] * 4
     rewards: list[float] = []
     terminated = truncated = False
     while not (terminated or truncated):
         np.testing.assert_array_equal(world.observation, np.stack(pictures[-4:]))
         control = script(world.simulator)
-        step = world.decide(control)
+        step = world.step(control)
         paid: list[float] = []
         while len(paid) < SKIP and not (terminated or truncated):
             rgb, reward, terminated, truncated, _ = plain.step(control)
             paid.append(float(reward))
         rewards += paid
-        pictures.append(look(rgb, 48, 48))
+        pictures.append(preprocess(rgb, 48, 48))
         assert step.reward == sum(paid)
         assert step.frames == len(paid)
         assert (step.terminated, step.truncated) == (terminated, truncated)

@@ -45,9 +45,9 @@ STANDINGS = """return Object.fromEntries([...document.querySelectorAll("#standin
 def person(track: int) -> Recording:
     """As `human_control.py` records one, who knows the road."""
     world, recorder = World(WorldSpec(frame_skip=1, actions="")), Recorder()
-    world.start(track, look=False)
+    world.reset(track, render=False)
     while not world.end_reason:
-        world.decide(pursue(world.simulator), look=False)
+        world.step(pursue(world.simulator), render=False)
         recorder.note(world.simulator)
     return recorder.end("person", finished(world, track))
 

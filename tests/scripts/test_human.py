@@ -37,9 +37,9 @@ SPEED, PEDAL = CHANNELS.index("speed"), CHANNELS.index("pedal")
 def full_gas(track: int) -> Episode:
     """What comes of it, without a window."""
     world = World(WorldSpec(frame_skip=1, actions=""))
-    world.start(track)
+    world.reset(track)
     while not world.end_reason:
-        world.decide(np.array([0.0, 1.0, 0.0]), look=False)
+        world.step(np.array([0.0, 1.0, 0.0]), render=False)
     return finished(world, track)
 
 

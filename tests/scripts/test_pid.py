@@ -96,10 +96,10 @@ def test_grass_has_no_room_and_the_road_has() -> None:
 
 def test_speed_is_measured_from_pictures() -> None:
     world, policy = World(WorldSpec(**WORLD)), PidPolicy()
-    world.start(VALIDATION[0])
+    world.reset(VALIDATION[0])
     for _ in range(60):
         true = float(world.simulator.car.hull.linearVelocity.length)
-        world.decide(policy.act(world.observation[None])[0])
+        world.step(policy.act(world.observation[None])[0])
     thought = policy.drivers[0].thought
     assert thought is not None
     assert true > 30

@@ -143,9 +143,9 @@ from racing.world import World
 
 driver = load_driver(str(carracing_dqn.MODELS / "ddqn.safetensors"))
 world, policy = World(driver.world), driver.policy(7)
-world.start(7)
+world.reset(7)
 for _ in range(250):
-    world.decide(policy.act(world.observation[None])[0])
+    world.step(policy.act(world.observation[None])[0])
 print(world.score > 100)
 """
 

@@ -81,7 +81,7 @@ class Corridor:
         self.simulator = self
         self.track = [None] * CELLS
 
-    def start(self, track_seed: int, look: bool = True) -> None:
+    def reset(self, track_seed: int, render: bool = True) -> None:
         """Begin an episode."""
         self._goal = CELLS - 1 if track_seed % 2 else 0
         self._cell = 2 + track_seed // 2 % 5
@@ -95,7 +95,7 @@ class Corridor:
         picture[2:6, self._cell] = 255
         return picture
 
-    def decide(self, action: int, look: bool = True) -> Step:
+    def step(self, action: int, render: bool = True) -> Step:
         """Go a cell to the right, to the left, give up, or stay."""
         self._cell += int(action == RIGHT) - int(action == LEFT)
         self.frames += 1
@@ -202,9 +202,9 @@ def best_score(tracks: list[int]) -> float:
     scores = []
     for track in tracks:
         world = Corridor(ddqn(Path()).view.world())
-        world.start(track)
+        world.reset(track)
         while not world.end_reason:
-            world.decide(RIGHT if track % 2 else LEFT)
+            world.step(RIGHT if track % 2 else LEFT)
         scores.append(world.score)
     return float(np.mean(scores))
 

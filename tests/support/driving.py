@@ -58,5 +58,5 @@ def random_actions(world: World, count: int, seed: int) -> list[int]:
     actions: list[int] = []
     while len(actions) < count and not world.end_reason:
         actions.append(int(rng.integers(every)))
-        world.decide(actions[-1])
+        world.step(actions[-1])
     return actions

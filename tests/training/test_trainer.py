@@ -86,11 +86,11 @@ def test_stopped_in_a_validation_and_resumed(
     stop = Stop()
 
     class Watched(Corridor):
-        def decide(self, action: int, look: bool = True) -> Step:
+        def step(self, action: int, render: bool = True) -> Step:
             if validating.began and self.frames == 1:
                 stop.ask()
                 pytest.fail("the validation went on")
-            return super().decide(action, look)
+            return super().step(action, render)
 
     class Validating(Sink):
         began = False
@@ -172,8 +172,8 @@ class BadReward(Poison):
         poison = self
 
         class Paying(Corridor):
-            def decide(self, action: int, look: bool = True) -> Step:
-                step = super().decide(action, look)
+            def step(self, action: int, render: bool = True) -> Step:
+                step = super().step(action, render)
                 return replace(step, reward=NAN) if poison.active else step
 
         return as_world(Paying(spec))

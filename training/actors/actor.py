@@ -148,9 +148,9 @@ class Actor:
                     items.final[slot, i] = True
                     track = next_track(failed, self.spec.shaping.retry_share, track_rng)
                     cars[i] = CarState(track, b"", 0.0, False)
-                    world.start(cars[i].track)
+                    world.reset(cars[i].track)
                     continue
-                cars[i], episode = self._decide(cars[i], world, int(actions[i]), items, (slot, i))
+                cars[i], episode = self._step(cars[i], world, int(actions[i]), items, (slot, i))
                 if episode:
                     episodes.append((episode, cars[i].shaped_return, i))
                     if not episode.laps:
@@ -160,11 +160,11 @@ class Actor:
         after = ActorState(self._at, tuple(failed), *rngs)
         return Rollout(items, after, episodes, float(np.mean(best_values)))
 
-    def _decide(
+    def _step(
         self, car: CarState, world: World, action: int, items: Trajectory, at: tuple[int, int]
     ) -> tuple[CarState, Episode | None]:
         shaping = self.spec.shaping
-        step = world.decide(action)
+        step = world.step(action)
         reward, stuck = shaping.reward(step), shaping.stuck(step)
         if not abs(reward) < LARGEST_REWARD:
             raise DrivingError(
@@ -224,10 +224,10 @@ def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator)
 
 def drive_again(world: World, car: CarState) -> None:
     """Bring a world to where a car was: physics repeats itself bit for bit, pictures only as far as they show."""
-    unseen = len(car.actions) - world.spec.pictures
-    world.start(car.track, look=unseen < 0)
+    unseen = len(car.actions) - world.spec.history
+    world.reset(car.track, render=unseen < 0)
     for i, action in enumerate(car.actions):
-        world.decide(action, look=i >= unseen)
+        world.step(action, render=i >= unseen)
 
 
 def _generator(state: Mapping[str, Any]) -> np.random.Generator:

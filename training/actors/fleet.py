@@ -41,11 +41,11 @@ class Fleet:
         """Ask every car to drive for a tick; exploration rates float64 [actors * cars]."""
         self._epsilon = epsilon.reshape(len(self._states), -1)  # [actors, cars]
         requests = [Request(i, s, self._epsilon[i]) for i, s in enumerate(self._states)]
-        self._pool.start(requests, weights, self._steps)
+        self._pool.submit(requests, weights, self._steps)
 
     def collect(self) -> Trajectory:
         """Wait for the tick's experience."""
-        rollouts = self._pool.finish()
+        rollouts = self._pool.collect()
         self._states = [r.state for r in rollouts]
         self.mean_q = float(np.mean([r.mean_q for r in rollouts]))
         self.episodes = [

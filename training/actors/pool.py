@@ -49,8 +49,8 @@ class Pool:
         self._workers = list(workers)
         self._asked: list[tuple[Worker, Task, list[int]]] = []  # who, what, and for which actors
 
-    def start(self, requests: list[Request], weights: Weights, steps: int) -> None:
-        """Ask for a rollout of every request, of `steps` items per car; returns at once where it can."""
+    def submit(self, requests: list[Request], weights: Weights, steps: int) -> None:
+        """Ask for a rollout of every request, `steps` decisions per car; returns at once if there are workers."""
         self._workers += self._hire()
         workers = self._workers or [self._here]
         self._asked = []
@@ -60,8 +60,8 @@ class Pool:
             worker.ask(task)
             self._asked.append((worker, task, [r.actor for r in share]))
 
-    def finish(self) -> list[Rollout]:
-        """The rollouts that were asked for, in the order of the actors.
+    def collect(self) -> list[Rollout]:
+        """Wait for the rollouts that were asked for, in the order of the actors.
 
         Raises:
             DrivingError: If driving gave NaN or infinity.

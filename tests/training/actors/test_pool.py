@@ -85,8 +85,8 @@ def ticks(pool: Pool, weights: Weights) -> list[Any]:
     """Two rollouts of all actors, one after the other, and a validation."""
     asked, found = requests(pool.spec), []
     for _ in range(2):
-        pool.start(asked, weights, STEPS)
-        rollouts = pool.finish()
+        pool.submit(asked, weights, STEPS)
+        rollouts = pool.collect()
         found += plain(rollouts)
         asked = [Request(q.actor, r.state, q.epsilon) for q, r in zip(asked, rollouts, strict=True)]
     return found + as_values(pool.validate(weights, list(range(10_000, 10_010))))
@@ -135,10 +135,10 @@ def test_a_worker_that_cannot_start_again_is_one_error(monkeypatch: pytest.Monke
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
         monkeypatch.setattr(SpawnProcess, "start", full)
-        pool.start(requests(spec), weights_for(spec), STEPS)
+        pool.submit(requests(spec), weights_for(spec), STEPS)
         os.kill(min(children), signal.SIGKILL)
         with pytest.raises(BlockingIOError):
-            pool.finish()
+            pool.collect()
     assert not children_of(os.getpid())
 
 
@@ -154,17 +154,17 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(training.actors.worker, "SECONDS_TO_ANSWER", 900)  # time to start
 
     with pool_of([], spec) as here:
-        here.start(requests(spec), weights, STEPS)
-        expected = plain(here.finish())
+        here.submit(requests(spec), weights, STEPS)
+        expected = plain(here.collect())
     pool = Pool(spec, [ProcessWorker(spec, 1)], say)
     try:
         while not (children := children_of(os.getpid())):
             time.sleep(0.01)  # a moment after its start it is not yet itself
         (worker,) = children
         os.kill(worker, signal.SIGSTOP)
-        pool.start(requests(spec), weights, STEPS)
+        pool.submit(requests(spec), weights, STEPS)
         monkeypatch.setattr(training.actors.worker, "SECONDS_TO_ANSWER", 1)
-        assert plain(pool.finish()) == expected
+        assert plain(pool.collect()) == expected
     finally:
         pool.close()
     assert said == [f"worker process {worker} died or hung; another one does its work again"]
@@ -208,25 +208,25 @@ def test_five_losses_on_one_task_end_the_run(what: str) -> None:
     with pool_of([mortal], spec, said) as pool:
         with pytest.raises(WorkerError, match="a worker was lost 5 times on one task"):
             if what == "a rollout":
-                pool.start(requests(spec), weights, STEPS)
-                pool.finish()
+                pool.submit(requests(spec), weights, STEPS)
+                pool.collect()
             else:
                 pool.validate(weights, list(range(10_000, 10_010)))
         assert len(said) == MOST_RESTARTS_PER_TASK == 5
         for deaths in (3, 4):
             mortal.deaths = deaths
-            pool.start(requests(spec), weights, STEPS)
-            assert len(pool.finish()) == ACTORS
+            pool.submit(requests(spec), weights, STEPS)
+            assert len(pool.collect()) == ACTORS
 
 
 class Broken(Corridor):
     """A world in which something nobody thought of happens at some time."""
 
-    def decide(self, action: int, look: bool = True) -> Step:
+    def step(self, action: int, render: bool = True) -> Step:
         """Fail at the third decision."""
         if self.frames == 2:
             raise IndexError("no such\ntile")
-        return super().decide(action, look)
+        return super().step(action, render)
 
 
 def make_broken(spec: WorldSpec) -> World:
@@ -241,17 +241,17 @@ def test_a_worker_tells_what_went_wrong() -> None:
     weights = weights_for(spec)
     with pool_of([ProcessWorker(spec, 1)], spec, said) as pool:
         for _ in range(2):
-            pool.start(requests(spec), weights, STEPS)
+            pool.submit(requests(spec), weights, STEPS)
             with pytest.raises(DrivingError, match=r"^IndexError: no such\ntile$"):
-                pool.finish()
-        pool.start(requests(spec), weights, 2)
-        assert len(pool.finish()) == ACTORS
+                pool.collect()
+        pool.submit(requests(spec), weights, 2)
+        assert len(pool.collect()) == ACTORS
     assert said == []
 
 
 def test_here_it_is_raised_as_it_is() -> None:
     spec = spec_of(make_broken)
     with pool_of([], spec) as pool:
-        pool.start(requests(spec), weights_for(spec), STEPS)
+        pool.submit(requests(spec), weights_for(spec), STEPS)
         with pytest.raises(IndexError):
-            pool.finish()
+            pool.collect()
