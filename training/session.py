@@ -24,7 +24,7 @@ from system.extras import require
 from system.hints import command
 from training.actors.driving import ActorSpec
 from training.actors.pool import Pool
-from training.actors.staff import Staff
+from training.actors.worker_group import WorkerGroup
 from training.memory import worker_count
 from training.mirror.place import Mirror
 from training.runs.checkpoint import CheckpointError, Checkpoints
@@ -110,8 +110,8 @@ def train(
     with ExitStack() as stack:
         told, lost = RunLog(sinks), list[Callable[[str], None]]()
         # They load TensorFlow while this process does.
-        staff = Staff(settings, count, spec, stack, told.say, surroundings)
-        pool = Pool(spec, staff.workers, lambda text: lost[0](text), staff.hire)
+        group = WorkerGroup(settings, count, spec, stack, told.say, surroundings)
+        pool = Pool(spec, group.workers, lambda text: lost[0](text), group.new_workers)
         stack.callback(pool.close)
         set_up_tensorflow(settings.threads, settings.device)
         learner = agent(settings)
@@ -123,7 +123,7 @@ def train(
         else:
             run.lock()
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
-        workers = len(staff.workers)
+        workers = len(group.workers)
         mirrors = (
             [mirror.follow(run, settings.keep_checkpoints, is_new, stop.ask, told)]
             if mirror
@@ -144,8 +144,8 @@ def train(
         except BaseException as e:
             status.state("failed", str(e))
             raise
-        if staff.processors:
-            run.drove_on(staff.processors)
+        if group.processors:
+            run.drove_on(group.processors)
         status.state("finished" if outcome.finished else "stopped")
         if outcome.finished:
             log.finished()

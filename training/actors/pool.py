@@ -1,4 +1,4 @@
-"""The pool: shares work among workers, in a fixed order, and has it done again when a worker is lost."""
+"""The pool: shares tasks among workers, in a fixed order, and repeats those of a worker that is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.actors.actor import Rollout
 from training.actors.driving import ActorSpec, Drive
 from training.actors.worker import (
     LocalWorker,
-    NoPlaceError,
+    NoCapacityError,
     Request,
     RolloutTask,
     Task,
@@ -24,17 +24,17 @@ MOST_RESTARTS_PER_TASK = 5
 
 
 class WorkerError(RuntimeError):
-    """A worker was lost again and again on the same task."""
+    """Workers were lost again and again on the same task."""
 
 
 class Pool:
-    """Actors wherever they are; the result depends neither on the number of workers nor on their place.
+    """Runs actors on workers; the result depends neither on the number of workers nor on where they are.
 
     Args:
         spec: Of the actors.
-        workers: Do the work; this process where there are none.
+        workers: Do the work; if there are none, this process does.
         say: Told when a worker had to be started again.
-        hire: Asked at every tick for workers that are new.
+        new_workers: Called at every tick; returns workers that have joined.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class Pool:
         spec: ActorSpec,
         workers: Sequence[Worker],
         say: Callable[[str], None] = lambda _: None,
-        hire: Callable[[], Sequence[Worker]] = lambda: (),
+        new_workers: Callable[[], Sequence[Worker]] = lambda: (),
     ) -> None:
-        self.spec, self._say, self._hire = spec, say, hire
+        self.spec, self._say, self._new_workers = spec, say, new_workers
         self._here = LocalWorker(spec)
         self._workers = list(workers)
         self._asked: list[tuple[Worker, Task, list[int]]] = []  # who, what, and for which actors
 
     def submit(self, requests: list[Request], weights: Weights, steps: int) -> None:
         """Ask for a rollout of every request, `steps` decisions per car; returns at once if there are workers."""
-        self._workers += self._hire()
+        self._workers += self._new_workers()
         workers = self._workers or [self._here]
         self._asked = []
         for i, worker in enumerate(workers[: len(requests)]):
@@ -65,7 +65,7 @@ class Pool:
 
         Raises:
             DrivingError: If driving gave NaN or infinity.
-            WorkerError: If a worker was lost again and again.
+            WorkerError: If workers were lost again and again.
         """
         by_actor: dict[int, Rollout] = {}
         for worker, task, actors in self._asked:
@@ -87,14 +87,14 @@ class Pool:
 
         Raises:
             DrivingError: If driving gave NaN or infinity.
-            WorkerError: If a worker was lost again and again.
+            WorkerError: If workers were lost again and again.
         """
         busy = [self._here, *self._workers][: len(tracks)]
         tasks = [ValidationTask(weights, tracks[i :: len(busy)]) for i in range(len(busy))]
         for worker, task in reversed(list(zip(busy, tasks, strict=True))):
             worker.ask(task)
         own = len(tracks[:: len(busy)])
-        self._here.crew.tell = lambda done: tell(done, own)
+        self._here.rollout_worker.tell = lambda done: tell(done, own)
         drives = [self._answer(worker, task) for worker, task in zip(busy, tasks, strict=True)]
         episodes = {e.track: e for drive in drives for e in drive.episodes}
         return Drive([episodes[track] for track in tracks], drives[0].film)
@@ -112,19 +112,21 @@ class Pool:
         raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task")
 
     def _after_loss(self, worker: Worker, task: Task, lost: WorkerLostError) -> Worker:
-        """Who does the task again."""
+        """Replace a lost worker; returns the worker that does the task again."""
         try:
             worker.restart()
-        except NoPlaceError:
+        except NoCapacityError:
             self._workers.remove(worker)
             self._here.ask(task)
-            self._say(f"{lost} died or hung, and there is no place for another: done here")
+            self._say(
+                f"{lost} died or hung, and there is no capacity for another: this process does its work"
+            )
             return self._here
         self._say(f"{lost} died or hung; another one does its work again")
         return worker
 
     def close(self) -> None:
-        """End all workers; a second time changes nothing."""
+        """End all workers; a second call changes nothing."""
         for worker in self._workers:
             worker.end()
         self._workers = []

@@ -1,4 +1,4 @@
-"""A connection to a Ray cluster: which addresses are allowed, and which errors mean that an answer is lost."""
+"""A connection to a Ray cluster: the addresses that are allowed, and the errors that mean a lost answer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOK
 
 
 class ClusterError(ValueError):
-    """A cluster that cannot be used, and why."""
+    """A cluster cannot be used; the message says why."""
 
 
 class RayCluster:
-    """A connection to a cluster, or to one of this machine's CPUs that is made for the run.
+    """A connection to a cluster, or to one that is started for the run on this machine's CPUs.
 
     Args:
         address: host:port of a cluster, `auto` for that of this machine, or empty: Ray is started here.
@@ -41,7 +41,7 @@ class RayCluster:
         lost_errors: What Ray raises for an answer that will not come.
 
     Raises:
-        ClusterError: If there is none, or it may not be used.
+        ClusterError: If there is no such cluster, or it may not be used.
     """
 
     def __init__(self, address: str, say: Callable[[str], None] = lambda _: None) -> None:
@@ -90,7 +90,7 @@ class RayCluster:
                 raise
 
     def close(self) -> None:
-        """Leave the cluster, and end it where it was made for the run."""
+        """Leave the cluster, and stop it if it was started for the run."""
         with _handlers_kept():
             self.ray.shutdown()
 
@@ -132,7 +132,7 @@ def _has_token() -> bool:
 
 @contextlib.contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Ray puts a handler of its own for SIGTERM."""
+    """Keep our signal handlers: Ray installs its own for SIGTERM."""
     handlers = {s: signal.getsignal(s) for s in STOP_SIGNALS}
     try:
         yield

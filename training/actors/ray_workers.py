@@ -1,8 +1,8 @@
-"""Workers on a Ray cluster: where they are, which nodes may have them, and what is done when one is lost.
+"""Workers on a Ray cluster: placing them, checking their nodes, replacing those that are lost.
 
 Ray only carries messages and starts processes. What a worker answers depends on its task alone, so retries are ours
-(the same task, given to another worker) and Ray's are off. Nodes that join are used, nodes that go are survived, but
-for that of the process that learns: then the run is resumed.
+(the same task, given to another worker) and Ray's are off. Nodes may join and leave at any time. Only the loss of the
+learner's node ends the run, which can then be resumed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from training.actors.ray_cluster import SECONDS_TO_CONNECT, ClusterError, RayClu
 from training.actors.worker import (
     SECONDS_TO_ANSWER,
     Answer,
-    Crew,
-    NoPlaceError,
+    NoCapacityError,
+    RolloutWorker,
     Task,
     WorkerLostError,
-    done_or_why_not,
+    run_task,
 )
 
 Surroundings = Callable[[], dict[str, Any]]
@@ -32,14 +32,14 @@ SECONDS_TO_PLACE_AGAIN = 20.0  # a tick waits for it
 
 
 class RayActor:
-    """A worker's half on its node. Ray makes an object of it in a process of its own."""
+    """The remote half of a worker: a Ray actor, in a process of its own on some node."""
 
     def __init__(self, spec: ActorSpec, threads: int, surroundings: Surroundings) -> None:
         self._spec, self._threads, self._surroundings = spec, threads, surroundings
-        self._crew: Crew | None = None
+        self._rollout_worker: RolloutWorker | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What the last bits of an answer may depend on; at once, before TensorFlow is loaded."""
+        """What the last bits of an answer may depend on; answers at once, before TensorFlow is loaded."""
         return self._surroundings() | {"node": socket.gethostname()}
 
     def load(self) -> None:
@@ -47,50 +47,50 @@ class RayActor:
         from agents.backend import set_up_tensorflow
 
         set_up_tensorflow(self._threads, "cpu")
-        self._crew = Crew(self._spec)
+        self._rollout_worker = RolloutWorker(self._spec)
 
-    def do(self, weights: Weights, task: Task) -> Answer:
-        """Work on a task whose weights came by themselves; they are read-only, float32."""
-        if self._crew is None:
+    def run(self, weights: Weights, task: Task) -> Answer:
+        """Work on a task; its weights are passed separately, read-only, float32."""
+        if self._rollout_worker is None:
             self.load()
-        assert self._crew is not None
-        return done_or_why_not(self._crew, replace(task, weights=weights))
+        assert self._rollout_worker is not None
+        return run_task(self._rollout_worker, replace(task, weights=weights))
 
 
 class RayWorker:
     """A `Worker` on some node.
 
     Args:
-        staff: That it is of.
+        group: The group that this worker belongs to.
     """
 
-    def __init__(self, staff: RayStaff) -> None:
-        self._staff = staff
+    def __init__(self, group: RayWorkerGroup) -> None:
+        self._group = group
         self._task: Task | None = None
         self._spawn()
 
     def _spawn(self) -> None:
-        self._actor = self._staff.new_actor()
+        self._actor = self._group.new_actor()
         self.facts = self._actor.facts.remote()
         self._loaded = self._actor.load.remote()  # the first task finds TensorFlow there
 
     def is_up(self, seconds: float = 0.0) -> bool:
-        """Whether it has a place and may work; waits for so long.
+        """Whether it was placed on a node and may work; waits up to `seconds` for that.
 
         Raises:
-            ClusterError: If its program or its libraries are others than here.
+            ClusterError: If its node has another version of the program or of a library.
             WorkerLostError: If it died.
         """
-        ready, _ = self._staff.cluster.ray.wait([self.facts], timeout=seconds)
+        ready, _ = self._group.cluster.ray.wait([self.facts], timeout=seconds)
         if ready:
-            self._staff.admit(self._get(self.facts, SECONDS_TO_CONNECT))
+            self._group.check_node(self._get(self.facts, SECONDS_TO_CONNECT))
         return bool(ready)
 
     def ask(self, task: Task) -> None:
-        """Hand a task over. Its weights go to the cluster once, whoever is asked."""
+        """Hand a task over. Weights that several workers share go to the cluster only once."""
         self._task = task
-        weights = self._staff.put(task.weights)
-        self._answer = self._actor.do.remote(weights, replace(task, weights={}))
+        weights = self._group.put(task.weights)
+        self._answer = self._actor.run.remote(weights, replace(task, weights={}))
 
     def answer(self) -> Answer:
         """Wait for the answer."""
@@ -99,12 +99,12 @@ class RayWorker:
 
     def _get(self, reference: Any, seconds: float) -> Any:
         try:
-            return self._staff.cluster.ray.get(reference, timeout=seconds)
-        except self._staff.cluster.lost_errors as e:
+            return self._group.cluster.ray.get(reference, timeout=seconds)
+        except self._group.cluster.lost_errors as e:
             raise WorkerLostError(f"Ray worker ({type(e).__name__})") from None
 
     def restart(self) -> None:
-        """Kill what is left, find another place, ask again."""
+        """Kill what is left, place another worker, and give it the same task."""
         self.end()
         self._spawn()
         try:
@@ -114,32 +114,31 @@ class RayWorker:
             self._spawn()
             has_place = False
         except ClusterError as e:
-            self._staff.cluster.say(f"a new worker is not used: {e}")
+            self._group.cluster.say(f"a new worker is not used: {e}")
             self.end()
-            raise NoPlaceError from None
+            raise NoCapacityError from None
         if not has_place:
-            self._staff.wait_for_place(self)
-            raise NoPlaceError
+            self._group.add_pending(self)
+            raise NoCapacityError
         if self._task is not None:
             self.ask(self._task)
 
     def end(self) -> None:
         """Kill it."""
-        self._staff.cluster.ray.kill(self._actor, no_restart=True)
+        self._group.cluster.ray.kill(self._actor, no_restart=True)
 
 
-class RayStaff:
-    """The workers of a run.
+class RayWorkerGroup:
+    """The workers of a run on a cluster.
 
     Args:
-        cluster: Where they are.
+        cluster: The cluster.
         spec: Of the actors.
-        threads: TensorFlow's, in each.
-        surroundings: Tells what the last bits of an answer may depend on, beside the task, where it is called:
-            `processor`, and what must be the same everywhere.
+        threads: TensorFlow's, in each worker.
+        surroundings: Called on every node: returns `processor`, and what must be the same on all nodes.
 
     Attributes:
-        processors: Kinds of CPU that they have had, and how many each.
+        processors: Kinds of CPU that workers have run on, and the number of workers of each.
     """
 
     def __init__(
@@ -149,22 +148,24 @@ class RayStaff:
         self.processors: dict[str, int] = {}
         self._here = surroundings()
         self._put: tuple[Weights, Any] | None = None
-        self._coming: list[RayWorker] = []  # without a place
+        self._pending: list[RayWorker] = []  # not placed yet
 
-    def begin(self, most: int) -> list[RayWorker]:
-        """The workers that have a place now. The others wait for one: `hire` brings them when nodes have joined.
+    def start(self, most: int) -> list[RayWorker]:
+        """Start the workers; returns those placed by now. `new_workers` returns the others once nodes have joined.
 
         Args:
-            most: As many as are of use.
+            most: The largest number of workers of any use.
 
         Raises:
-            ClusterError: If none has a place, or a node has another program or other libraries.
+            ClusterError: If none could be placed, or a node has another version of the program or of a library.
         """
-        seat = self._take_seat()
-        free = min(most, int(self.cluster.ray.available_resources().get("CPU", 0)) - seat)
+        reserved = self._reserve_learner_cpu()
+        free = min(most, int(self.cluster.ray.available_resources().get("CPU", 0)) - reserved)
         made = [RayWorker(self) for _ in range(most)]
         if free < 1:
-            self.cluster.say(f"Ray: no CPU is free; waits {SECONDS_TO_JOIN:g} s for a node to join")
+            self.cluster.say(
+                f"Ray: no CPU is free; waiting {SECONDS_TO_JOIN:g} s for a node to join"
+            )
         self.cluster.ray.wait(
             [w.facts for w in made],
             num_returns=max(free, 1),
@@ -173,21 +174,21 @@ class RayStaff:
         try:
             up = [w for w in made if w.is_up()]
         except WorkerLostError as lost:
-            raise ClusterError(f"{lost} died at its start") from None
+            raise ClusterError(f"{lost} died while it started") from None
         if not up:
             raise ClusterError(
-                f"no CPU is free for a worker: the cluster has {self._cpus():g}, and one is for the"
-                " process that learns where its node offers any"
+                f"no CPU is free for a worker: the cluster has {self._cpus():g}, and one of them is"
+                " reserved for the learner if its node offers any"
             )
-        self._coming = [w for w in made if w not in up]
-        waiting = f"; {len(self._coming)} more when nodes join" if self._coming else ""
+        self._pending = [w for w in made if w not in up]
+        waiting = f"; {len(self._pending)} more when nodes join" if self._pending else ""
         self.cluster.say(f"Ray: {len(up)} workers, {self._cpus():g} CPUs{waiting}")
         return up
 
-    def hire(self) -> list[RayWorker]:
-        """Workers that have found a place since."""
+    def new_workers(self) -> list[RayWorker]:
+        """The workers that were placed since the last call."""
         new = []
-        for worker in list(self._coming):
+        for worker in list(self._pending):
             try:
                 if not worker.is_up():
                     continue
@@ -195,32 +196,32 @@ class RayStaff:
             except (ClusterError, WorkerLostError) as e:
                 self.cluster.say(f"a new worker is not used: {e}")
                 worker.end()
-            self._coming.remove(worker)
+            self._pending.remove(worker)
         if new:
             self.cluster.say(f"Ray: {len(new)} more workers")
         return new
 
-    def wait_for_place(self, worker: RayWorker) -> None:
-        """Let `hire` bring this one when it has a place."""
-        self._coming.append(worker)
+    def add_pending(self, worker: RayWorker) -> None:
+        """Have `new_workers` return this worker once it is placed."""
+        self._pending.append(worker)
 
     def new_actor(self) -> Any:
-        """A process on some node with a free CPU, without Ray's own retries; CPU nodes come first."""
+        """A new Ray actor on some node with a free CPU, without Ray's own retries; CPU nodes come first."""
         options = {"num_cpus": 1, "num_gpus": 0, "max_restarts": 0, "max_task_retries": 0}
         remote = self.cluster.ray.remote(RayActor)
         return remote.options(**options, scheduling_strategy="SPREAD").remote(*self._start)
 
     def put(self, weights: Weights) -> Any:
-        """Where the weights are in the cluster: put there once per tick."""
+        """A reference to the weights in the cluster's object store, where they are put once per tick."""
         if self._put is None or self._put[0] is not weights:
             self._put = (weights, self.cluster.ray.put(weights))
         return self._put[1]
 
-    def admit(self, facts: dict[str, Any]) -> None:
-        """Let a worker in, and say it where its CPU is of another kind.
+    def check_node(self, facts: dict[str, Any]) -> None:
+        """Check the node of a new worker, and log it if its CPU is of another kind.
 
         Raises:
-            ClusterError: If its program or its libraries are others than here.
+            ClusterError: If it has another version of the program or of a library.
         """
         for name, ours in self._here.items():
             theirs = facts.get(name)
@@ -237,18 +238,20 @@ class RayStaff:
     def _cpus(self) -> float:
         return float(self.cluster.ray.cluster_resources().get("CPU", 0))
 
-    def _take_seat(self) -> int:
-        """Take a CPU of this node for the process that learns, where it offers any; how many it took."""
+    def _reserve_learner_cpu(self) -> int:
+        """Reserve a CPU of this node for the learner, if the node offers any; returns how many were reserved."""
         ray = self.cluster.ray
         here = ray.get_runtime_context().get_node_id()
         [node] = [n for n in ray.nodes() if n["NodeID"] == here]
         if node["Resources"].get("CPU", 0) < 1:
             return 0
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        seat = ray.remote(_Seat).options(num_cpus=1, scheduling_strategy=strategy(here, soft=False))
-        self._seat = seat.remote()
+        placed = ray.remote(_LearnerCpu).options(
+            num_cpus=1, scheduling_strategy=strategy(here, soft=False)
+        )
+        self._learner_cpu = placed.remote()
         return 1
 
 
-class _Seat:
-    """Holds a CPU."""
+class _LearnerCpu:
+    """A Ray actor that does nothing but hold a CPU, so that Ray gives it to nobody else."""

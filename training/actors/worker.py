@@ -1,4 +1,4 @@
-"""A worker answers tasks: in this process, in another one, or wherever somebody writes another `Worker`."""
+"""Workers do tasks: in this process, in another one, or wherever another `Worker` puts them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or t
 
 @dataclass(frozen=True)
 class Request:
-    """A rollout that is asked for: which actor, from where, each car's exploration rate, float64 [N]."""
+    """Asks for a rollout: the actor, the state it starts in, and each car's exploration rate, float64 [N]."""
 
     actor: int
     state: ActorState
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class RolloutTask:
-    """Rollouts of some actors with the same weights, so many steps per car."""
+    """Rollouts of some actors with the same weights, `steps` decisions per car."""
 
     weights: Weights
     requests: list[Request]
@@ -57,11 +57,11 @@ Answer = list[Rollout] | Drive | DrivingError
 
 
 class WorkerLostError(Exception):
-    """A worker died or does not answer; who it was."""
+    """A worker died or does not answer; the message names it."""
 
 
-class NoPlaceError(Exception):
-    """There is no place for a worker, for now."""
+class NoCapacityError(Exception):
+    """There is no capacity for another worker, for now."""
 
 
 class Worker(Protocol):
@@ -83,7 +83,7 @@ class Worker(Protocol):
         """Begin again with a new worker and the same task.
 
         Raises:
-            NoPlaceError: If there is no place for one; it may come to the pool again later.
+            NoCapacityError: If there is no capacity for one; the worker may rejoin the pool later.
         """
         ...
 
@@ -92,8 +92,8 @@ class Worker(Protocol):
         ...
 
 
-class Crew:
-    """The actors of one process and the network that they share."""
+class RolloutWorker:
+    """Does the tasks of one process: its actors, and the network that they share."""
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
@@ -101,7 +101,7 @@ class Crew:
         self._network: DrivingNetwork | None = None
         self._actors: dict[int, Actor] = {}
 
-    def do(self, task: Task) -> Answer:
+    def run(self, task: Task) -> Answer:
         """Work on a task.
 
         Raises:
@@ -134,10 +134,10 @@ class Crew:
 
 
 class LocalWorker:
-    """Works in this process, when it is asked for the answer."""
+    """Works in this process, when `answer` is called."""
 
     def __init__(self, spec: ActorSpec) -> None:
-        self.crew = Crew(spec)
+        self.rollout_worker = RolloutWorker(spec)
         self._task: Task | None = None
 
     def ask(self, task: Task) -> None:
@@ -147,10 +147,10 @@ class LocalWorker:
     def answer(self) -> Answer:
         """Work."""
         assert self._task is not None, "answer() follows ask()"
-        return self.crew.do(self._task)
+        return self.rollout_worker.run(self._task)
 
     def restart(self) -> None:
-        """A process cannot lose itself."""
+        """Never called: a process cannot lose itself."""
         raise NotImplementedError
 
     def end(self) -> None:
@@ -181,9 +181,9 @@ class ProcessWorker:
         theirs.close()
 
     def ask(self, task: Task) -> None:
-        """Returns at once, also where the process does not read."""
+        """Hand a task over; returns at once, even if the process does not read."""
         self._task = task
-        sent = ForkingPickler.dumps(task)  # now: the weights go on changing
+        sent = ForkingPickler.dumps(task)  # now, because the weights go on changing
         self._sender = threading.Thread(target=_send, args=(self._pipe, sent), daemon=True)
         self._sender.start()
 
@@ -198,7 +198,7 @@ class ProcessWorker:
         raise WorkerLostError(f"worker process {self._process.pid}")
 
     def restart(self) -> None:
-        """Kill what is left, start another process, ask again."""
+        """Kill what is left, start another process, and give it the same task."""
         self.end()
         self._spawn()
         if self._task is not None:
@@ -209,7 +209,7 @@ class ProcessWorker:
         self._process.kill()
         self._process.join()
         if self._sender:
-            self._sender.join()  # hears of it; later its bytes could meet the next process's pipe
+            self._sender.join()  # it fails now; later its bytes could get into the next process's pipe
         self._pipe.close()
 
 
@@ -219,21 +219,21 @@ def _send(pipe: Connection, task: memoryview) -> None:
 
 
 def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
-    """A worker process: answers until its trainer is gone."""
+    """The main function of a worker process: does tasks until its trainer is gone."""
     end_with_parent()
     set_up_tensorflow(threads, "cpu")
-    crew = Crew(spec)
+    worker = RolloutWorker(spec)
     try:
         while True:
-            pipe.send(done_or_why_not(crew, pipe.recv()))
+            pipe.send(run_task(worker, pipe.recv()))
     except (EOFError, OSError):
         return
 
 
-def done_or_why_not(crew: Crew, task: Task) -> Answer:
-    """The answer, or why there is none: another process would fail in the same way."""
+def run_task(worker: RolloutWorker, task: Task) -> Answer:
+    """The answer, or the error: another process would fail in the same way, so no retry would help."""
     try:
-        return crew.do(task)
+        return worker.run(task)
     except DrivingError as e:
         return e
     except Exception as e:

@@ -23,7 +23,7 @@ from tests.support.corridor import Said, ddqn, drive_there
 from tests.support.outcome import outcome
 from training.actors import ray_workers
 from training.actors.ray_cluster import CLUSTER_VARIABLES, ClusterError, RayCluster, refuse_address
-from training.actors.ray_workers import RayStaff
+from training.actors.ray_workers import RayWorkerGroup
 from training.runs.origin import surroundings
 from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
@@ -187,13 +187,13 @@ def test_another_version_is_refused_and_another_cpu_told(cluster: Any) -> None:
     cluster_ = RayCluster(cluster.address, said.append)
     try:
         settings = ddqn(Path())
-        joined = RayStaff(cluster_, actor_spec(settings, DDQN), 1, surroundings)
+        joined = RayWorkerGroup(cluster_, actor_spec(settings, DDQN), 1, surroundings)
         theirs = surroundings() | {"processor": "another kind", "node": "there"}
-        joined.admit(theirs)
+        joined.check_node(theirs)
         assert "another kind of CPU" in said[-1] and "another kind" in joined.processors
         for name in ("commit", "Python", "numpy"):
             with pytest.raises(ClusterError, match=f"the {name} is 0.1, here it is"):
-                joined.admit(theirs | {name: "0.1"})
+                joined.check_node(theirs | {name: "0.1"})
     finally:
         cluster_.close()
 

@@ -1,0 +1,64 @@
+"""The workers of a run, as its settings ask for them: processes of this machine or of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from system.extras import require
+from training.actors.driving import ActorSpec
+from training.actors.worker import ProcessWorker, Worker
+
+if TYPE_CHECKING:
+    from training.actors.ray_workers import RayWorkerGroup
+
+
+class WorkerGroup:
+    """The workers of a run, which start to load TensorFlow at once.
+
+    Args:
+        settings: Of the run.
+        count: The largest number of workers.
+        spec: Of the actors.
+        stack: Leaves the cluster when it is closed.
+        say: Told what people should know.
+        surroundings: Called on every node: returns what must be the same on all of them.
+
+    Attributes:
+        workers: Those that are there from the beginning.
+
+    Raises:
+        ValueError: If there is no such cluster, no free CPU in it, or another version of the program (ClusterError).
+    """
+
+    def __init__(
+        self,
+        settings: Any,
+        count: int,
+        spec: ActorSpec,
+        stack: ExitStack,
+        say: Callable[[str], None],
+        surroundings: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._on_ray: RayWorkerGroup | None = None
+        if settings.pool == "ray":
+            require("ray", "ray")
+            from training.actors.ray_cluster import RayCluster
+            from training.actors.ray_workers import RayWorkerGroup
+
+            cluster = RayCluster(settings.address, say)
+            stack.callback(cluster.close)
+            self._on_ray = RayWorkerGroup(cluster, spec, settings.threads, surroundings)
+            self.workers: list[Worker] = [*self._on_ray.start(count)]
+        else:
+            self.workers = [ProcessWorker(spec, settings.threads) for _ in range(count)]
+
+    @property
+    def processors(self) -> dict[str, int]:
+        """Kinds of CPU that a cluster's workers have run on, and the number of workers of each."""
+        return dict(self._on_ray.processors) if self._on_ray else {}
+
+    def new_workers(self) -> Sequence[Worker]:
+        """Workers that have joined since the last call."""
+        return self._on_ray.new_workers() if self._on_ray else ()
