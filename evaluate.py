@@ -159,14 +159,16 @@ def _film(name: str, episodes: list[Episode], options: Options) -> None:
 
     driver, tracks = load_driver(name), best_median_worst(episodes)
     if options.gif:
-        with progress(f"filming track {tracks['median']}", "frames at most") as tell:
-            write_gif(driver, tracks["median"], options.gif, options.camera, tell)
+        with progress(f"filming track {tracks['median']}", "frames at most") as on_progress:
+            write_gif(driver, tracks["median"], options.gif, options.camera, on_progress)
     if folder := options.film:
         folder.mkdir(parents=True, exist_ok=True)
         for which, track in tracks.items():
             path = folder / f"{Path(name).stem}-{which}-track{track}"
-            with progress(f"filming track {track}, the {which} one", "frames at most") as tell:
-                write_mp4(driver, track, path.with_suffix(".mp4"), options.camera, tell)
+            with progress(
+                f"filming track {track}, the {which} one", "frames at most"
+            ) as on_progress:
+                write_mp4(driver, track, path.with_suffix(".mp4"), options.camera, on_progress)
             write_map(driver, track, path.with_suffix(".png"), options.camera)
             print(f"{path}.mp4", f"{path}.png", sep="\n", flush=True)
 
@@ -185,8 +187,8 @@ def _race(page: Path, tracks: list[int], options: Options) -> None:
 
 
 def _measure(name: str, tracks: list[int], options: Options) -> list[Episode]:
-    with progress(name, "tracks") as tell:
-        return evaluate(name, tracks, options.camera, options.processes, tell)
+    with progress(name, "tracks") as on_progress:
+        return evaluate(name, tracks, options.camera, options.processes, on_progress)
 
 
 if __name__ == "__main__":

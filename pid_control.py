@@ -164,11 +164,11 @@ def main(options: Options) -> None:
         with ExitStack() as stack:
             if options.video:
                 watchers.append(film(options.video, stack))
-            tell = stack.enter_context(progress("pid", "tracks"))
+            on_progress = stack.enter_context(progress("pid", "tracks"))
             for track in tracks:
                 world = World(WorldSpec(**WORLD), "official")
                 for _ in drive(world, track, acting(policy)):
-                    tell(len(episodes), len(tracks))
+                    on_progress(len(episodes), len(tracks))
                 episodes.append(finished(world, track))
         if options.csv:
             write_episodes(options.csv, episodes)

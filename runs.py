@@ -218,8 +218,8 @@ def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: str = "runs") ->
         found = places.runs_at(runs).matching_any(run)
         problems = []
         for each in found:
-            with progress(f"checking {each.shown}", "checkpoints") as tell:
-                problems += places.verify(each, tell)
+            with progress(f"checking {each.shown}", "checkpoints") as on_progress:
+                problems += places.verify(each, on_progress)
         print(*problems, sep="\n", end="\n" if problems else "")
         print(f"{len(found)} runs, {len(problems)} problems")
     raise SystemExit(EXIT_FAILED if problems else 0)
@@ -280,9 +280,9 @@ def publish(
         from system.progress import progress
         from training.runs.store import Runs
 
-        with progress(f"driving with {run}", "test tracks") as tell:
+        with progress(f"driving with {run}", "test tracks") as on_progress:
             path, tested = publishing.publish(
-                Runs(runs).resolve(run), models, results, episodes, force, tell
+                Runs(runs).resolve(run), models, results, episodes, force, on_progress
             )
         print(summary_line(str(path), tested))
 
@@ -334,8 +334,8 @@ def export_model(
         from training.runs.store import Runs
 
         wanted = Path(run) if run.endswith(".safetensors") else Runs(runs).resolve(run)
-        with progress("comparing ONNX with TensorFlow", "test tracks") as tell:
-            folder, same = model_export.export_model(wanted, out, tell=tell)
+        with progress("comparing ONNX with TensorFlow", "test tracks") as on_progress:
+            folder, same = model_export.export_model(wanted, out, on_progress=on_progress)
         print(
             f"{folder}: the same action in all {same.decisions:,} decisions of {same.episodes} episodes;"
             f" values differ by {same.largest_error:.1g} at most"

@@ -21,7 +21,7 @@ from racing.spec import CameraName
 from racing.tracks import TEST
 from racing.world import World
 from system.process_pool import in_processes
-from system.progress import Tell, say
+from system.progress import OnProgress, notify
 
 BOOTSTRAP_DRAWS = 10_000
 TELL_SECONDS = 0.5
@@ -37,7 +37,7 @@ def drive_together(
     driver: Driver,
     tracks: Sequence[int],
     camera: CameraName = "official",
-    tell: Callable[[float], None] = lambda gain: None,
+    on_progress: Callable[[float], None] = lambda gain: None,
 ) -> list[Episode]:
     """One whole episode on each of some tracks, in step.
 
@@ -45,7 +45,7 @@ def drive_together(
         driver: One that learned drives all of them at once.
         tracks: Reset seeds; of different places in a batch (see `evaluation.split`).
         camera: Which camera the driver sees with.
-        tell: Called after every decision with the share of an episode that was driven since the last call; they
+        on_progress: Called after every decision with the share of an episode that was driven since the last call; they
             add up to 1 for each.
 
     Returns:
@@ -59,7 +59,7 @@ def drive_together(
             for car in moments
             if worlds[car].end_reason
         )
-        tell((frames + spared) / TIME_LIMIT_FRAMES)
+        on_progress((frames + spared) / TIME_LIMIT_FRAMES)
     return [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
 
 
@@ -76,8 +76,8 @@ def evaluate(
     tracks: list[int] | None = None,
     camera: CameraName = "official",
     processes: int | None = None,
-    tell: Tell = lambda done, total: None,
-    say: Callable[[str], None] = say,
+    on_progress: OnProgress = lambda done, total: None,
+    notify: Callable[[str], None] = notify,
 ) -> list[Episode]:
     """Drive a list of tracks, in parallel. An episode depends on the driver and the track alone.
 
@@ -86,8 +86,8 @@ def evaluate(
         tracks: Reset seeds; the first 50 test tracks if None.
         camera: Which camera the driver sees with.
         processes: How many at once; as many as this process has processors and memory for if None.
-        tell: Called twice a second and at the end, with episodes driven (also in part) and in all.
-        say: Called with one line if there is too little memory for so many processes.
+        on_progress: Called twice a second and at the end, with episodes driven (also in part) and in all.
+        notify: Called with one line if there is too little memory for so many processes.
 
     Returns:
         One record per track, in order.
@@ -98,7 +98,7 @@ def evaluate(
     """
     tracks = list(TEST[:50]) if tracks is None else tracks
     check_driver(name)
-    count = count_processes(name, processes, len(tracks), say)
+    count = count_processes(name, processes, len(tracks), notify)
     groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
     try:
         done = multiprocessing.get_context("spawn").Value("d", 0.0)
@@ -111,7 +111,7 @@ def evaluate(
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
             for future in ready:
                 future.result()  # or what went wrong
-            tell(done.value if waiting else len(tracks), len(tracks))
+            on_progress(done.value if waiting else len(tracks), len(tracks))
     episodes = {
         index: episode
         for group, future in zip(groups, driven, strict=True)

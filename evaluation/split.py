@@ -47,14 +47,16 @@ def groups_in_step(tracks: Sequence[int], most: int) -> list[list[int]]:
     return groups
 
 
-def count_processes(name: str, wanted: int | None, tracks: int, say: Callable[[str], None]) -> int:
+def count_processes(
+    name: str, wanted: int | None, tracks: int, notify: Callable[[str], None]
+) -> int:
     """How many processes to drive in.
 
     Args:
         name: Of the driver.
         wanted: As many as this process has processors for if None.
         tracks: To drive: more processes than that have nothing to do.
-        say: Told in one line if memory makes it fewer than wanted.
+        notify: Called with one line if memory allows fewer than wanted.
 
     Raises:
         NotEnoughMemoryError: If there is no memory for a single one.
@@ -78,7 +80,7 @@ def count_processes(name: str, wanted: int | None, tracks: int, say: Callable[[s
         )
     fit = max(fit, 1)  # what is shared are files, which the system can read again
     if fit < count:
-        say(
+        notify(
             f"driving in {fit} instead of {count} processes: each needs {own / MIB:.0f} MiB of"
             f" memory, {left / MIB:.0f} are left"
         )

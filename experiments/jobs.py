@@ -109,8 +109,8 @@ def run_jobs(
         OSError: If a log cannot be written or no process be started.
     """
     queue, running, done = _Queue(jobs, gpus), list[_Child](), dict[str, Done]()
-    told = False
-    with progress("training", "runs") as tell:
+    ending = False
+    with progress("training", "runs") as on_progress:
         try:
             while running or (queue.jobs and not stop.asked):
                 while queue.jobs and not stop.asked and len(running) < at_once:
@@ -118,8 +118,8 @@ def run_jobs(
                         break
                     running.append(child)
                     print(f"{child.job.name} begins, log in {child.job.log}", flush=True)
-                if stop.asked and not told:
-                    told = True
+                if stop.asked and not ending:
+                    ending = True
                     print(f"{len(running)} runs save a checkpoint and stop", flush=True)
                     for child in running:
                         child.process.terminate()
@@ -127,7 +127,7 @@ def run_jobs(
                     running.remove(child)
                     done[child.job.name] = one = child.end(stop.asked)
                     print(f"{one.job.name}: {one.reason or ended(one)}", flush=True)
-                tell(len(done) + sum(_share(c.job.run) for c in running), len(jobs))
+                on_progress(len(done) + sum(_share(c.job.run) for c in running), len(jobs))
                 time.sleep(POLL_SECONDS if running or queue.jobs else 0)
         finally:
             for child in running:  # something went wrong here

@@ -49,7 +49,7 @@ class RunThere:
             process_group=0,
         )
 
-    def news(self, told: int) -> tuple[bytes, int | None]:
+    def news(self, offset: int) -> tuple[bytes, int | None]:
         """What was printed after so many bytes, and the exit code when it has ended.
 
         Raises:
@@ -58,7 +58,7 @@ class RunThere:
         if self.problem:
             raise FileNotFoundError(self.problem)
         code = self._process.poll()
-        return os.pread(self._output.fileno(), 2**20, told), code
+        return os.pread(self._output.fileno(), 2**20, offset), code
 
     def stop(self) -> None:
         """Ask it to save a checkpoint and end."""
@@ -108,12 +108,12 @@ def main() -> None:
 
 def _follow(cluster: RayCluster, run: Any, stopping: list[int]) -> int:
     """Print what it prints until it ends; its exit code, negative after a signal."""
-    told, asked, placed = 0, False, False
+    offset, asked, placed = 0, False, False
     while True:
         if stopping and not asked:
             run.stop.remote()
             asked = True
-        answer = run.news.remote(told)
+        answer = run.news.remote(offset)
         while not placed:  # it may wait for a free CPU
             placed = bool(cluster.ray.wait([answer], timeout=POLL_SECONDS)[0])
             if stopping and not placed:
@@ -124,7 +124,7 @@ def _follow(cluster: RayCluster, run: Any, stopping: list[int]) -> int:
             raise e.cause from None
         sys.stdout.buffer.write(output)
         sys.stdout.flush()
-        told += len(output)
+        offset += len(output)
         if code is not None and not output:
             return int(code)
         time.sleep(0 if output else POLL_SECONDS)

@@ -33,7 +33,7 @@ class Plan:
         batch: Trials of the estimator that are chosen together.
         metric: What of a run is its score.
         seed: Of what is drawn.
-        told: The command line, but for what changes no result.
+        description: The options of the command line that the results depend on.
     """
 
     script: Script
@@ -46,7 +46,7 @@ class Plan:
     batch: int
     metric: Metric
     seed: int
-    told: dict[str, Any]
+    description: dict[str, Any]
 
     def check(self) -> None:
         """Refuse a sweep that cannot be run, before anything is written.
@@ -90,7 +90,9 @@ class Plan:
 
     def default_folder(self) -> Path:
         """One of its own for every command line."""
-        return Path("runs") / "sweeps" / f"{self.script.agent}-{sha256(as_json(self.told))[:8]}"
+        return (
+            Path("runs") / "sweeps" / f"{self.script.agent}-{sha256(as_json(self.description))[:8]}"
+        )
 
 
 def check_plan(folder: Path, plan: Plan) -> None:
@@ -103,7 +105,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
         raise ValueError(f"not a path that everything here can handle: {str(folder)!r}")
     if (folder / PLAN).exists():
         then = read_plan(folder)
-        now = json.loads(as_json(plan.told))
+        now = json.loads(as_json(plan.description))
         if then != now:
             names = [k for k in sorted(then | now) if then.get(k) != now.get(k)]
             changes = "; ".join(f"{k} was {then.get(k)!r}, now {now.get(k)!r}" for k in names)
@@ -121,9 +123,9 @@ def read_plan(folder: Path) -> dict[str, Any]:
         ValueError: If it is none.
     """
     try:
-        told = json.loads((folder / PLAN).read_bytes())
-        if isinstance(told, dict):
-            return told
+        plan = json.loads((folder / PLAN).read_bytes())
+        if isinstance(plan, dict):
+            return plan
     except (OSError, ValueError, RecursionError) as e:
         raise ValueError(f"{folder / PLAN}: missing or damaged ({e})") from None
     raise ValueError(f"{folder / PLAN}: not what a sweep writes")
@@ -137,4 +139,4 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / PLAN).exists():
-        write_whole(folder / PLAN, as_json(plan.told))
+        write_whole(folder / PLAN, as_json(plan.description))

@@ -14,7 +14,7 @@ from experiments.plan import read_plan
 from experiments.scripts import load_script, words
 from experiments.search import COMPLETE, ENDED_EARLY, FAILED, RUNNING, Trial
 from experiments.space import parse_space
-from experiments.study import Told, importances
+from experiments.study import TrialResult, importances
 from reports.markdown import table
 from system.csv_files import as_csv
 from system.files import write_whole
@@ -96,18 +96,18 @@ def make_report(folder: Path) -> str:
     Raises:
         ValueError: If it is no sweep.
     """
-    told = read_plan(folder)
+    plan = read_plan(folder)
     trials, varied = read_trials(folder)
     ranked = best_first(trials)
-    metric = "best validation mean" if told["metric"] == "validation" else "mean on test tracks"
-    seeds = len(told["seeds"])
+    metric = "best validation mean" if plan["metric"] == "validation" else "mean on test tracks"
+    seeds = len(plan["seeds"])
     parts = [
-        f"# Sweep of {told['script']}",
-        f"{_plural(len(trials), 'trial')} of {_plural(seeds, 'seed')} each, {told['method']};"
+        f"# Sweep of {plan['script']}",
+        f"{_plural(len(trials), 'trial')} of {_plural(seeds, 'seed')} each, {plan['method']};"
         f" the score is the {metric}" + (", the mean over the seeds." if seeds > 1 else "."),
         table(_head(varied, seeds), [_row(t, varied, seeds) for t in ranked]),
-        *_importances(told, trials),
-        *_best(told, ranked[:1]),
+        *_importances(plan, trials),
+        *_best(plan, ranked[:1]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -141,15 +141,15 @@ def _row(t: Trial, varied: Sequence[str], seeds: int) -> list[str]:
     ]
 
 
-def _importances(told: dict[str, Any], trials: Sequence[Trial]) -> list[str]:
+def _importances(plan: dict[str, Any], trials: Sequence[Trial]) -> list[str]:
     """What the best trials have in common; nothing where there is too little to tell."""
     complete = [t for t in trials if t.state == COMPLETE and math.isfinite(t.score)]
     if len(complete) < ENOUGH or len({t.score for t in complete}) < 2:
         return [f"Importances need {ENOUGH} complete trials."] if len(complete) < ENOUGH else []
-    script = load_script(Path(told["script"]))
-    _, space = parse_space(told["set"], told["space"], script.presets[told["preset"]])
+    script = load_script(Path(plan["script"]))
+    _, space = parse_space(plan["set"], plan["space"], script.presets[plan["preset"]])
     try:
-        found = importances([Told(t.values, t.steps, True) for t in complete], space)
+        found = importances([TrialResult(t.values, t.steps, True) for t in complete], space)
     except ValueError as e:
         return [f"Importances: {e}."]
     rows = [[name, f"{share:.0%}"] for name, share in found.items()]
@@ -157,12 +157,12 @@ def _importances(told: dict[str, Any], trials: Sequence[Trial]) -> list[str]:
     return [note, table(["setting", "importance"], rows)]
 
 
-def _best(told: dict[str, Any], best: Sequence[Trial]) -> list[str]:
+def _best(plan: dict[str, Any], best: Sequence[Trial]) -> list[str]:
     """The command line that trains with the settings of the best trial."""
     if not best or not best[0].steps:
         return []
-    script = load_script(Path(told["script"]))
-    preset = script.presets[told["preset"]]
-    base, _ = parse_space(told["set"], told["space"], preset)
-    line = command(told["script"], *words(from_json(base, best[0].values), preset))
+    script = load_script(Path(plan["script"]))
+    preset = script.presets[plan["preset"]]
+    base, _ = parse_space(plan["set"], plan["space"], preset)
+    line = command(plan["script"], *words(from_json(base, best[0].values), preset))
     return [f"The best trial, {best[0].number}, again:", f"```\n{line}\n```"]

@@ -12,7 +12,7 @@ import numpy as np
 from experiments.jobs import Done
 from experiments.plan import Plan
 from experiments.runs import Place, make, names, score
-from experiments.study import Study, Told
+from experiments.study import Study, TrialResult
 from system.exits import EXIT_BAD_INPUT, EXIT_FAILED
 from training.settings import RunSettings, changed, check
 
@@ -86,8 +86,8 @@ class Search:
             self._note(self.trials)
             self._run_batch(batch)
             if self._study is not None:
-                told = [Told(t.values, t.steps, t.state == COMPLETE) for t in batch]
-                self._study.tell(batch[0].number, told)
+                results = [TrialResult(t.values, t.steps, t.state == COMPLETE) for t in batch]
+                self._study.tell(batch[0].number, results)
             if all(t.state == FAILED for t in batch):
                 raise UnfinishedError(f"all trials failed; the last: {batch[-1].reason}")
 

@@ -24,13 +24,13 @@ NAME = "sweep"
 
 
 @dataclass(frozen=True)
-class Told:
-    """A trial that is over.
+class TrialResult:
+    """The result of a trial.
 
     Attributes:
-        values: Of the settings that are varied.
-        steps: Scores on the way, by decisions; the last is its score. Empty if it failed.
-        complete: Whether it went to the end.
+        values: The values of the settings that are varied.
+        steps: Intermediate scores, by decisions; the last is its score. Empty if it failed.
+        complete: Whether it ran to the end.
     """
 
     values: dict[str, Any]
@@ -39,7 +39,7 @@ class Told:
 
 
 def load_optuna() -> Any:
-    """The library, quiet.
+    """Import the library and silence its log.
 
     Raises:
         ValueError: If it is not installed.
@@ -132,30 +132,32 @@ class Study:
             for name, value in values.items()
         }
 
-    def tell(self, first: int, told: list[Told]) -> None:
-        """Write down trials that are over; those that are there already are left.
+    def tell(self, first: int, results: list[TrialResult]) -> None:
+        """Record finished trials; those already in the journal stay as they are.
 
         Raises:
             OSError: If the disk does not take it.
         """
         study = self._open()
-        for trial in told[len(self.trials) - first :]:
+        for trial in results[len(self.trials) - first :]:
             study.add_trial(frozen(self._optuna, trial, self._space))
         self.trials = study.get_trials()
 
 
-def frozen(o: Any, told: Told, space: dict[str, Dimension]) -> Any:
-    """A trial that is over, as Optuna has it."""
+def frozen(o: Any, result: TrialResult, space: dict[str, Dimension]) -> Any:
+    """A finished trial, as Optuna represents it."""
     states = o.trial.TrialState
-    state = states.FAIL if not told.steps else states.COMPLETE if told.complete else states.PRUNED
+    state = (
+        states.FAIL if not result.steps else states.COMPLETE if result.complete else states.PRUNED
+    )
     return o.trial.create_trial(
         params={
             name: json.dumps(value) if isinstance(space[name], Choice) else value
-            for name, value in told.values.items()
+            for name, value in result.values.items()
         },
         distributions={name: _distribution(o, d) for name, d in space.items()},
-        value=list(told.steps.values())[-1] if told.steps else None,
-        intermediate_values=told.steps,
+        value=list(result.steps.values())[-1] if result.steps else None,
+        intermediate_values=result.steps,
         state=state,
     )
 
@@ -171,7 +173,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def importances(told: list[Told], space: dict[str, Dimension]) -> dict[str, float]:
+def importances(results: list[TrialResult], space: dict[str, Dimension]) -> dict[str, float]:
     """How much of the difference between the best trials and all is due to each setting; they add up to 1.
 
     By PED-ANOVA (Watanabe et al. 2023), over the trials that went to the end.
@@ -181,7 +183,7 @@ def importances(told: list[Told], space: dict[str, Dimension]) -> dict[str, floa
     """
     o = load_optuna()
     study = o.create_study(direction="maximize")
-    study.add_trials([frozen(o, trial, space) for trial in told if trial.complete])
+    study.add_trials([frozen(o, trial, space) for trial in results if trial.complete])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         evaluator = o.importance.PedAnovaImportanceEvaluator()

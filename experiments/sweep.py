@@ -45,7 +45,7 @@ def read_plan_of(o: Options) -> Plan:
     method: Method = "tpe" if o.tpe is not None else "random" if o.random is not None else "grid"
     seeds = parse_seeds(o.seeds)
     trials = o.random or o.tpe or 0
-    told: dict[str, Any] = {
+    description: dict[str, Any] = {
         "script": o.script,
         "preset": o.preset,
         "set": list(o.set),
@@ -69,7 +69,7 @@ def read_plan_of(o: Options) -> Plan:
         batch=o.batch,
         metric=o.metric,
         seed=o.seed,
-        told=told,
+        description=description,
     )
     plan.check()
     return plan

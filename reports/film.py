@@ -20,7 +20,7 @@ from racing.spec import CameraName
 from racing.world import World
 from reports.video import video
 from system.files import written_aside
-from system.progress import Tell
+from system.progress import OnProgress
 
 GIF_EVERY = 6  # frames from picture to picture
 GIF_SIZE = (450, 300)
@@ -29,7 +29,7 @@ LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
 
-def _untold(done: float, total: int) -> None:
+def _ignore_progress(done: float, total: int) -> None:
     pass
 
 
@@ -41,7 +41,11 @@ def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
 
 
 def pictures(
-    driver: Driver, world: World, track: int, told: bool = True, tell: Tell = _untold
+    driver: Driver,
+    world: World,
+    track: int,
+    overlay: bool = True,
+    on_progress: OnProgress = _ignore_progress,
 ) -> Iterator[Picture]:
     """Drive a track as an evaluation does; one picture per decision.
 
@@ -49,8 +53,8 @@ def pictures(
         driver: That drives.
         world: To drive in, with the camera that the driver sees with; a film's pictures are Gymnasium's in any case.
         track: Reset seed.
-        told: Whether to write the score and what the driver does into the pictures.
-        tell: Called after every decision with the frames driven, and how many there may be.
+        overlay: Whether to write the score and the controls into the frames.
+        on_progress: Called after every decision with the frames driven, and how many there may be.
     """
     policy = driver.policy(track)
     for moment in drive(world, track, acting(policy)):
@@ -60,9 +64,9 @@ def pictures(
         ]
         if hasattr(policy, "values"):
             table[0].append(f"value {policy.values(moment.observation[None]).max():.1f}")
-        tell(world.simulator.frames, TIME_LIMIT_FRAMES)
+        on_progress(world.simulator.frames, TIME_LIMIT_FRAMES)
         picture = world.simulator.draw_large()
-        yield _with_text(picture, table) if told else picture
+        yield _with_text(picture, table) if overlay else picture
 
 
 def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[str]:
@@ -83,7 +87,11 @@ def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
 
 
 def write_mp4(
-    driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
+    driver: Driver,
+    track: int,
+    path: Path,
+    camera: CameraName = "official",
+    on_progress: OnProgress = _ignore_progress,
 ) -> Episode:
     """Film a whole episode.
 
@@ -92,7 +100,7 @@ def write_mp4(
         track: Reset seed.
         path: Of the file.
         camera: Which one the driver sees with.
-        tell: Called after every decision with the frames driven, and how many there may be.
+        on_progress: Called after every decision with the frames driven, and how many there may be.
 
     Returns:
         The record of what was filmed.
@@ -102,13 +110,17 @@ def write_mp4(
     """
     world = World(driver.world, camera)
     with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
-        for picture in pictures(driver, world, track, tell=tell):
+        for picture in pictures(driver, world, track, on_progress=on_progress):
             show(picture)
     return finished(world, track)
 
 
 def write_gif(
-    driver: Driver, track: int, path: Path, camera: CameraName = "official", tell: Tell = _untold
+    driver: Driver,
+    track: int,
+    path: Path,
+    camera: CameraName = "official",
+    on_progress: OnProgress = _ignore_progress,
 ) -> None:
     """A whole episode, small; the driver sees with `camera`.
 
@@ -117,7 +129,9 @@ def write_gif(
     """
     skip = driver.world.frame_skip
     every = max(GIF_EVERY // skip, 1)
-    driven = pictures(driver, World(driver.world, camera), track, told=False, tell=tell)
+    driven = pictures(
+        driver, World(driver.world, camera), track, overlay=False, on_progress=on_progress
+    )
     palette = [
         Image.fromarray(cv2.resize(picture, GIF_SIZE, interpolation=cv2.INTER_AREA)).quantize(
             32, dither=Image.Dither.NONE

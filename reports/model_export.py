@@ -31,7 +31,7 @@ from racing.world import World
 from reports.model_card import model_card
 from system.extras import require
 from system.files import check_folder, sync_folder, write_whole
-from system.progress import Tell
+from system.progress import OnProgress
 from training.runs.run_folder import BEST, RunFolder
 
 TRACKS = list(TEST[:PLACES])
@@ -61,7 +61,7 @@ def export_model(
     wanted: Path | RunFolder,
     folder: Path | None = None,
     tracks: Sequence[int] = TRACKS,
-    tell: Tell = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[Path, Agreement]:
     """Write the folder, whole or not at all.
 
@@ -69,7 +69,7 @@ def export_model(
         wanted: A weight file, or a run, of which the best weights are meant.
         folder: Where to; `exports/` and the name of the weights or the run if None.
         tracks: Reset seeds of the episodes, of different places in a batch (see `evaluation.split`).
-        tell: Called with the part of the episodes that was driven, and their number.
+        on_progress: Called with the part of the episodes that was driven, and their number.
 
     Returns:
         The folder, and how ONNX and TensorFlow agree.
@@ -95,7 +95,7 @@ def export_model(
         card["actions"],
         weights_of(network),
     )
-    agreement = compare(driver, model, tracks, tell)
+    agreement = compare(driver, model, tracks, on_progress)
     if agreement.different:
         raise ValueError(
             f"{weights}: as ONNX it takes another action in {agreement.different} of"
@@ -128,7 +128,10 @@ def _tested(wanted: Path | RunFolder) -> dict[str, Any]:
 
 
 def compare(
-    driver: Driver, model: bytes, tracks: Sequence[int], tell: Tell = lambda done, total: None
+    driver: Driver,
+    model: bytes,
+    tracks: Sequence[int],
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Agreement:
     """Drive whole episodes with the official camera, and ask both networks before every decision.
 
@@ -136,7 +139,7 @@ def compare(
         driver: One that learned; it drives.
         model: ONNX, asked for one observation at a time.
         tracks: Reset seeds, of different places in a batch.
-        tell: Called with the part of the episodes that was driven, and their number.
+        on_progress: Called with the part of the episodes that was driven, and their number.
     """
     import onnxruntime
 
@@ -163,7 +166,7 @@ def compare(
     worlds = [World(driver.world, "official") for _ in tracks]
     for _ in drive_together(worlds, tracks, act):
         driven = [TIME_LIMIT_FRAMES if w.end_reason else w.simulator.frames for w in worlds]
-        tell(sum(driven) / TIME_LIMIT_FRAMES, len(tracks))
+        on_progress(sum(driven) / TIME_LIMIT_FRAMES, len(tracks))
     return Agreement(len(tracks), decisions, different, error, loss)
 
 

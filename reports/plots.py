@@ -98,8 +98,8 @@ def _draw_missed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) 
     axes.set_xlim(-1, 400)
     axes.set_xticks([0, 1, 2, 3, 5, 10, 30, 100, 300])
     axes.xaxis.set_major_formatter("{x:.0f}")
-    told = "\n".join(["no tile missed by", *none])
-    axes.annotate(told, (0.02, 0.04), xycoords="axes fraction", fontsize="small")
+    names = "\n".join(["no tile missed by", *none])
+    axes.annotate(names, (0.02, 0.04), xycoords="axes fraction", fontsize="small")
 
 
 def gets_round(episodes: list[Episode]) -> bool:

@@ -16,7 +16,7 @@ from evaluation.scores import read_episodes, write_episodes
 from racing.episode import Episode
 from racing.tracks import TEST
 from system.files import check_folder, write_whole
-from system.progress import Tell
+from system.progress import OnProgress
 from training.runs.origin import processor
 from training.runs.run_folder import BEST, RunFolder
 
@@ -27,7 +27,7 @@ def publish(
     results: Path,
     episodes: int = 100,
     force: bool = False,
-    tell: Tell = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[Path, list[Episode]]:
     """Measure a run's best weights and put them into `models`; all is checked before anything is written.
 
@@ -38,7 +38,7 @@ def publish(
         episodes: Test tracks to measure on.
         force: Also replace published weights that drove better on the tracks that both drove; those whose scores are
             not in `results` drive now.
-        tell: Called with episodes done and in all.
+        on_progress: Called with episodes done and in all.
 
     Returns:
         The weights' file, and what it was measured by.
@@ -61,13 +61,17 @@ def publish(
         check_folder(folder)
     origin = run.origin()
     tracks = list(TEST[:episodes])
-    tested = evaluate(str(weights), tracks, tell=tell)
+    tested = evaluate(str(weights), tracks, on_progress=on_progress)
     if weights.read_bytes() != measured:
         raise OSError(f"{weights} changed while it was measured: publish it when the run has ended")
     published = models / f"{stem}.safetensors"
     if published.exists() and not force:
         known = scores.exists()
-        before = read_episodes(scores) if known else evaluate(str(published), tracks, tell=tell)
+        before = (
+            read_episodes(scores)
+            if known
+            else evaluate(str(published), tracks, on_progress=on_progress)
+        )
         refuse_worse(tested, before, stem)
     test = asdict(summarise(tested)) | {"processor": processor()}
     card |= {"origin": origin, "curve": curve, "test": test}

@@ -32,7 +32,7 @@ from reports.colours import colours_of
 from reports.recording import Recorder, Recording, encode, read_recording, recording_path
 from reports.report import ROWS
 from system.files import check_file, write_whole
-from system.progress import Tell, progress, say
+from system.progress import OnProgress, notify, progress
 
 MOST_DRIVERS, MOST_TRACKS = 8, 12
 SCRIPTS = ("data.js", "scene.js", "telemetry.js", "page.js")
@@ -119,29 +119,32 @@ def drive_race(
     Raises:
         ValueError: If a file is not what it should be.
     """
-    say("getting the drivers ready")
+    notify("getting the drivers ready")
     ready = [None if Path(name).is_dir() else load_driver(name) for name in names]
     drives = []
     for entry, driver in zip(entries(names), ready, strict=True):
         if driver is None:
             drives.append([read_recording(Path(entry.name), track) for track in tracks])
         else:
-            with progress(entry.title, "frames at most") as tell:
-                drives.append(record(driver, tracks, camera, tell))
+            with progress(entry.title, "frames at most") as on_progress:
+                drives.append(record(driver, tracks, camera, on_progress))
     return drives
 
 
 def record(
-    driver: Driver, tracks: Sequence[int], camera: CameraName, tell: Tell = lambda done, total: None
+    driver: Driver,
+    tracks: Sequence[int],
+    camera: CameraName,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> list[Recording]:
-    """Drive tracks and note every frame; `tell` is called with the frames driven and the most there can be."""
+    """Drive tracks and note every frame; `on_progress` is called with the frames driven and the most there can be."""
     recordings = []
     for at, track in enumerate(tracks):
         recorder = Recorder()
         for world in frame_by_frame(driver, track, camera):
             recorder.note(world.simulator)
             frames = at * TIME_LIMIT_FRAMES + world.simulator.frames
-            tell(frames, len(tracks) * TIME_LIMIT_FRAMES)
+            on_progress(frames, len(tracks) * TIME_LIMIT_FRAMES)
         recordings.append(recorder.end(camera, finished(world, track)))
     return recordings
 

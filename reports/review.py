@@ -14,7 +14,7 @@ from reports.review_data import Review, read_review
 from reports.review_page import header, page
 from reports.review_picture import DPI, PANELS, overview, panel_svg
 from system.files import check_folder, write_whole
-from system.progress import Tell, progress, say
+from system.progress import OnProgress, notify, progress
 from training.runs.run_folder import BEST, RunFolder
 
 MARK = "runs.py review"
@@ -60,15 +60,17 @@ def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[
     found = read_review(run)
     drawn: list[Map] = []
     if maps and found.test and (run.path / BEST).is_file():
-        say(f"getting {run.shown}/{BEST} ready to drive")
-        with progress(f"driving test tracks for their maps with {run.shown}", "frames") as tell:
-            drawn = _drive(found, tell)
-    with progress(f"drawing {run.shown}", "pictures") as tell:
+        notify(f"getting {run.shown}/{BEST} ready to drive")
+        with progress(
+            f"driving test tracks for their maps with {run.shown}", "frames"
+        ) as on_progress:
+            drawn = _drive(found, on_progress)
+    with progress(f"drawing {run.shown}", "pictures") as on_progress:
         panels = {}
         for done, panel in enumerate(PANELS):
-            tell(done, len(PANELS) + 1)
+            on_progress(done, len(PANELS) + 1)
             panels[panel.title] = panel_svg(panel, found)
-        tell(len(PANELS), len(PANELS) + 1)
+        on_progress(len(PANELS), len(PANELS) + 1)
         png = overview(found, header(found), [m.png for m in drawn], MARK)
     html = page(found, panels, [(m.png, m.text) for m in drawn], MARK)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +87,7 @@ def chosen(test: list[Episode]) -> dict[str, Episode]:
     return {n: e for i, (n, e) in enumerate(named.items()) if e.track not in tracks[:i]}
 
 
-def _drive(found: Review, tell: Tell) -> list[Map]:
+def _drive(found: Review, on_progress: OnProgress) -> list[Map]:
     """Drive them and draw; weights that cannot drive are said among the problems."""
     from evaluation.drivers import load_driver
     from reports.track_map import drive_map
@@ -97,8 +99,10 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
         found.problems.append(f"no maps: {e}")
         return []
     for i, (name, noted) in enumerate(episodes.items()):
-        done = partial(_tell, tell, i * TIME_LIMIT_FRAMES, len(episodes) * TIME_LIMIT_FRAMES)
-        figure, driven = drive_map(driver, noted.track, name, tell=done)
+        done = partial(
+            _add_frames, on_progress, i * TIME_LIMIT_FRAMES, len(episodes) * TIME_LIMIT_FRAMES
+        )
+        figure, driven = drive_map(driver, noted.track, name, on_progress=done)
         figure.set_size_inches(MAP_SIZE)
         text = f"{name} test track, {noted.track}"
         if driven.score != noted.score:
@@ -107,5 +111,5 @@ def _drive(found: Review, tell: Tell) -> list[Map]:
     return maps
 
 
-def _tell(tell: Tell, before: int, total: int, frames: int) -> None:
-    tell(before + frames, total)
+def _add_frames(on_progress: OnProgress, before: int, total: int, frames: int) -> None:
+    on_progress(before + frames, total)

@@ -1,4 +1,4 @@
-"""What the files of one run tell, whatever state it is in: what is missing or damaged is said, not raised."""
+"""What the files of one run tell, whatever state it is in; missing or damaged files are listed, not raised."""
 
 from __future__ import annotations
 

@@ -30,15 +30,15 @@ This page is made from the types in the code by `python -m reports.settings_page
 
 def page(scripts: dict[str, dict[str, Any]]) -> str:
     """The page, from the presets of every script by its name."""
-    parts, told = [HEAD], set[str]()
+    parts, seen = [HEAD], set[str]()
     for script, presets in scripts.items():
         for group in groups(presets["default"]):
             rows = [
                 _row(group, name, presets)
                 for name in _own(group)
-                if f"{type(group).__name__}.{name}" not in told
+                if f"{type(group).__name__}.{name}" not in seen
             ]
-            told |= {f"{type(group).__name__}.{name}" for name in _own(group)}
+            seen |= {f"{type(group).__name__}.{name}" for name in _own(group)}
             if rows:
                 title = (inspect.getdoc(type(group)) or "").split("\n")[0].split(":")[0].rstrip(".")
                 only = f" ({script}.py)" if script != next(iter(scripts)) else ""

@@ -48,7 +48,7 @@ def drive_map(
     track: int,
     who: str,
     camera: CameraName = "official",
-    tell: Callable[[int], None] = lambda frame: None,
+    on_progress: Callable[[int], None] = lambda frame: None,
 ) -> tuple[Figure, Episode]:
     """Drive a track and draw where the car went.
 
@@ -57,7 +57,7 @@ def drive_map(
         track: Reset seed.
         who: What the title calls it.
         camera: Which one the driver sees with.
-        tell: Called after every frame, with how many there were.
+        on_progress: Called after every frame, with how many there were.
 
     Returns:
         The picture, and the record of what was drawn.
@@ -66,7 +66,7 @@ def drive_map(
     for world in frame_by_frame(driver, track, camera):
         hull = world.simulator.car.hull
         moments.append((*hull.position, hull.linearVelocity.length, world.simulator.on_grass))
-        tell(len(moments))
+        on_progress(len(moments))
     episode = finished(world, track)
     title = (
         f"{who}, track {track}: score {episode.score:.1f}, {episode.frames} frames,"

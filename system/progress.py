@@ -1,4 +1,4 @@
-"""How far something is: a bar on a terminal, a line every five seconds in a log."""
+"""The progress of a long task: a bar on a terminal, or a line every five seconds in a log file."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from rich.markup import escape
 from rich.progress import Progress
 
 LINE_SECONDS = 5.0
-Tell = Callable[[float, int], None]
+OnProgress = Callable[[float, int], None]
 
 
 @contextmanager
-def progress(what: str, unit: str) -> Iterator[Tell]:
-    """On stderr, for stdout is for results.
+def progress(what: str, unit: str) -> Iterator[OnProgress]:
+    """Show progress on stderr; stdout is for results.
 
     Args:
-        what: Is being done.
+        what: What is being done.
         unit: What is counted, in the plural.
 
     Yields:
-        To be called several times a second with how many are done and how many there are, also if nothing changed;
-        a half is half done.
+        A function to call several times a second, even if nothing changed, with the number done (which may be a
+        fraction) and the total.
     """
     if sys.stderr is not None and sys.stderr.isatty():
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(escape(what))
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
-    began = told = time.monotonic()
+    began = printed = time.monotonic()
 
-    def tell(done: float, total: int) -> None:
-        nonlocal told
-        if (now := time.monotonic()) - told >= LINE_SECONDS:
-            told = now
-            say(f"{what}: {done / total:.0%} of {total} {unit} after {now - began:.0f} s")
+    def on_progress(done: float, total: int) -> None:
+        nonlocal printed
+        if (now := time.monotonic()) - printed >= LINE_SECONDS:
+            printed = now
+            notify(f"{what}: {done / total:.0%} of {total} {unit} after {now - began:.0f} s")
 
-    yield tell
+    yield on_progress
 
 
-def say(line: str) -> None:
-    """A line on stderr; whether anybody reads it decides over nothing."""
+def notify(line: str) -> None:
+    """Print a line for people on stderr; it is no error if nobody can read it."""
     if sys.stderr is not None:  # it is None where it was closed before Python began
         with suppress(OSError, ValueError):
             print(line, file=sys.stderr, flush=True)

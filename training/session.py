@@ -80,8 +80,8 @@ def train(
         settings: Of the run.
         agent: Learns; by default the one that was declared for these settings.
         run: A run to go on with; a new one if None.
-        sinks: Told what happens, beside the run's own files.
-        stop: Asked between ticks.
+        sinks: Receive what happens, in addition to the run's own files.
+        stop: Checked between ticks.
         make_world: Makes a world for a car.
 
     Returns:
@@ -108,9 +108,9 @@ def train(
     if mirror:
         mirror.refuse_if_taken(agent.__name__, settings.name, run)
     with ExitStack() as stack:
-        told, lost = RunLog(sinks), list[Callable[[str], None]]()
+        early_log, lost = RunLog(sinks), list[Callable[[str], None]]()
         # They load TensorFlow while this process does.
-        group = WorkerGroup(settings, count, spec, stack, told.say, surroundings)
+        group = WorkerGroup(settings, count, spec, stack, early_log.notify, surroundings)
         pool = Pool(spec, group.workers, lambda text: lost[0](text), group.new_workers)
         stack.callback(pool.close)
         set_up_tensorflow(settings.threads, settings.device)
@@ -125,7 +125,7 @@ def train(
         stack.callback(run.unlock)  # who calls this from Python may go on with it at once
         workers = len(group.workers)
         mirrors = (
-            [mirror.follow(run, settings.keep_checkpoints, is_new, stop.ask, told)]
+            [mirror.follow(run, settings.keep_checkpoints, is_new, stop.ask, early_log)]
             if mirror
             else []
         )
@@ -133,7 +133,7 @@ def train(
             stack.callback(each.close)
         status = StatusLog(run.path, workers)
         files = (TensorBoardLog(run.path), EpisodeLog(run.path), ValidationLog(run.path), status)
-        tracker = tracker_of(flat(settings), run.path, told.say)
+        tracker = tracker_of(flat(settings), run.path, early_log.notify)
         log = stack.enter_context(RunLog((*files, *tracker, *mirrors, *sinks)))
         lost.append(log.worker_lost)
         log.begin(run.path, workers)
@@ -169,13 +169,13 @@ def _train_and_test(
     name = type(agent).__name__
     if checkpoints.steps():
         for difference in run.other_surroundings():
-            log.say(f"not as when the run was started, the result may differ: {difference}")
+            log.notify(f"not as when the run was started, the result may differ: {difference}")
         trainer.restore()
         run.resumed()
-        log.say(f"{run.path}: {name} goes on after {agent.decisions:,} decisions")
+        log.notify(f"{run.path}: {name} goes on after {agent.decisions:,} decisions")
     else:
         log.describe(flat(settings), agent.online)
-        log.say(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
+        log.notify(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
     run.go_on_with(flat(settings))
     trainer.train()
     pool.close()  # the test drive needs its memory
@@ -191,7 +191,7 @@ def _train_and_test(
     if stop.asked:
         # In a container boot.sh says it: `docker start`.
         again = f"; go on with: {command(f'{name}.py', '--resume', run.path)}"
-        log.say("stopped" + ("" if "IN_CONTAINER" in os.environ else again))
+        log.notify("stopped" + ("" if "IN_CONTAINER" in os.environ else again))
     finished = not stop.asked
     minutes = trainer.seconds / 60
     return Outcome(run.path, finished, agent.decisions, trainer.best_score, test, minutes)
@@ -202,11 +202,11 @@ def _test(run: RunFolder, settings: RunSettings, decisions: int, log: RunLog) ->
     best, tracks = run.path / BEST, list(TEST[: settings.test_episodes])
     processes = None if settings.workers == "auto" else settings.workers + 1
 
-    def tell(done: float, total: int) -> None:
+    def on_progress(done: float, total: int) -> None:
         log.progress(Progress("testing", int(done), total, log.training_score))
 
-    tell(0, len(tracks))
-    episodes = evaluate(str(best), tracks, processes=processes, tell=tell)
+    on_progress(0, len(tracks))
+    episodes = evaluate(str(best), tracks, processes=processes, on_progress=on_progress)
     write_episodes(best.with_name("test.csv"), episodes)
     log.test(decisions, episodes)
     return episodes

@@ -158,15 +158,15 @@ class Trainer:
         began = time.monotonic()
         tracks = list(VALIDATION[: self.settings.validation_tracks])
 
-        def tell(done: int, total: int) -> None:
+        def on_progress(done: int, total: int) -> None:
             done = done * len(tracks) // total
             self._log.progress(Progress("validating", done, len(tracks), self._log.training_score))
 
-        tell(0, 1)
+        on_progress(0, 1)
         weights = self.agent.actor_weights()
         self._refuse_not_finite(weights)  # relu hides NaN: the values would look like values
         with self._stop.interruptible():
-            drive = self._pool.validate(weights, tracks, tell)
+            drive = self._pool.validate(weights, tracks, on_progress)
         seconds = self.seconds + time.monotonic() - began
         row = validation_row(self.agent.decisions, int(self.agent.updates), seconds, drive.episodes)
         if not math.isfinite(row["mean"]):
@@ -221,7 +221,7 @@ class Trainer:
         Raises:
             CheckpointError: If none is.
         """
-        state, arrays = self._checkpoints.load_newest(self.agent.replay.store, self._log.say)
+        state, arrays = self._checkpoints.load_newest(self.agent.replay.store, self._log.notify)
         self._best = arrays.pop("best").tobytes()
         self.agent.set_state(arrays)
         self.seconds, self._validated_at = state["seconds"], state["validated_at"]

@@ -101,8 +101,8 @@ def main(options: Options) -> None:
             scores.append(score(world, gains, tracks[len(scores)]))
         mean = float(np.mean(scores))
         trial.report(mean, len(scores))
-        tell = ", ".join(f"{name}={value:.4g}" for name, value in trial.params.items())
-        print(f"trial {trial.number}: {mean:.1f} on {len(scores)} tracks, {tell}", flush=True)
+        values = ", ".join(f"{name}={value:.4g}" for name, value in trial.params.items())
+        print(f"trial {trial.number}: {mean:.1f} on {len(scores)} tracks, {values}", flush=True)
         if len(scores) < len(tracks):
             raise optuna.TrialPruned
         best = scores if not best or mean > np.mean(best) else best

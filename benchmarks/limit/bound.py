@@ -10,9 +10,9 @@ from benchmarks.limit.line import Line, best_line
 from benchmarks.limit.road import Road, widest
 
 
-def bound(road: Road, tell: Callable[[], None] = lambda: None) -> Line:
+def bound(road: Road, on_progress: Callable[[], None] = lambda: None) -> Line:
     """The fastest line of the optimistic car on the widest road."""
-    return best_line(road, limits(), widest(), tell=tell)
+    return best_line(road, limits(), widest(), on_progress=on_progress)
 
 
 def frames_of(seconds: float) -> int:

@@ -148,11 +148,11 @@ def _solve_banded(matrix: Array, right: Array) -> Array | None:
 
 
 @np.errstate(all="ignore")
-def descend(problem: Problem, x: Array, weight: float, tell: Callable[[], None]) -> Array:
-    """Newton's method at one weight of the barriers, from where there is room left; `tell` is called every round."""
+def descend(problem: Problem, x: Array, weight: float, on_progress: Callable[[], None]) -> Array:
+    """Newton's method at one weight of the barriers, from a feasible point; `on_progress` is called every round."""
     value = problem.total(x, weight)
     for _ in range(ROUNDS):
-        tell()
+        on_progress()
         step, promised = problem.newton(x, weight)
         share = 1.0
         while (

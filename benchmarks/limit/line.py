@@ -71,7 +71,7 @@ def best_line(
     car: Limits,
     width: float,
     begin: Array | None = None,
-    tell: Callable[[], None] = lambda: None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> Line:
     """The fastest line near another one, nowhere further than a width from the middle.
 
@@ -80,7 +80,7 @@ def best_line(
         car: What it can do.
         width: Largest offset, units.
         begin: Offsets to begin with, within the width; the middle if None.
-        tell: Called once in every round of the search.
+        on_progress: Called once in every round of the search.
 
     Raises:
         ArithmeticError: If the line to begin with cannot be driven at any speed.
@@ -96,7 +96,7 @@ def best_line(
         raise ArithmeticError("no speed is slow enough to begin with")
     best = time_line(road, begin, car)
     for weight in WEIGHTS:
-        unknown = descend(problem, unknown, weight, tell)
+        unknown = descend(problem, unknown, weight, on_progress)
         found = time_line(road, unknown[::2].copy(), car)
         best = min(best, found, key=lambda line: line.seconds)
     return best

@@ -59,7 +59,7 @@ def practise(
     laps: int,
     bound: Line,
     style: Style | None = None,
-    tell: Callable[[], None] = lambda: None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> Practised:
     """Drive with several shares of the grip, then change the best one here and there, as long as it gets faster.
 
@@ -70,7 +70,7 @@ def practise(
         laps: Drives at most.
         bound: The best line of the optimistic car, from which the own one is laid out.
         style: How to follow a line.
-        tell: Called once per drive and round of laying out the line.
+        on_progress: Called once per drive and round of laying out the line.
 
     Returns:
         The fastest lap; without any, the drive that touched most tiles.
@@ -79,10 +79,10 @@ def practise(
     full = gripping()
     car = replace(full, grip=LINE_GRIP * full.grip)
     begin = 0.9 * WIDTH * bound.offset / widest()
-    offset = best_line(road, car, WIDTH, begin, tell).offset
+    offset = best_line(road, car, WIDTH, begin, on_progress).offset
 
     def drive(care: Array) -> _Attempt:
-        tell()
+        on_progress()
         line = time_line(road, offset, full, care)
         return _Attempt(care, follow(simulator, track, Plan(line), style), line)
 

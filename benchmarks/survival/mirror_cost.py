@@ -60,7 +60,7 @@ class Told(Sink):
         """Count."""
         self.ends.append(whole)
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Keep."""
         self.lines.append(text)
 

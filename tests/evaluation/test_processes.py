@@ -1,4 +1,4 @@
-"""Driving in several processes: their number changes nothing, and their death is told with its cause."""
+"""Driving in several processes: their number changes nothing, and their death is reported with its cause."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ TRACKS = [3, 1, 2]
 @pytest.mark.slow
 def test_the_number_of_processes_changes_nothing() -> None:
     """Nor does the camera, for who does not look."""
-    told: list[tuple[float, int]] = []
-    one = evaluate("random", TRACKS, "fast", 1, lambda done, total: told.append((done, total)))
-    assert told == sorted(told)
-    assert any(0 < done < 3 for done, _ in told)
-    assert told[-1] == (3, 3)
+    calls: list[tuple[float, int]] = []
+    one = evaluate("random", TRACKS, "fast", 1, lambda done, total: calls.append((done, total)))
+    assert calls == sorted(calls)
+    assert any(0 < done < 3 for done, _ in calls)
+    assert calls[-1] == (3, 3)
     assert [e.track for e in one] == TRACKS
     assert evaluate("random", TRACKS, "fast", 2) == one
     assert [drive(load_driver("random"), track, "fast") for track in TRACKS] == one

@@ -163,9 +163,9 @@ def test_runs_are_told_their_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     jobs = [job(tmp_path, name, WRITES, 0.3) for name in "abcd"]
     run_jobs(jobs, 4, Stop(), gpus=Gpus((0, 3)))
-    told = [j.log.read_text().split() for j in jobs]
-    assert {words[-1] for words in told} == {"gpu:0", "gpu:3"}
-    assert all(words[-2] == "--device" for words in told)
+    lines = [j.log.read_text().split() for j in jobs]
+    assert {words[-1] for words in lines} == {"gpu:0", "gpu:3"}
+    assert all(words[-2] == "--device" for words in lines)
 
 
 @pytest.mark.parametrize("text", ["a", "0,0", "-1", "0,", ",", "1.5"])

@@ -82,16 +82,16 @@ def driver_of(title: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--address", "192.0.2.1:6379"), "set RAY_AUTH_MODE=token"),
         (("--address", "nowhere"), "host:port or auto"),
         (("--devices", "0"), "devices"),
     ],
 )
-def test_bad_input(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+def test_bad_input(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     process = begin(tmp_path / "sweep", "--pool", "ray", *options)
     _, err = process.communicate(timeout=100)
     assert process.returncode == EXIT_BAD_INPUT
-    assert err.startswith("error: ") and err.count("\n") == 1 and told in err
+    assert err.startswith("error: ") and err.count("\n") == 1 and message in err
     assert not (tmp_path / "sweep").exists()

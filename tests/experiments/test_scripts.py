@@ -39,7 +39,7 @@ def test_a_script_is_read_without_running_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("none.py", None, "no such script"),
         ("empty.py", "", "not a script that trains"),
@@ -48,10 +48,10 @@ def test_a_script_is_read_without_running_it() -> None:
         ("text.txt", "hello", "not a script that trains"),
     ],
 )
-def test_what_is_no_script(tmp_path: Path, name: str, text: str | None, told: str) -> None:
+def test_what_is_no_script(tmp_path: Path, name: str, text: str | None, message: str) -> None:
     path = tmp_path / name
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ValueError, match=told) as e:
+    with pytest.raises(ValueError, match=message) as e:
         load_script(path)
     assert "\n" not in str(e.value) and str(path) in str(e.value)

@@ -62,15 +62,15 @@ def test_seeds_are_ordinary_runs_also_after_a_kill(tmp_path: Path) -> None:
         finish(run)
         one, other = (tmp_path / name / "DDQN" / f"two-seed{seed}" for name in ("one", "cut"))
         assert outcome(one) == outcome(other)
-    told = finish(start("DDQN", *line(tmp_path / "one")))
-    assert "begins" not in told, "nothing was left to do"
+    output = finish(start("DDQN", *line(tmp_path / "one")))
+    assert "begins" not in output, "nothing was left to do"
     folders = [tmp_path / name / "seeds" / "DDQN-two" for name in ("one", "cut")]
     for name in FILES:
         assert len({(folder / name).read_bytes() for folder in folders}) == 1, name
     assert (folders[0] / "learning.png").stat().st_size > 10_000
 
     text = (folders[0] / "report.md").read_text()
-    assert text.strip() in told and text.strip() in again
+    assert text.strip() in output and text.strip() in again
     with (folders[0] / "seeds.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["seed"] for row in rows] == list(SEEDS)
@@ -103,7 +103,7 @@ def test_the_report_is_over_the_seeds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--seeds", "5:1"], "FIRST must not be above LAST"),
         (["--seeds", "a"], "seeds are FIRST:LAST"),
@@ -125,7 +125,7 @@ def test_bad_input(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     words: list[str],
-    told: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["DDQN.py", *words])
@@ -138,7 +138,7 @@ def test_bad_input(
             signal.signal(s, handler)
     out, err = capsys.readouterr()
     assert (end.value.code, out) == (2, "")
-    assert err.startswith("error: ") and err.count("\n") == 1 and told in err, err
+    assert err.startswith("error: ") and err.count("\n") == 1 and message in err, err
     assert files_below(tmp_path) == []
 
 

@@ -80,7 +80,7 @@ def test_what_is_drawn_is_inside_and_the_same_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sets", "spaces", "told"),
+    ("sets", "spaces", "message"),
     [
         (["learning_rat=1,2"], [], "no setting 'learning_rat'; did you mean learning_rate?"),
         (["gamma"], [], "--set is NAME="),
@@ -106,7 +106,7 @@ def test_what_is_drawn_is_inside_and_the_same_again() -> None:
         ([], ["n_step=float:1.5:3"], "n_step must be int"),
     ],
 )
-def test_bad_input_is_one_line(sets: list[str], spaces: list[str], told: str) -> None:
-    with pytest.raises(ValueError, match=told.replace("?", r"\?")) as e:
+def test_bad_input_is_one_line(sets: list[str], spaces: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")) as e:
         parse_space(sets, spaces, BASE)
     assert "\n" not in str(e.value)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.space import Choice, Dimension, Range
-from experiments.study import Study, Told, importances
+from experiments.study import Study, TrialResult, importances
 
 SPACE: dict[str, Dimension] = {
     "learning_rate": Range(1e-5, 1e-1, log=True, whole=False),
@@ -18,9 +18,9 @@ SPACE: dict[str, Dimension] = {
 }
 
 
-def told(values: dict[str, Any]) -> Told:
+def result_of(values: dict[str, Any]) -> TrialResult:
     score = -abs(math.log10(values["learning_rate"]) + 3) - 0.1 * values["n_step"]
-    return Told(values, {100: score}, True)
+    return TrialResult(values, {100: score}, True)
 
 
 def search(journal: Path, batches: int, size: int = 4) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def search(journal: Path, batches: int, size: int = 4) -> list[dict[str, Any]]:
     for first in range(0, batches * size, size):
         study = Study(journal, SPACE, seed=3)
         values = study.propose(first, size)
-        study.tell(first, [told(v) for v in values])
+        study.tell(first, [result_of(v) for v in values])
         found += values
     return found
 
@@ -48,7 +48,7 @@ def test_proposals_do_not_depend_on_who_asks(tmp_path: Path) -> None:
 def test_it_finds_what_is_better(tmp_path: Path) -> None:
     found = search(tmp_path / "a.log", 8)
     first, last = (
-        sum(told(v).steps[100] for v in part) / len(part) for part in (found[:10], found[-10:])
+        sum(result_of(v).steps[100] for v in part) / len(part) for part in (found[:10], found[-10:])
     )
     assert last > first + 0.3
 
@@ -56,7 +56,11 @@ def test_it_finds_what_is_better(tmp_path: Path) -> None:
 def test_failed_and_ended_early(tmp_path: Path) -> None:
     study = Study(tmp_path / "a.log", SPACE, seed=0)
     values = study.propose(0, 3)
-    ends = [Told(values[0], {}, False), Told(values[1], {50: 1.0}, False), told(values[2])]
+    ends = [
+        TrialResult(values[0], {}, False),
+        TrialResult(values[1], {50: 1.0}, False),
+        result_of(values[2]),
+    ]
     study.tell(0, ends)
     states = [t.state.name for t in Study(tmp_path / "a.log", SPACE, seed=0).trials]
     assert states == ["FAIL", "PRUNED", "COMPLETE"]
@@ -82,6 +86,6 @@ def test_the_journal_of_another_sweep(tmp_path: Path) -> None:
 
 
 def test_importances_name_what_matters(tmp_path: Path) -> None:
-    found = importances([told(v) for v in search(tmp_path / "a.log", 10)], SPACE)
+    found = importances([result_of(v) for v in search(tmp_path / "a.log", 10)], SPACE)
     assert max(found, key=lambda name: found[name]) == "learning_rate"
     assert sum(found.values()) == pytest.approx(1)

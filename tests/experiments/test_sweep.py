@@ -178,7 +178,7 @@ VARIED = ("--set", "gamma=0.9,0.95")
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ((), "name a script"),
         (("none.py", *VARIED), "none.py: no such script"),
@@ -216,7 +216,7 @@ def test_bad_input(
     call: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
-    told: str,
+    message: str,
 ) -> None:
     """One line, exit code 2, nothing written."""
     (tmp_path / "full").mkdir()
@@ -229,7 +229,7 @@ def test_bad_input(
         call(*words)
     out, err = capsys.readouterr()
     assert (end.value.code, out) == (2, "")
-    assert err.startswith("error: ") and err.count("\n") == 1 and told in err, err
+    assert err.startswith("error: ") and err.count("\n") == 1 and message in err, err
     assert files_below(tmp_path) == before
 
 

@@ -55,18 +55,18 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
 
 def test_only_what_nobody_needs_goes_to_the_trash(runs: Path) -> None:
     before = files_below(runs)
-    told = command("clean", "--runs", runs)
+    output = command("clean", "--runs", runs)
     assert files_below(runs) == before, "without --yes nothing is done"
-    assert "nothing was done" in told.stdout
-    told = command("clean", "--runs", runs, "--yes")
-    assert told.returncode == 0, told.stderr
+    assert "nothing was done" in output.stdout
+    output = command("clean", "--runs", runs, "--yes")
+    assert output.returncode == 0, output.stderr
     for name, why in (
         ("DDQN/best", "the best of DDQN"),
         ("DDQN/stopped", "stopped"),
         ("DQN/only", "the best of DQN"),
         ("DDQN/newest", "the newest"),
     ):
-        assert f"{runs / name}: kept, {why}" in told.stdout
+        assert f"{runs / name}: kept, {why}" in output.stdout
         assert (runs / name / "checkpoints").is_dir()
     worse = runs / "DDQN" / "worse"
     assert not (worse / "checkpoints").exists()
@@ -89,8 +89,8 @@ def test_the_trash_is_emptied_when_it_is_said_twice(runs: Path) -> None:
 
 
 def test_a_living_run_is_left_alone(runs: Path, locked: RunFolder) -> None:
-    told = command("clean", "--runs", runs, "--yes", "worse")
-    assert f"{locked.path}: kept, running" in told.stdout
+    output = command("clean", "--runs", runs, "--yes", "worse")
+    assert f"{locked.path}: kept, running" in output.stdout
     assert (locked.path / "checkpoints").is_dir()
 
 

@@ -182,7 +182,7 @@ def test_weights_that_change_while_they_are_measured_are_not_published(
     weights = pack(weights_of(small_network()), {"agent": "DDQN"})
     (run / "best.safetensors").write_bytes(weights)
 
-    def evaluate(name: str, tracks: list[int], tell: object) -> list[Episode]:
+    def evaluate(name: str, tracks: list[int], on_progress: object) -> list[Episode]:
         Path(name).write_bytes(weights.replace(b"DDQN", b"DQN2"))
         return [Episode(t, 912.3, 877, 9, 9, 1, "lap") for t in tracks]
 
@@ -216,7 +216,7 @@ def test_published_weights_whose_scores_are_not_known_drive_first(
     published = models / "ddqn.safetensors"
     published.write_bytes(b"better weights")
 
-    def evaluate(name: str, tracks: list[int], tell: object) -> list[Episode]:
+    def evaluate(name: str, tracks: list[int], on_progress: object) -> list[Episode]:
         score = 930.0 if name == str(published) else 900.0
         return [Episode(t, score, 877, 9, 9, 1, "lap") for t in tracks]
 

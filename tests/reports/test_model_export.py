@@ -89,15 +89,15 @@ def front_matter(readme: str) -> Any:
 
 def test_the_folder_drives_by_itself(onnxruntime: Any, weights: Path, tmp_path: Path) -> None:
     """Its example gets the score of the evaluation, and loads neither TensorFlow nor anything of ours but the world."""
-    told: list[tuple[float, int]] = []
+    calls: list[tuple[float, int]] = []
     folder, agreement = export_model(
-        weights, tmp_path / "a" / "b", [3, 4], lambda done, total: told.append((done, total))
+        weights, tmp_path / "a" / "b", [3, 4], lambda done, total: calls.append((done, total))
     )
     assert folder == tmp_path / "a" / "b"
     assert (agreement.episodes, agreement.different, agreement.largest_loss) == (2, 0, 0)
     episodes = [drive(load_driver(str(weights)), track) for track in (3, 4)]
     assert agreement.decisions == sum(-(-e.frames // 25) for e in episodes)
-    assert told[-1] == (2, 2) and told == sorted(told)
+    assert calls[-1] == (2, 2) and calls == sorted(calls)
     assert {p.name for p in folder.iterdir()} == {
         *("model.onnx", "model.safetensors", "card.json", "drive.py", "README.md")
     }

@@ -173,7 +173,7 @@ def test_the_cluster_alone_is_that_of_the_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "message"),
     [
         (("metadata", "name"), "carracing-" * 5 + "ray", "no DNS label of 47"),
         (("spec", "shutdownAfterJobFinishes"), False, "needs shutdownAfterJobFinishes"),
@@ -194,14 +194,14 @@ def test_the_cluster_alone_is_that_of_the_job() -> None:
     ],
     ids=lambda value: str(value)[-40:],
 )
-def test_mistakes_in_the_ray_job_are_found(path: tuple[Any, ...], value: Any, told: str) -> None:
+def test_mistakes_in_the_ray_job_are_found(path: tuple[Any, ...], value: Any, message: str) -> None:
     job = ray_job()
     assert against_operator(job) + against_us(job) == []
     part: Any = job
     for key in path[:-1]:
         part = part[key]
     part[path[-1]] = value
-    assert any(told in problem for problem in against_operator(job) + against_us(job))
+    assert any(message in problem for problem in against_operator(job) + against_us(job))
 
 
 def test_ray_is_the_one_of_the_lock_and_the_entry_point_one_of_ours(

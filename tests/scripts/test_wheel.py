@@ -39,7 +39,7 @@ def run(python: Path, folder: Path, program: str) -> subprocess.CompletedProcess
     return subprocess.run(line, cwd=folder, env=bare, capture_output=True, text=True)
 
 
-def told(python: Path, folder: Path, program: str) -> str:
+def output_of(python: Path, folder: Path, program: str) -> str:
     done = run(python, folder, program)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -88,7 +88,7 @@ again = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to
 assert (again.reset(seed=7)[0] == observation).all()
 print(observation.shape, total > 0, "cv2" in before, "tensorflow" in sys.modules)
 """
-    assert told(theirs, tmp_path, program) == "(4, 48, 48) True False False\n"
+    assert output_of(theirs, tmp_path, program) == "(4, 48, 48) True False False\n"
 
 
 def test_the_entry_point_and_the_import_register_once(theirs: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ for point in entry_points(group="gymnasium.envs"):
 import racing.gym_env
 print([name for name in gymnasium.registry if name.startswith("CarRacingFast")])
 """
-    assert told(theirs, tmp_path, program) == "['CarRacingFast-v3']\n"
+    assert output_of(theirs, tmp_path, program) == "['CarRacingFast-v3']\n"
 
 
 VECTOR = """
@@ -119,7 +119,7 @@ if __name__ == "__main__":
 
 
 def test_it_is_made_in_processes_that_start_anew(theirs: Path, tmp_path: Path) -> None:
-    assert told(theirs, tmp_path, VECTOR) == "(2, 4, 48, 48) (2,)\n"
+    assert output_of(theirs, tmp_path, VECTOR) == "(2, 4, 48, 48) (2,)\n"
 
 
 def test_a_python_start_costs_nothing(theirs: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_python_start_costs_nothing(theirs: Path, tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    started = told(theirs, tmp_path, "import sys; print(*sys.modules)")
+    started = output_of(theirs, tmp_path, "import sys; print(*sys.modules)")
     added = set(started.split()) - set(without.stdout.split())
     assert "_carracing_fast" in added
     assert added.isdisjoint({"gymnasium", "numpy", "cv2", "racing", "carracing_dqn", "system"})
@@ -154,7 +154,7 @@ def test_the_published_driver_drives_elsewhere(theirs: Path, tmp_path: Path) -> 
     """The example of docs/library.md."""
     page = (ROOT / "docs" / "library.md").read_text()
     assert all(line in page for line in DRIVE.splitlines()[1:8])
-    assert told(theirs, tmp_path, DRIVE) == "True\n"
+    assert output_of(theirs, tmp_path, DRIVE) == "True\n"
 
 
 def test_a_name_that_is_taken_is_said(theirs: Path, tmp_path: Path) -> None:
@@ -191,6 +191,6 @@ def test_stable_baselines3_learns_on_it_from_a_git_address(tmp_path: Path) -> No
     subprocess.run([*pip, "torch==2.13.0", "stable-baselines3"], check=True)
     python = tmp_path / "venv/bin/python"
     (there := tmp_path / "their project").mkdir()
-    assert told(python, there, VECTOR) == "(2, 4, 48, 48) (2,)\n"
-    assert told(python, there, LEARN).splitlines()[-1] == "400 True"
+    assert output_of(python, there, VECTOR) == "(2, 4, 48, 48) (2,)\n"
+    assert output_of(python, there, LEARN).splitlines()[-1] == "400 True"
     assert run(python, there, "import tensorflow").returncode == 1

@@ -135,12 +135,12 @@ class Corridor:
 
 
 def as_world(corridor: Corridor) -> World:
-    """For whoever asks for a world."""
+    """The corridor, typed as a world."""
     return cast(World, corridor)
 
 
 def make_corridor(spec: WorldSpec) -> World:
-    """What a run is told to make worlds with."""
+    """A `make_world` for a run."""
     return as_world(Corridor(spec))
 
 
@@ -182,13 +182,13 @@ class StopAt(Stop, Sink):
             self.ask()
 
 
-class Said(Sink):
-    """Remembers every line for people."""
+class MessageRecorder(Sink):
+    """Keeps every message of a run."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """One line."""
         self.lines.append(text)
 

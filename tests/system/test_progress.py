@@ -15,9 +15,9 @@ COUNT_TO_TEN = """
 import time
 from system import progress
 progress.LINE_SECONDS = 0.2
-with progress.progress("[counting]", "sheep") as tell:
+with progress.progress("[counting]", "sheep") as on_progress:
     for done in range(11):
-        tell(done, 10)
+        on_progress(done, 10)
         time.sleep(0.1)
 print("counted")
 """

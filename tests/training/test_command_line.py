@@ -82,7 +82,7 @@ def test_old_names_are_understood(tmp_path: Path, read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("a.json", "{", "a.json: not JSON"),
         ("a.toml", "gamma =", "a.toml: not TOML"),
@@ -99,11 +99,11 @@ def test_old_names_are_understood(tmp_path: Path, read: Read) -> None:
     ],
 )
 def test_bad_files_are_one_line(
-    tmp_path: Path, read: Read, name: str, text: str, told: str
+    tmp_path: Path, read: Read, name: str, text: str, message: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ValueError, match=told.replace("?", r"\?")) as e:
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")) as e:
         read("--config", path)
     assert "\n" not in str(e.value)
 

@@ -94,8 +94,8 @@ def test_learning_begins_with_given_weights(tmp_path: Path) -> None:
     for name, array in given.items():
         for role in ("online", "target", "average"):
             np.testing.assert_array_equal(first[f"learner/{role}/{name}"], array)
-    said = RunFolder(done.run).origin()["weights"]
-    assert said == {"file": "best.safetensors", "sha256": sha256(best.read_bytes())}
+    origin = RunFolder(done.run).origin()["weights"]
+    assert origin == {"file": "best.safetensors", "sha256": sha256(best.read_bytes())}
     best.unlink()
     longer = ddqn(tmp_path, weights=str(best), decisions=480, validate_every=48)
     assert drive_there(longer, run=done.run).finished, "a resume needs no file"
@@ -104,13 +104,13 @@ def test_learning_begins_with_given_weights(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     best = drive(tmp_path / "theirs", decisions=480).run / "best.safetensors"
     runs = tmp_path / "runs"
-    for settings, told in (
+    for settings, message in (
         ({"dense": (16,)}, "its network is .*, the run's is"),
         ({"stack": 1}, "its observation is .*, the run's is"),
         ({"actions": "brisk"}, "its actions is stock, the run's is brisk"),
         ({"weights": str(tmp_path / "none")}, "none: No such file"),
     ):
-        with pytest.raises(WeightsError, match=told):
+        with pytest.raises(WeightsError, match=message):
             drive(runs, **{"weights": str(best), **settings})
     with pytest.raises(WeightsError, match="network"):
         drive_there(dqn(runs, weights=str(best), dueling=False))

@@ -18,7 +18,7 @@ import DQN
 from agents.backend import DeviceError
 from system.memory import NotEnoughMemoryError
 from system.processes import STOP_SIGNALS, children_of
-from tests.support.corridor import Said, StopAt, ddqn, dqn, drive_there, make_corridor
+from tests.support.corridor import MessageRecorder, StopAt, ddqn, dqn, drive_there, make_corridor
 from tests.support.outcome import outcome
 from training import train
 from training.memory import worker_count
@@ -57,12 +57,12 @@ def test_a_call_is_a_run(
 
 def test_stopped_it_can_be_gone_on_with_in_the_same_process(tmp_path: Path) -> None:
     """Twice, and the run says so."""
-    settings, said = ddqn(tmp_path, **SHORT), Said()
+    settings, messages = ddqn(tmp_path, **SHORT), MessageRecorder()
     stop = StopAt(144)
-    first = drive_there(settings, sinks=[stop, said], stop=stop)
+    first = drive_there(settings, sinks=[stop, messages], stop=stop)
     assert (first.finished, first.decisions, first.best_validation) == (False, 144, -math.inf)
-    assert said.lines[-1].startswith("stopped; go on with: ")
-    assert said.lines[-1].endswith(f"DDQN.py --resume {first.run}")
+    assert messages.lines[-1].startswith("stopped; go on with: ")
+    assert messages.lines[-1].endswith(f"DDQN.py --resume {first.run}")
     stop = StopAt(288)
     second = drive_there(settings, run=first.run, sinks=[stop], stop=stop)
     assert (second.finished, second.decisions) == (False, 288)

@@ -24,7 +24,7 @@ from racing.world import World
 from tests.support.corridor import (
     TICK,
     Corridor,
-    Said,
+    MessageRecorder,
     StopAt,
     as_world,
     ddqn,
@@ -116,11 +116,11 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(
     tmp_path: Path, undisturbed: dict[str, object]
 ) -> None:
     """The one before is used, and what came after is made again. Which file it is, test_checkpoint.py goes through."""
-    run, said = stopped_at(tmp_path, 1296), Said()
+    run, messages = stopped_at(tmp_path, 1296), MessageRecorder()
     path = run / "checkpoints" / "000001296" / "arrays.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
-    assert resumed(run, tmp_path, said) == undisturbed
-    assert str(path) in said.lines[0]
+    assert resumed(run, tmp_path, messages) == undisturbed
+    assert str(path) in messages.lines[0]
     assert (run / "checkpoints" / "damaged-000001296").is_dir()
 
 

@@ -104,7 +104,7 @@ def drive_greedily(
     spec: ActorSpec,
     network: DrivingNetwork,
     tracks: list[int],
-    tell: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> Drive:
     """Whole episodes without exploration, in step, under the fast camera.
 
@@ -112,7 +112,7 @@ def drive_greedily(
         spec: Of the actors.
         network: Drives.
         tracks: Reset seeds.
-        tell: Called after every decision with the number of cars that have finished.
+        on_progress: Called after every decision with the number of cars that have finished.
     """
     worlds = [spec.make_world(spec.greedy_world) for _ in tracks]
     film: list[NDArray[np.uint8]] = []
@@ -124,6 +124,6 @@ def drive_greedily(
     for decision, moments in enumerate(drive_together(worlds, tracks, act)):
         if 0 in moments and decision % FILM_EVERY == 0:
             film.append(moments[0].observation[-1])
-        tell(sum(bool(world.end_reason) for world in worlds))
+        on_progress(sum(bool(world.end_reason) for world in worlds))
     episodes = [finished(world, track) for world, track in zip(worlds, tracks, strict=True)]
     return Drive(episodes, np.stack(film))

@@ -33,7 +33,7 @@ class Pool:
     Args:
         spec: Of the actors.
         workers: Do the work; if there are none, this process does.
-        say: Told when a worker had to be started again.
+        notify: Called with a line when a worker was lost.
         new_workers: Called at every tick; returns workers that have joined.
     """
 
@@ -41,10 +41,10 @@ class Pool:
         self,
         spec: ActorSpec,
         workers: Sequence[Worker],
-        say: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
         new_workers: Callable[[], Sequence[Worker]] = lambda: (),
     ) -> None:
-        self.spec, self._say, self._new_workers = spec, say, new_workers
+        self.spec, self._notify, self._new_workers = spec, notify, new_workers
         self._here = LocalWorker(spec)
         self._workers = list(workers)
         self._asked: list[tuple[Worker, Task, list[int]]] = []  # who, what, and for which actors
@@ -76,14 +76,14 @@ class Pool:
         self,
         weights: Weights,
         tracks: list[int],
-        tell: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Drive:
         """Whole greedy episodes on every track; this process, which would only wait, takes its share.
 
         Args:
             weights: Drive.
             tracks: Reset seeds.
-            tell: Called often with the episodes done here and all of them here.
+            on_progress: Called often with the episodes done here and all of them here.
 
         Raises:
             DrivingError: If driving gave NaN or infinity.
@@ -94,7 +94,7 @@ class Pool:
         for worker, task in reversed(list(zip(busy, tasks, strict=True))):
             worker.ask(task)
         own = len(tracks[:: len(busy)])
-        self._here.rollout_worker.tell = lambda done: tell(done, own)
+        self._here.rollout_worker.on_progress = lambda done: on_progress(done, own)
         drives = [self._answer(worker, task) for worker, task in zip(busy, tasks, strict=True)]
         episodes = {e.track: e for drive in drives for e in drive.episodes}
         return Drive([episodes[track] for track in tracks], drives[0].film)
@@ -118,11 +118,11 @@ class Pool:
         except NoCapacityError:
             self._workers.remove(worker)
             self._here.ask(task)
-            self._say(
+            self._notify(
                 f"{lost} died or hung, and there is no capacity for another: this process does its work"
             )
             return self._here
-        self._say(f"{lost} died or hung; another one does its work again")
+        self._notify(f"{lost} died or hung; another one does its work again")
         return worker
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class RayCluster:
 
     Args:
         address: host:port of a cluster, `auto` for that of this machine, or empty: Ray is started here.
-        say: Told what people should know.
+        notify: Called with lines for the user.
 
     Attributes:
         ray: The module.
@@ -44,12 +44,12 @@ class RayCluster:
         ClusterError: If there is no such cluster, or it may not be used.
     """
 
-    def __init__(self, address: str, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, address: str, notify: Callable[[str], None] = lambda _: None) -> None:
         for name, value in (CLUSTER_VARIABLES | CONNECTION_VARIABLES).items():
             os.environ.setdefault(name, value)
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")  # pages about each lost node
-        self.say = say
+        self.notify = notify
         if not address:
             os.environ[TOKEN_MODE] = "token"
             os.environ.setdefault(TOKEN, secrets.token_hex(32))  # else Ray writes one into the home

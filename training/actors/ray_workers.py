@@ -114,7 +114,7 @@ class RayWorker:
             self._spawn()
             has_place = False
         except ClusterError as e:
-            self._group.cluster.say(f"a new worker is not used: {e}")
+            self._group.cluster.notify(f"a new worker is not used: {e}")
             self.end()
             raise NoCapacityError from None
         if not has_place:
@@ -163,7 +163,7 @@ class RayWorkerGroup:
         free = min(most, int(self.cluster.ray.available_resources().get("CPU", 0)) - reserved)
         made = [RayWorker(self) for _ in range(most)]
         if free < 1:
-            self.cluster.say(
+            self.cluster.notify(
                 f"Ray: no CPU is free; waiting {SECONDS_TO_JOIN:g} s for a node to join"
             )
         self.cluster.ray.wait(
@@ -182,7 +182,7 @@ class RayWorkerGroup:
             )
         self._pending = [w for w in made if w not in up]
         waiting = f"; {len(self._pending)} more when nodes join" if self._pending else ""
-        self.cluster.say(f"Ray: {len(up)} workers, {self._cpus():g} CPUs{waiting}")
+        self.cluster.notify(f"Ray: {len(up)} workers, {self._cpus():g} CPUs{waiting}")
         return up
 
     def new_workers(self) -> list[RayWorker]:
@@ -194,11 +194,11 @@ class RayWorkerGroup:
                     continue
                 new.append(worker)
             except (ClusterError, WorkerLostError) as e:
-                self.cluster.say(f"a new worker is not used: {e}")
+                self.cluster.notify(f"a new worker is not used: {e}")
                 worker.end()
             self._pending.remove(worker)
         if new:
-            self.cluster.say(f"Ray: {len(new)} more workers")
+            self.cluster.notify(f"Ray: {len(new)} more workers")
         return new
 
     def add_pending(self, worker: RayWorker) -> None:
@@ -229,7 +229,7 @@ class RayWorkerGroup:
                 raise ClusterError(f"on {facts['node']} the {name} is {theirs}, here it is {ours}")
         kind = facts["processor"]
         if kind not in self.processors and kind != self._here["processor"]:
-            self.cluster.say(
+            self.cluster.notify(
                 f"{facts['node']} has another kind of CPU, the last bits of the result may differ:"
                 f" {kind}"
             )

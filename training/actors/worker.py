@@ -97,7 +97,7 @@ class RolloutWorker:
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
-        self.tell: Callable[[int], None] = lambda done: None  # of validation episodes
+        self.on_progress: Callable[[int], None] = lambda done: None  # of validation episodes
         self._network: DrivingNetwork | None = None
         self._actors: dict[int, Actor] = {}
 
@@ -126,7 +126,7 @@ class RolloutWorker:
                 self.spec,
                 network,
                 tracks[i : i + CARS_AT_ONCE],
-                lambda done, before=i: self.tell(before + done),  # type: ignore[misc]
+                lambda done, before=i: self.on_progress(before + done),  # type: ignore[misc]
             )
             for i in range(0, len(tracks), CARS_AT_ONCE)
         ]

@@ -22,7 +22,7 @@ class WorkerGroup:
         count: The largest number of workers.
         spec: Of the actors.
         stack: Leaves the cluster when it is closed.
-        say: Told what people should know.
+        notify: Called with lines for the user.
         surroundings: Called on every node: returns what must be the same on all of them.
 
     Attributes:
@@ -38,7 +38,7 @@ class WorkerGroup:
         count: int,
         spec: ActorSpec,
         stack: ExitStack,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
         surroundings: Callable[[], dict[str, Any]],
     ) -> None:
         self._on_ray: RayWorkerGroup | None = None
@@ -47,7 +47,7 @@ class WorkerGroup:
             from training.actors.ray_cluster import RayCluster
             from training.actors.ray_workers import RayWorkerGroup
 
-            cluster = RayCluster(settings.address, say)
+            cluster = RayCluster(settings.address, notify)
             stack.callback(cluster.close)
             self._on_ray = RayWorkerGroup(cluster, spec, settings.threads, surroundings)
             self.workers: list[Worker] = [*self._on_ray.start(count)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from system.files import write_whole
-from system.progress import Tell, progress, say
+from system.progress import OnProgress, notify, progress
 from training.mirror.lease import LEASE, Lease
 from training.mirror.place import newest, note_damaged
 from training.mirror.staging import Entry, files_of
@@ -72,8 +72,8 @@ class RemoteRun(RunFolder):
         try:
             aside.path.chmod(0o777 & ~umask())
             aside.lock()
-            with progress(f"fetching {self.shown}", "MiB") as tell:
-                _download(store, self._name, aside.path, self.identity(), tell)
+            with progress(f"fetching {self.shown}", "MiB") as on_progress:
+                _download(store, self._name, aside.path, self.identity(), on_progress)
             aside.path.rename(final)
         except BaseException as e:
             shutil.rmtree(aside.path, ignore_errors=True)
@@ -82,7 +82,7 @@ class RemoteRun(RunFolder):
             raise
         finally:
             aside.unlock()
-        say(f"{self.shown} is in {final}")
+        notify(f"{self.shown} is in {final}")
         return RunFolder(final)
 
 
@@ -129,7 +129,9 @@ def _inside(sizes: dict[str, int], name: str) -> dict[str, int]:
     return {path[len(name) + 1 :]: size for path, size in sizes.items()}
 
 
-def _download(store: Store, name: str, folder: Path, identity: str, tell: Tell) -> None:
+def _download(
+    store: Store, name: str, folder: Path, identity: str, on_progress: OnProgress
+) -> None:
     sizes = _inside(store.sizes(name), name)
     for path in small_paths(sizes):
         found = store.read(f"{name}/{path}")
@@ -139,9 +141,9 @@ def _download(store: Store, name: str, folder: Path, identity: str, tell: Tell) 
     problems, damaged, done = list[str](), list[int](), set[Entry]()
     for step in reversed(steps_in(sizes)):
         try:
-            _download_checkpoint(store, name, step, folder, identity, done, tell)
+            _download_checkpoint(store, name, step, folder, identity, done, on_progress)
         except CheckpointError as e:
-            say(f"{e}; trying the checkpoint before")
+            notify(f"{e}; trying the checkpoint before")
             problems.append(str(e))
             damaged.append(step)
             shutil.rmtree(folder / CHECKPOINTS / f"{step:09d}", ignore_errors=True)
@@ -152,7 +154,13 @@ def _download(store: Store, name: str, folder: Path, identity: str, tell: Tell) 
 
 
 def _download_checkpoint(
-    store: Store, name: str, step: int, folder: Path, identity: str, done: set[Entry], tell: Tell
+    store: Store,
+    name: str,
+    step: int,
+    folder: Path,
+    identity: str,
+    done: set[Entry],
+    on_progress: OnProgress,
 ) -> None:
     manifest, files = manifest_of(store, name, step, identity)
     total, got = max(sum(e.size for e in files.values()) // MIB, 1), 0
@@ -164,7 +172,7 @@ def _download_checkpoint(
             for block in checked_blocks(store, f"{name}/{path}", entry):
                 file.write(block)
                 got += len(block)
-                tell(got / MIB, total)
+                on_progress(got / MIB, total)
             file.flush()
             os.fsync(file.fileno())
         done.add(entry)

@@ -30,7 +30,7 @@ class MirrorLog(Sink):
         copy: In the mirror.
         uploader: Of the copy.
         stop: Asks the run to stop.
-        tell: Hears lines for people, and what came of uploads.
+        sink: Receives messages and the results of uploads.
 
     Attributes:
         problem: Of the last upload; empty if all is there.
@@ -43,19 +43,19 @@ class MirrorLog(Sink):
         copy: MirroredCopy,
         uploader: Uploader,
         stop: Callable[[], None],
-        tell: Sink,
+        sink: Sink,
     ) -> None:
         self._run, self._where = run, f"{url}/{run.full_name}"
-        self._copy, self._uploader, self._stop, self._tell = copy, uploader, stop, tell
+        self._copy, self._uploader, self._stop, self._sink = copy, uploader, stop, sink
         self._identity = run.identity()
         self._complaints = set[str]()
         self.problem = ""
-        self._told_loss = self._closed = False
+        self._loss_reported = self._closed = False
         uploader.start()
 
     def begin(self, run: Path, workers: int) -> None:
         """The mirror answered just now, and has all there is."""
-        self._tell.mirrored(True)
+        self._sink.mirrored(True)
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
         """Have it uploaded; returns at once."""
@@ -86,24 +86,26 @@ class MirrorLog(Sink):
                 self._complain(result.problem)
                 continue
             if self.problem:
-                self._tell.say(f"mirror: {self._where} has everything again")
+                self._sink.notify(f"mirror: {self._where} has everything again")
             self.problem = ""
             self._complaints.clear()
-            self._tell.mirrored(True)
-        if self._uploader.lost and not self._told_loss:
-            self._told_loss = True
-            self._tell.say(
+            self._sink.mirrored(True)
+        if self._uploader.lost and not self._loss_reported:
+            self._loss_reported = True
+            self._sink.notify(
                 f"mirror: {self._uploader.lost}; nothing more is mirrored, and this run stops"
             )
-            self._tell.mirrored(False)
+            self._sink.mirrored(False)
             self._stop()
 
     def _complain(self, problem: str) -> None:
         self.problem = problem
-        self._tell.mirrored(False)
+        self._sink.mirrored(False)
         if problem not in self._complaints:
             self._complaints.add(problem)
-            self._tell.say(f"mirror: {problem}; training goes on, the next checkpoint tries again")
+            self._sink.notify(
+                f"mirror: {problem}; training goes on, the next checkpoint tries again"
+            )
 
     def close(self) -> None:
         """Upload the last checkpoint and what the files say at the end; wait for it as long as it gets on."""
@@ -125,23 +127,25 @@ class MirrorLog(Sink):
     def _hear_the_last(self, idle: bool) -> None:
         while not self._uploader.results.empty():
             self.problem = self._uploader.results.get().problem
-            self._tell.mirrored(not self.problem)
-        if self._uploader.lost and not self._told_loss:
-            self._tell.say(f"mirror: {self._uploader.lost}")
+            self._sink.mirrored(not self.problem)
+        if self._uploader.lost and not self._loss_reported:
+            self._sink.notify(f"mirror: {self._uploader.lost}")
         elif not idle or self.problem:
             self.problem = why = self.problem or f"nothing moved for {PATIENCE_SECONDS:.0f} s"
             again = command("runs.py", "mirror", self._run.path)
-            self._tell.say(f"mirror: the end of the run is not in it: {why}; again with: {again}")
+            self._sink.notify(
+                f"mirror: the end of the run is not in it: {why}; again with: {again}"
+            )
 
     def _wait(self) -> None:
         """Not silently."""
-        told = time.monotonic() - LINE_SECONDS + QUIET_SECONDS
+        printed = time.monotonic() - LINE_SECONDS + QUIET_SECONDS
         while not self._uploader.is_idle() and not self._uploader.lost:
             sent, still = self._uploader.progress()
             if still > PATIENCE_SECONDS:
                 return
-            if time.monotonic() - told >= LINE_SECONDS:
-                told = time.monotonic()
+            if time.monotonic() - printed >= LINE_SECONDS:
+                printed = time.monotonic()
                 stuck = f", nothing for {still:.0f} s" if still > LINE_SECONDS else ""
-                self._tell.say(f"waiting for {self._where}: {sent / 2**20:.1f} MiB sent{stuck}")
+                self._sink.notify(f"waiting for {self._where}: {sent / 2**20:.1f} MiB sent{stuck}")
             time.sleep(LOOK_SECONDS)

@@ -78,7 +78,7 @@ class Mirror:
         return max(set(steps) - damaged_in_mirror(run.path), default=0)
 
     def follow(
-        self, run: RunFolder, keep: int, new: bool, stop: Callable[[], None], tell: Sink
+        self, run: RunFolder, keep: int, new: bool, stop: Callable[[], None], sink: Sink
     ) -> MirrorLog:
         """Take the lease of a run, which is locked, and mirror it from now on.
 
@@ -87,7 +87,7 @@ class Mirror:
             keep: Checkpoints to keep in the mirror.
             new: Whether its folder was made just now; it is removed if the mirror is refused.
             stop: Asks the run to stop.
-            tell: Hears lines for people, and what came of uploads.
+            sink: Receives messages and the results of uploads.
 
         Raises:
             MirrorError: If another trainer holds the lease, or the mirror has another run of this name.
@@ -106,10 +106,10 @@ class Mirror:
             raise
         staging.clear(run.path)
         copy = MirroredCopy(self._store, run.path, run.full_name, run.identity(), keep)
-        return MirrorLog(self.url, run, copy, Uploader(copy, lease), stop, tell)
+        return MirrorLog(self.url, run, copy, Uploader(copy, lease), stop, sink)
 
 
-def mirror_now(run: RunFolder, url: str, tell: Sink) -> str:
+def mirror_now(run: RunFolder, url: str, sink: Sink) -> str:
     """Bring a run's last checkpoint and small files into a mirror, and wait for it.
 
     Returns:
@@ -120,7 +120,7 @@ def mirror_now(run: RunFolder, url: str, tell: Sink) -> str:
     """
     run.lock()
     try:
-        log = Mirror(url).follow(run, run.config()["keep_checkpoints"], False, lambda: None, tell)
+        log = Mirror(url).follow(run, run.config()["keep_checkpoints"], False, lambda: None, sink)
         log.close()
         return log.problem
     finally:

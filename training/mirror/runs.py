@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from system.progress import Tell
+from system.progress import OnProgress
 from training.mirror.fetch import checked_blocks, manifest_of, small_paths
 from training.mirror.staging import Entry
 from training.mirror.store import HASTY_SECONDS, Store
@@ -117,12 +117,12 @@ def runs_at(where: str) -> Runs:
     return MirroredRuns(checked_url(where)) if is_url(where) else Runs(where)
 
 
-def verify(run: RunFolder, tell: Tell) -> list[str]:
+def verify(run: RunFolder, on_progress: OnProgress) -> list[str]:
     """What is wrong with a run: every file of every checkpoint is read.
 
     Args:
         run: In a folder or in a mirror.
-        tell: Hears how far it is, in a mirror.
+        on_progress: Hears how far it is, in a mirror.
     """
     if not isinstance(run, MirroredRun):
         return verify_run(run)
@@ -133,10 +133,10 @@ def verify(run: RunFolder, tell: Tell) -> list[str]:
         try:
             _, files = manifest_of(store, name, step, run.identity())
             for done, (path, entry) in enumerate(files.items()):
-                tell(number + done / len(files), len(steps))
+                on_progress(number + done / len(files), len(steps))
                 if checked.get(path) != entry:
                     for _ in checked_blocks(store, f"{name}/{path}", entry):
-                        tell(number + done / len(files), len(steps))
+                        on_progress(number + done / len(files), len(steps))
                     checked[path] = entry
         except CheckpointError as e:
             found.append(str(e))

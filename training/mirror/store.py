@@ -29,7 +29,7 @@ PARALLEL = 2  # blocks on their way; each takes memory
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROBE = ".probe-"
 Version = dict[str, str | None]
-Tell = Callable[[int], None]
+OnSent = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Store:
                 raise MirrorError(f"{self.url}/{path}: is gone") from None
             yield block
 
-    def write(self, path: str, content: bytes | Path, tell: Tell = lambda _: None) -> None:
-        """Put an object there whole, over what was there; `tell` hears of every block that is on its way.
+    def write(self, path: str, content: bytes | Path, on_sent: OnSent = lambda _: None) -> None:
+        """Put an object there whole, over what was there; calls `on_sent` with the bytes of every block it sends.
 
         Raises:
             MirrorError: If the server does not take it.
@@ -136,12 +136,12 @@ class Store:
 
         with self._errors(of_bucket=True):
             if isinstance(content, Path) and content.stat().st_size > BLOCK:
-                blocks = _blocks(content, tell)
+                blocks = _blocks(content, on_sent)
                 obstore.put(self._store, path, blocks, chunk_size=BLOCK, max_concurrency=PARALLEL)
                 return
             data = content.read_bytes() if isinstance(content, Path) else content
             obstore.put(self._store, path, data, use_multipart=False)
-        tell(len(data))
+        on_sent(len(data))
 
     def create(self, path: str, data: bytes) -> Version:
         """Put an object where there is none.
@@ -245,11 +245,11 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(endpoint).hostname in LOOPBACK
 
 
-def _blocks(path: Path, tell: Tell) -> Iterator[bytes]:
+def _blocks(path: Path, on_sent: OnSent) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             yield block
-            tell(len(block))
+            on_sent(len(block))
 
 
 @contextmanager

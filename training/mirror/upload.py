@@ -13,7 +13,7 @@ from pathlib import Path
 from training.mirror.errors import ConflictError, MirrorError
 from training.mirror.lease import LEASE
 from training.mirror.staging import Entry, Staged, files_of
-from training.mirror.store import Store, Tell
+from training.mirror.store import OnSent, Store
 from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest
 from training.runs.run_folder import CHECKPOINTS, CONFIG
 
@@ -67,13 +67,13 @@ class MirroredCopy:
         cut = len(self._name) + 1
         return {p[cut:]: size for p, size in self._store.sizes(self._name).items()}
 
-    def update(self, staged: Staged | None, fence: Callable[[], None], tell: Tell) -> None:
+    def update(self, staged: Staged | None, fence: Callable[[], None], on_sent: OnSent) -> None:
         """Upload a checkpoint, the small files, and remove what is not kept.
 
         Args:
             staged: The checkpoint; None for the small files alone.
             fence: Called before anything irrevocable; raises if the mirror is somebody else's.
-            tell: Hears how many bytes are on their way.
+            on_sent: Called with the bytes of every block that is sent.
 
         Raises:
             MirrorError: If the server does not take it.
@@ -82,7 +82,7 @@ class MirroredCopy:
         fence()
         sizes = self.sizes()
         if staged is None:
-            self._send_small_files(sizes, tell)
+            self._send_small_files(sizes, on_sent)
             return
         self._read_manifests(sizes)
         for step in [s for s in self._manifests if s > staged.decisions]:
@@ -92,8 +92,8 @@ class MirroredCopy:
             self._drop_manifest(staged.decisions)
         self.there = self._known()
         if not mirrored:
-            self._send_checkpoint(staged, sizes, tell)
-        self._send_small_files(sizes, tell)
+            self._send_checkpoint(staged, sizes, on_sent)
+        self._send_small_files(sizes, on_sent)
         if not mirrored:
             fence()
             self._create_manifest(staged)
@@ -128,19 +128,19 @@ class MirroredCopy:
             listed = {}
         return {path: e.sha256 for path, e in listed.items()} | self._sent
 
-    def _send_checkpoint(self, staged: Staged, sizes: Mapping[str, int], tell: Tell) -> None:
+    def _send_checkpoint(self, staged: Staged, sizes: Mapping[str, int], on_sent: OnSent) -> None:
         for path, entry in staged.files.items():
             if sizes.get(path) == entry.size and self.there.get(path) == entry.sha256:
                 continue
             self._sent.pop(path, None)
             try:
-                self._store.write(self._at(path), staged.folder / path, tell)
+                self._store.write(self._at(path), staged.folder / path, on_sent)
             except FileNotFoundError:
                 self.there = {}  # it was there when this was staged; the next checkpoint brings all again
                 raise MirrorError(f"{self._store.url}/{self._at(path)}: is gone") from None
             self._sent[path] = entry.sha256
 
-    def _send_small_files(self, sizes: Mapping[str, int], tell: Tell) -> None:
+    def _send_small_files(self, sizes: Mapping[str, int], on_sent: OnSent) -> None:
         ours = small_files(self._folder)
         for path, file in sorted(ours.items(), key=lambda item: item[0] != CONFIG):
             try:
@@ -148,7 +148,7 @@ class MirroredCopy:
                 state = (stat.st_size, stat.st_mtime_ns)
                 if path in sizes and self._small.get(path) == state:
                     continue
-                self._store.write(self._at(path), file.read_bytes(), tell)
+                self._store.write(self._at(path), file.read_bytes(), on_sent)
             except FileNotFoundError:
                 continue  # replaced just now
             self._small[path] = state

@@ -103,7 +103,7 @@ class Uploader:
             staged = order[0]
             problem = ""
             try:
-                self._copy.update(staged, self._fence, self._tell)
+                self._copy.update(staged, self._fence, self._count_sent)
             except LeaseError as e:
                 self.lost = problem = str(e)
             except (MirrorError, OSError) as e:
@@ -122,7 +122,7 @@ class Uploader:
             self._busy, self._alive = order is not None, time.monotonic()
             return None if self._ended else order
 
-    def _tell(self, sent: int) -> None:
+    def _count_sent(self, sent: int) -> None:
         self._sent += sent
         self._alive = time.monotonic()
 

@@ -87,13 +87,13 @@ class Checkpoints:
         self._drop_chunks()
 
     def load_newest(
-        self, store: FrameStore, say: Callable[[str], None]
+        self, store: FrameStore, notify: Callable[[str], None]
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Read the last checkpoint that is whole, set aside what came after it, and fill the store.
 
         Args:
             store: To fill.
-            say: Told of every checkpoint that is not whole.
+            notify: Called with a line about every checkpoint that is not whole.
 
         Returns:
             State and arrays as they were saved.
@@ -106,7 +106,7 @@ class Checkpoints:
             try:
                 state, arrays = self.load(step, store)
             except CheckpointError as e:
-                say(f"{e}; trying the checkpoint before")
+                notify(f"{e}; trying the checkpoint before")
                 problems.append(str(e))
                 continue
             self._forget_after(step)

@@ -1,1 +1,1 @@
-"""Who is told what a run does."""
+"""Where the events of a run go: console, CSV, TensorBoard, status, trackers, metrics."""

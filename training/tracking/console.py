@@ -1,4 +1,4 @@
-"""The screen: lines for people, and a bar, or in a log file a line now and then."""
+"""The console: messages and a progress bar; in a log file, a line now and then instead of the bar."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS_BETWEEN_SHORT_LINES = 5.0  # of validation and test
 
 
 class ConsoleLog(Sink):
-    """Prints."""
+    """Prints messages and progress."""
 
     def __init__(self) -> None:
         self._console = Console()
@@ -43,27 +43,27 @@ class ConsoleLog(Sink):
 
     @property
     def _on_screen(self) -> bool:
-        # FORCE_COLOR makes a terminal of anything, but a bar in a file is litter.
+        # With FORCE_COLOR, rich takes anything for a terminal, but a bar does not belong in a file.
         return self._console.is_terminal and self._console.file.isatty()
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """One line, above the bar."""
         self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def worker_lost(self, text: str) -> None:
         """One line."""
-        self.say(text)
+        self.notify(text)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
         """One line."""
-        self.say(
+        self.notify(
             f"{row['decisions']:>9,} decisions  {row['updates']:>6,} updates  {row['seconds'] / 60:5.1f} min"
             f"  validation {row['mean']:6.1f} ± {row['std']:5.1f}  laps {row['laps']}/{row['episodes']}"
             + ("  best so far" if row["mean"] > best_before else "")
         )
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar; in a log file, say a line now and then."""
+        """Move the bar; in a log file, print a line now and then."""
         p, now = progress, time.monotonic()
         if p.phase != self._phase:
             self._phase, self._last_line, self._began = p.phase, now, (now, p.done)
@@ -73,7 +73,7 @@ class ConsoleLog(Sink):
         pause = SECONDS_BETWEEN_LINES if p.phase == "training" else SECONDS_BETWEEN_SHORT_LINES
         if not self._on_screen and now - self._last_line >= pause:
             self._last_line = now
-            self.say(f"{p.done:>9,} of {p.total:,} {_unit(p)}  {_text(p)}  {self._left(p, now)}")
+            self.notify(f"{p.done:>9,} of {p.total:,} {_unit(p)}  {_text(p)}  {self._left(p, now)}")
 
     def _left(self, p: Progress, now: float) -> str:
         if p.phase == "validating":  # its cars drive in step, and all end at once

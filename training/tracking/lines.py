@@ -1,14 +1,14 @@
-"""Lines for people alone, for commands that train nothing."""
+"""A sink for commands that train nothing: it prints messages only."""
 
 from __future__ import annotations
 
-from system.progress import say
+from system.progress import notify
 from training.tracking.run_log import Sink
 
 
 class Lines(Sink):
-    """Prints them to stderr."""
+    """Prints messages to stderr."""
 
-    def say(self, text: str) -> None:
-        """One line."""
-        say(text)
+    def notify(self, text: str) -> None:
+        """Print it."""
+        notify(text)

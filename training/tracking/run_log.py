@@ -1,4 +1,4 @@
-"""The log of a run: hands what happens on to sinks (files, TensorBoard, the screen), which take what they want."""
+"""The log of a run: passes every event on to sinks (files, TensorBoard, the screen), which take what they want."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RECENT_EPISODES = 30  # of which the training score is the mean
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is.
+    """How far a run has got.
 
     Attributes:
         phase: `training`, `validating` or `testing`.
         done: Decisions made so far in training; episodes in the other phases.
-        total: Of these.
+        total: How many there are to do.
         score: Mean score of the last training episodes, exploration included; NaN before the first.
         decisions_per_second: Over the last tick.
         updates_per_second: Over the last tick.
@@ -38,10 +38,10 @@ class Progress:
 
 
 class Sink:
-    """Somebody who is told what a run does. Subclasses override what they want to know.
+    """Receives the events of a run. Subclasses override the methods of those that they want.
 
     Attributes:
-        name: In the state that a checkpoint keeps.
+        name: Of its part of the state that a checkpoint keeps.
     """
 
     name = ""
@@ -70,39 +70,39 @@ class Sink:
         """The best weights drove the test tracks."""
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """A checkpoint was saved, which took so many seconds."""
+        """A checkpoint was saved; it took `seconds`."""
 
     def mirrored(self, whole: bool) -> None:
-        """An upload to the run's mirror ended: whether all that was to go is there."""
+        """An upload to the run's mirror ended; `whole` is whether everything has arrived."""
 
     def progress(self, progress: Progress) -> None:
         """Called after every tick, and in longer phases after every episode."""
 
     def worker_lost(self, text: str) -> None:
-        """A worker died or hung and was replaced; a line that says which."""
+        """A worker died or hung and was replaced; `text` is a line that names it."""
 
-    def say(self, text: str) -> None:
-        """One line for people."""
+    def notify(self, text: str) -> None:
+        """A message of one line for the user."""
 
     def finished(self) -> None:
-        """All is done: nothing is left for who resumes."""
+        """The run is done: a resume would find nothing to do."""
 
     def close(self) -> None:
-        """Nothing comes any more, or not for now."""
+        """No more events will come, unless the run is resumed."""
 
     def get_state(self) -> Any:
-        """How far it has got, as JSON; None if it keeps nothing."""
+        """The state that a checkpoint keeps, as JSON; None if there is none."""
         return None
 
     def set_state(self, state: Any) -> None:
-        """Go back to where `get_state` was called: what was written since will be written again."""
+        """Go back to where `get_state` was called: what was written after that will be written again."""
 
 
 class RunLog(Sink):
-    """Hands everything on, and keeps the training score.
+    """Passes every event on to all sinks, and keeps the training score.
 
     Args:
-        sinks: Take it down, in this order.
+        sinks: Receive the events, in this order.
     """
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
@@ -121,75 +121,75 @@ class RunLog(Sink):
         return float(np.mean(self._recent)) if self._recent else float("nan")
 
     def begin(self, run: Path, workers: int) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.begin(run, workers)
 
     def describe(self, settings: Mapping[str, Any], network: Any) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.describe(settings, network)
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.scalars(decisions, values)
 
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """Hand on."""
+        """Pass on."""
         self._recent.append(episode.score)
         for sink in self._sinks:
             sink.episode(decisions, episode, shaped_return, epsilon)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.validation(row, best_before)
 
     def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.film(decisions, name, images)
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.test(decisions, episodes)
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.checkpoint(decisions, seconds)
 
     def mirrored(self, whole: bool) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.mirrored(whole)
 
     def progress(self, progress: Progress) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.progress(progress)
 
     def worker_lost(self, text: str) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.worker_lost(text)
 
-    def say(self, text: str) -> None:
-        """Hand on."""
+    def notify(self, text: str) -> None:
+        """Pass on."""
         for sink in self._sinks:
-            sink.say(text)
+            sink.notify(text)
 
     def finished(self) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.finished()
 
     def close(self) -> None:
-        """Hand on."""
+        """Pass on."""
         for sink in self._sinks:
             sink.close()
 
@@ -199,7 +199,7 @@ class RunLog(Sink):
         return {"recent": list(self._recent)} | {k: v for k, v in states.items() if v is not None}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `get_state` gave; a sink that was not there then starts empty."""
+        """Put back what `get_state` gave; a sink without a state starts empty."""
         self._recent.extend(state["recent"])
         for sink in self._sinks:
             if sink.name in state:

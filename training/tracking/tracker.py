@@ -43,16 +43,16 @@ class TrackerLog(Sink):
         package: wandb, trackio, or another module that has their `init`, `log`, `log_artifact`, `finish` and `Video`.
         folder: Of the run.
         config: The settings by name.
-        say: Told in one line what went wrong, once for each kind of trouble.
+        notify: Called with one line about what went wrong, once for each kind of problem.
     """
 
     name = "tracker"
 
     def __init__(
-        self, package: str, folder: Path, config: Mapping[str, Any], say: Callable[[str], None]
+        self, package: str, folder: Path, config: Mapping[str, Any], notify: Callable[[str], None]
     ) -> None:
         self._package, self._folder, self._config = package, folder, dict(config)
-        self._say, self._said = say, set[str]()
+        self._notify, self._warned = notify, set[str]()
         self._points = Points(int(config["checkpoint_every"]) // POINTS_PER_CHECKPOINT)
         self._films: dict[int, NDArray[np.uint8]] = {}
         self._waiting: queue.Queue[Batch | None] = queue.Queue(MOST_WAITING)
@@ -108,7 +108,7 @@ class TrackerLog(Sink):
             if not self._ended:
                 self._waiting.put_nowait(batch)
         except queue.Full:
-            self._tell("is too slow: points are left out")
+            self._warn("is too slow: points are left out")
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -127,17 +127,17 @@ class TrackerLog(Sink):
             return
         try:
             while self._pipe.poll():
-                self._tell(str(self._pipe.recv()))
+                self._warn(str(self._pipe.recv()))
         except (EOFError, OSError):
             self._ended = True
             self._process.join(1.0)
-            if not self._said and self._process.exitcode:
-                self._tell(f"is gone: {cause_of_death(self._process.exitcode)}")
+            if not self._warned and self._process.exitcode:
+                self._warn(f"is gone: {cause_of_death(self._process.exitcode)}")
 
-    def _tell(self, trouble: str) -> None:
-        if trouble not in self._said:
-            self._said.add(trouble)
-            self._say(f"{self._package} {trouble}; training does not need it")
+    def _warn(self, trouble: str) -> None:
+        if trouble not in self._warned:
+            self._warned.add(trouble)
+            self._notify(f"{self._package} {trouble}; training does not need it")
 
     def close(self) -> None:
         """Wait some seconds for the process to end; then it is killed."""
@@ -149,12 +149,12 @@ class TrackerLog(Sink):
         self._waiting.put(None)
         self._process.join(QUIET_SECONDS)
         if self._process.is_alive():
-            self._say(f"waiting for {self._package}, {CLOSING_SECONDS:.0f} seconds at most")
+            self._notify(f"waiting for {self._package}, {CLOSING_SECONDS:.0f} seconds at most")
             self._process.join(CLOSING_SECONDS - QUIET_SECONDS)
         self._hear()
         if self._process.is_alive():
             self._ended = True
-            self._tell(f"did not end; what it has is in {self._folder / FOLDER}")
+            self._warn(f"did not end; what it has is in {self._folder / FOLDER}")
             _kill(self._process.pid)
         self._process.join()
         self._sender.join()  # left alone, it could write into a descriptor that is used again
@@ -170,11 +170,11 @@ class TrackerLog(Sink):
 
 
 def tracker_of(
-    config: Mapping[str, Any], folder: Path, say: Callable[[str], None]
+    config: Mapping[str, Any], folder: Path, notify: Callable[[str], None]
 ) -> tuple[TrackerLog, ...]:
     """The tracker that a run's settings name, if they name one."""
     package = str(config["track"])
-    return (TrackerLog(package, folder, config, say),) if package else ()
+    return (TrackerLog(package, folder, config, notify),) if package else ()
 
 
 def _send(pipe: Connection, waiting: queue.Queue[Batch | None]) -> None:

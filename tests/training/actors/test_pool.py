@@ -71,10 +71,10 @@ def as_values(drive: Drive) -> list[Any]:
 
 @contextmanager
 def pool_of(
-    workers: list[Worker], spec: ActorSpec, said: list[str] | None = None
+    workers: list[Worker], spec: ActorSpec, messages: list[str] | None = None
 ) -> Iterator[Pool]:
     """A pool that is closed, whatever happens."""
-    pool = Pool(spec, workers, said.append if said is not None else lambda _: None)
+    pool = Pool(spec, workers, messages.append if messages is not None else lambda _: None)
     try:
         yield pool
     finally:
@@ -107,18 +107,18 @@ def test_the_number_of_workers_changes_nothing(count: int) -> None:
 @pytest.mark.slow
 def test_the_place_of_the_workers_changes_nothing() -> None:
     """Two processes; one is killed on its way, and the same comes of it."""
-    spec, said = spec_of(), list[str]()
+    spec, messages = spec_of(), list[str]()
     weights = weights_for(spec)
     with pool_of([], spec) as here:
         expected = ticks(here, weights)
     workers: list[Worker] = [ProcessWorker(spec, 1) for _ in range(2)]
-    with pool_of(workers, spec, said) as pool:
+    with pool_of(workers, spec, messages) as pool:
         assert ticks(pool, weights) == expected
-        assert said == []
+        assert messages == []
         victim = min(children_of(os.getpid()))
         os.kill(victim, signal.SIGKILL)
         assert ticks(pool, weights) == expected
-    assert said == [f"worker process {victim} died or hung; another one does its work again"]
+    assert messages == [f"worker process {victim} died or hung; another one does its work again"]
     assert not children_of(os.getpid())
 
 
@@ -145,18 +145,18 @@ def test_a_worker_that_cannot_start_again_is_one_error(monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one makes the same rollouts; the one that hangs did not even read what it was asked for."""
-    spec, said = spec_of(dense=(6000,)), list[str]()
+    spec, messages = spec_of(dense=(6000,)), list[str]()
     weights = weights_for(spec)
     assert sum(array.nbytes for array in weights.values()) > 1 << 20  # more than a pipe holds
 
-    def say(line: str) -> None:
-        said.append(line)
+    def notify(line: str) -> None:
+        messages.append(line)
         monkeypatch.setattr(training.actors.worker, "SECONDS_TO_ANSWER", 900)  # time to start
 
     with pool_of([], spec) as here:
         here.submit(requests(spec), weights, STEPS)
         expected = plain(here.collect())
-    pool = Pool(spec, [ProcessWorker(spec, 1)], say)
+    pool = Pool(spec, [ProcessWorker(spec, 1)], notify)
     try:
         while not (children := children_of(os.getpid())):
             time.sleep(0.01)  # a moment after its start it is not yet itself
@@ -167,7 +167,7 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
         assert plain(pool.collect()) == expected
     finally:
         pool.close()
-    assert said == [f"worker process {worker} died or hung; another one does its work again"]
+    assert messages == [f"worker process {worker} died or hung; another one does its work again"]
     assert not children_of(os.getpid())
 
 
@@ -191,28 +191,28 @@ class Mortal(LocalWorker):
 
 
 def test_the_last_try_counts() -> None:
-    spec, said = spec_of(), list[str]()
+    spec, messages = spec_of(), list[str]()
     weights = weights_for(spec)
     mortal = Mortal(spec, MOST_RESTARTS_PER_TASK - 1)
-    with pool_of([], spec) as here, pool_of([LocalWorker(spec), mortal], spec, said) as pool:
+    with pool_of([], spec) as here, pool_of([LocalWorker(spec), mortal], spec, messages) as pool:
         assert ticks(pool, weights) == ticks(here, weights)
-    assert mortal.restarts == len(said) == MOST_RESTARTS_PER_TASK - 1
+    assert mortal.restarts == len(messages) == MOST_RESTARTS_PER_TASK - 1
 
 
 @pytest.mark.parametrize("what", ["a rollout", "a validation"])
 def test_five_losses_on_one_task_end_the_run(what: str) -> None:
     """Whatever it is in that task, it would go on for ever; on two tasks they are no pattern."""
-    spec, said = spec_of(), list[str]()
+    spec, messages = spec_of(), list[str]()
     weights = weights_for(spec)
     mortal = Mortal(spec, MOST_RESTARTS_PER_TASK)
-    with pool_of([mortal], spec, said) as pool:
+    with pool_of([mortal], spec, messages) as pool:
         with pytest.raises(WorkerError, match="a worker was lost 5 times on one task"):
             if what == "a rollout":
                 pool.submit(requests(spec), weights, STEPS)
                 pool.collect()
             else:
                 pool.validate(weights, list(range(10_000, 10_010)))
-        assert len(said) == MOST_RESTARTS_PER_TASK == 5
+        assert len(messages) == MOST_RESTARTS_PER_TASK == 5
         for deaths in (3, 4):
             mortal.deaths = deaths
             pool.submit(requests(spec), weights, STEPS)
@@ -230,23 +230,23 @@ class Broken(Corridor):
 
 
 def make_broken(spec: WorldSpec) -> World:
-    """What a run is told to make worlds with."""
+    """A `make_world` for a run."""
     return as_world(Broken(spec))
 
 
 @pytest.mark.slow
 def test_a_worker_tells_what_went_wrong() -> None:
     """An error is no death: another process would fail in the same way. It works on afterwards."""
-    spec, said = spec_of(make_broken), list[str]()
+    spec, messages = spec_of(make_broken), list[str]()
     weights = weights_for(spec)
-    with pool_of([ProcessWorker(spec, 1)], spec, said) as pool:
+    with pool_of([ProcessWorker(spec, 1)], spec, messages) as pool:
         for _ in range(2):
             pool.submit(requests(spec), weights, STEPS)
             with pytest.raises(DrivingError, match=r"^IndexError: no such\ntile$"):
                 pool.collect()
         pool.submit(requests(spec), weights, 2)
         assert len(pool.collect()) == ACTORS
-    assert said == []
+    assert messages == []
 
 
 def test_here_it_is_raised_as_it_is() -> None:

@@ -19,7 +19,7 @@ from DDQN import DDQN
 from system.exits import EXIT_BAD_INPUT
 from system.processes import descendants_of
 from tests.support.command_line import arguments, finish, start
-from tests.support.corridor import Said, ddqn, drive_there
+from tests.support.corridor import MessageRecorder, ddqn, drive_there
 from tests.support.outcome import outcome
 from training.actors import ray_workers
 from training.actors.ray_cluster import CLUSTER_VARIABLES, ClusterError, RayCluster, refuse_address
@@ -47,13 +47,13 @@ NOTICE_SOON = CLUSTER_VARIABLES | {
 class At(Sink):
     """Does something when so many decisions are made."""
 
-    def __init__(self, deeds: dict[int, Callable[[], object]]) -> None:
-        self._deeds = deeds
+    def __init__(self, callbacks: dict[int, Callable[[], object]]) -> None:
+        self._callbacks = callbacks
 
     def progress(self, progress: Progress) -> None:
-        for decisions in sorted(self._deeds):
+        for decisions in sorted(self._callbacks):
             if progress.phase == "training" and progress.done >= decisions:
-                self._deeds.pop(decisions)()
+                self._callbacks.pop(decisions)()
 
 
 class Slowly(Sink):
@@ -146,7 +146,7 @@ def address_of(word: str) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("127.0.0.1:1", "no Ray cluster at 127.0.0.1:1"),
         ("ray://127.0.0.1:10001", "host:port or auto"),
@@ -154,13 +154,13 @@ def address_of(word: str) -> tuple[str, int]:
         ("192.0.2.7:6379", "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
     ],
 )
-def test_bad_addresses(tmp_path: Path, address: str, told: str) -> None:
+def test_bad_addresses(tmp_path: Path, address: str, message: str) -> None:
     """One line, exit code 2, nothing written, within seconds."""
     options = arguments(runs=str(tmp_path / "runs"), workers="auto", pool="ray", address=address)
     process = start("DDQN", *options)
     _, err = process.communicate(timeout=120)
     assert process.returncode == EXIT_BAD_INPUT, err
-    assert err.startswith("error: ") and told in err and err.count("\n") == 1
+    assert err.startswith("error: ") and message in err and err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
@@ -176,21 +176,21 @@ def test_a_wrong_token_is_refused(cluster: Any) -> None:
 def test_a_token_beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Named, it is enough to ask; an empty one is none."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    for value, told in (("", "set RAY_AUTH_MODE"), ("a" * 64, "no Ray cluster at")):
+    for value, message in (("", "set RAY_AUTH_MODE"), ("a" * 64, "no Ray cluster at")):
         monkeypatch.setenv("RAY_AUTH_TOKEN", value)
-        with pytest.raises(ClusterError, match=told):
+        with pytest.raises(ClusterError, match=message):
             refuse_address("192.0.2.7:6379")
 
 
 def test_another_version_is_refused_and_another_cpu_told(cluster: Any) -> None:
-    said = list[str]()
-    cluster_ = RayCluster(cluster.address, said.append)
+    messages = list[str]()
+    cluster_ = RayCluster(cluster.address, messages.append)
     try:
         settings = ddqn(Path())
         joined = RayWorkerGroup(cluster_, actor_spec(settings, DDQN), 1, surroundings)
         theirs = surroundings() | {"processor": "another kind", "node": "there"}
         joined.check_node(theirs)
-        assert "another kind of CPU" in said[-1] and "another kind" in joined.processors
+        assert "another kind of CPU" in messages[-1] and "another kind" in joined.processors
         for name in ("commit", "Python", "numpy"):
             with pytest.raises(ClusterError, match=f"the {name} is 0.1, here it is"):
                 joined.check_node(theirs | {name: "0.1"})
@@ -209,14 +209,14 @@ def test_too_few_cpus_are_told(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"address": "127.0.0.1:6379"}, "give pool ray"),
         ({"pool": "ray", "workers": 0}, "workers must be at least 1"),
     ],
 )
-def test_settings_that_hang_together(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_settings_that_hang_together(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         check(ddqn(Path(), **{"workers": 1} | settings))
 
 
@@ -226,8 +226,8 @@ def test_nodes_that_die_freeze_and_join_change_nothing(
     """A killed node, a frozen one, a killed worker and a new node, which gets the time it takes to begin."""
     monkeypatch.setattr(ray_workers, "SECONDS_TO_PLACE_AGAIN", 3.0)
     killed, frozen = (cluster.add_node(num_cpus=1) for _ in range(2))
-    said = Said()
-    deeds = At(
+    messages = MessageRecorder()
+    callbacks = At(
         {
             300: lambda: os.kill(raylet(killed), signal.SIGKILL),
             800: lambda: cluster.add_node(num_cpus=1),
@@ -235,18 +235,18 @@ def test_nodes_that_die_freeze_and_join_change_nothing(
             2000: kill_a_worker,
         }
     )
-    slowly = Slowly(800, until=lambda: "Ray: 1 more workers" in said.lines)
+    slowly = Slowly(800, until=lambda: "Ray: 1 more workers" in messages.lines)
     settings = ddqn(
         tmp_path / "ray", workers="auto", pool="ray", address=cluster.address, cars_per_actor=3
     )
     try:
-        run = drive_there(settings, sinks=[said, deeds, slowly]).run
+        run = drive_there(settings, sinks=[messages, callbacks, slowly]).run
     finally:
         os.kill(raylet(frozen), signal.SIGKILL)
     alone = drive_there(ddqn(tmp_path / "here", cars_per_actor=3)).run
     assert outcome(run) == outcome(alone)
-    lost = [line for line in said.lines if "died or hung" in line]
-    assert len(lost) >= 2, said.lines
-    assert "Ray: 1 more workers" in said.lines
+    lost = [line for line in messages.lines if "died or hung" in line]
+    assert len(lost) >= 2, messages.lines
+    assert "Ray: 1 more workers" in messages.lines
     kinds = RunFolder(run).origin()["processors"]
     assert list(kinds) == [surroundings()["processor"]] and kinds.popitem()[1] >= 3

@@ -19,7 +19,7 @@ from training.mirror.store import Store
 RUN = "DDQN/race"
 
 
-def said(place: str) -> dict[str, object]:
+def lease_in(place: str) -> dict[str, object]:
     found = Store(place).read(f"{RUN}/lease.json")
     assert found is not None
     says: dict[str, object] = json.loads(found.data)
@@ -40,7 +40,7 @@ def test_a_second_trainer_is_refused_until_the_first_lets_go(place: str) -> None
         Lease(Store(place), RUN).refuse_if_held()
     one.release()
     other.take()
-    assert said(place)["holder"] == "b"
+    assert lease_in(place)["holder"] == "b"
     with pytest.raises(LeaseError, match="was taken over by process"):
         one.renew()
 
@@ -56,7 +56,7 @@ def test_who_was_killed_is_followed_at_once_by_itself_and_later_by_others(
         other.take()
     time.sleep(3.2)  # servers count whole seconds
     other.take()
-    assert said(place)["holder"] == "b"
+    assert lease_in(place)["holder"] == "b"
 
 
 def test_a_wrong_clock_here_changes_nothing(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_many_want_it_and_one_gets_it(place: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         won = list(pool.map(attempt, "abcdef"))
     assert sum(won) == 1
-    assert said(place)["holder"] == "abcdef"[won.index(True)]
+    assert lease_in(place)["holder"] == "abcdef"[won.index(True)]
 
 
 def test_an_answer_that_was_lost_or_a_lease_that_was_deleted_is_no_loss(place: str) -> None:
@@ -90,7 +90,7 @@ def test_an_answer_that_was_lost_or_a_lease_that_was_deleted_is_no_loss(place: s
     lease.renew()
     store.delete([f"{RUN}/lease.json"])
     lease.renew()
-    assert said(place)["holder"] == "a"
+    assert lease_in(place)["holder"] == "a"
 
 
 def test_the_holder_goes_with_the_folder_and_not_with_a_copy(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.s3_server import S3Server
-from tests.support.corridor import Said, StopAt, ddqn, drive_there
+from tests.support.corridor import MessageRecorder, StopAt, ddqn, drive_there
 from tests.support.outcome import checkpoints, outcome
 from tests.support.s3 import bring, content, whole_checkpoints
 from tests.training.mirror.conftest import SHORT
@@ -43,7 +43,7 @@ class Watch(Sink):
     def mirrored(self, whole: bool) -> None:
         self.ends.append(whole)
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -235,11 +235,11 @@ def test_no_secret_is_written_anywhere(
     s3: S3Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     place = f"{s3.url}/{tmp_path.name}"
-    said = Said()
+    messages = MessageRecorder()
     settings = ddqn(tmp_path / "runs", mirror_to=place, **SHORT | {"decisions": 240})
-    run = drive_there(settings, sinks=[said]).run
+    run = drive_there(settings, sinks=[messages]).run
     keys = [s3.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
-    texts = [*content(place).values(), *map(str.encode, [*said.lines, *capfd.readouterr()])]
+    texts = [*content(place).values(), *map(str.encode, [*messages.lines, *capfd.readouterr()])]
     texts += [p.read_bytes() for p in run.rglob("*") if p.is_file()]
     assert len(texts) > 12
     for key in keys:

@@ -55,8 +55,8 @@ def test_list_and_monitor_read_small_files_alone(
     assert runs.resolve(f"{mirrored}/DDQN/race-seed1").full_name == "DDQN/race-seed1"
     with pytest.raises(RunError, match=f"no run 'none' in {mirrored}"):
         runs.resolve("none")
-    told = runs_py("monitor", "seed1", "--runs", mirrored)
-    assert told.startswith(f"{mirrored}/DDQN/race-seed1: finished")
+    output = runs_py("monitor", "seed1", "--runs", mirrored)
+    assert output.startswith(f"{mirrored}/DDQN/race-seed1: finished")
 
 
 @pytest.mark.parametrize("place", ["file"], indirect=True)
@@ -85,7 +85,7 @@ def test_mirror_brings_a_run_there_afterwards(
     s3: S3Server, tmp_path: Path, two_runs: Path, undisturbed: Path
 ) -> None:
     place, run = f"{s3.url}/{tmp_path.name}", two_runs / "runs/DDQN/race-seed1"
-    told = runs_py("mirror", run, "--to", place)
-    assert told == f"{place}/DDQN/race-seed1 has everything\n"
+    output = runs_py("mirror", run, "--to", place)
+    assert output == f"{place}/DDQN/race-seed1 has everything\n"
     assert runs_py("verify", "seed1", "--runs", place) == "1 runs, 0 problems\n"
     assert "has no mirror" in runs_py("mirror", undisturbed, code=2)

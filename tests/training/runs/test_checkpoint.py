@@ -231,9 +231,9 @@ def test_what_rots_while_training_goes_on_is_written_anew(
 def test_what_was_damaged_is_set_aside_and_made_anew(tmp_path: Path) -> None:
     checkpoints, store = save_until(tmp_path, [8, 16, 24])
     flip(damaged := tmp_path / "000000048" / "state.json")
-    again, said = empty_store(), list[str]()
-    checkpoints.load_newest(again, said.append)
-    assert said == [
+    again, messages = empty_store(), list[str]()
+    checkpoints.load_newest(again, messages.append)
+    assert messages == [
         f"{damaged}: damaged, its SHA-256 is not the one that was saved; trying the checkpoint before"
     ]
     assert checkpoints.steps() == [32]

@@ -100,7 +100,7 @@ def test_a_path_is_a_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "message"),
     [
         ("apple", "'apple' could be .*/DQN/apple, .*/DDQN/apple: say more of its name"),
         ("night", "could be .*/night-seed1, .*/night-seed10: say more"),
@@ -112,8 +112,8 @@ def test_a_path_is_a_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("-7", "no run -7 in .*: there are 6"),
     ],
 )
-def test_none_or_too_many_is_one_line(root: Path, wanted: str, told: str) -> None:
-    with pytest.raises(RunError, match=told) as e:
+def test_none_or_too_many_is_one_line(root: Path, wanted: str, message: str) -> None:
+    with pytest.raises(RunError, match=message) as e:
         Runs(root).resolve(wanted)
     assert "\n" not in str(e.value)
 

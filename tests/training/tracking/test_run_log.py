@@ -1,4 +1,4 @@
-"""The log of a run: everybody is told everything, states come back, and the status is there for readers."""
+"""The log of a run: every sink gets every event, states come back, and the status is there for readers."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ EVENTS: dict[str, tuple[Any, ...]] = {
     "mirrored": (True,),
     "progress": (Progress("training", 48, 96, 1.0),),
     "worker_lost": ("worker process 7 died or hung",),
-    "say": ("a line",),
+    "notify": ("a line",),
     "finished": (),
     "close": (),
 }
 
 
-def recorder(told: list[tuple[str, str, tuple[Any, ...]]], who: str) -> Sink:
-    """A sink that writes down whatever it is told."""
+def recorder(received: list[tuple[str, str, tuple[Any, ...]]], who: str) -> Sink:
+    """A sink that writes down every event."""
 
     def note(what: str) -> Any:
-        return lambda self, *arguments: told.append((who, what, arguments))
+        return lambda self, *arguments: received.append((who, what, arguments))
 
     methods = {what: note(what) for what in EVENTS}
     made: Sink = type("Recorder", (Sink,), {**methods, "name": who})()
     return made
 
 
-def test_everybody_is_told_everything_in_order() -> None:
-    """Nothing that a sink can hear is missing here, or in the log."""
-    heard = {n for n, _ in inspect.getmembers(Sink, inspect.isfunction)} - {
+def test_every_sink_gets_every_event_in_order() -> None:
+    """No event that a sink can get is missing here, or in the log."""
+    events = {n for n, _ in inspect.getmembers(Sink, inspect.isfunction)} - {
         "get_state",
         "set_state",
     }
-    assert heard == set(EVENTS)
-    told: list[tuple[str, str, tuple[Any, ...]]] = []
-    with RunLog([recorder(told, "one"), recorder(told, "other")]) as log:
+    assert events == set(EVENTS)
+    received: list[tuple[str, str, tuple[Any, ...]]] = []
+    with RunLog([recorder(received, "one"), recorder(received, "other")]) as log:
         for what, arguments in EVENTS.items():
             if what != "close":
                 getattr(log, what)(*arguments)
-    assert told == [(who, *event) for event in EVENTS.items() for who in ("one", "other")]
+    assert received == [(who, *event) for event in EVENTS.items() for who in ("one", "other")]
 
 
-def test_a_sink_that_wants_nothing_is_told_nothing() -> None:
+def test_a_sink_may_ignore_every_event() -> None:
     for what, arguments in EVENTS.items():
         assert getattr(Sink(), what)(*arguments) is None
     assert Sink().get_state() is None

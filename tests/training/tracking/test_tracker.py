@@ -100,8 +100,8 @@ def test_points_are_means_over_spans_that_checkpoints_do_not_move() -> None:
 
 def test_a_run_by_hand(folder: Path, calls: Calls, capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing before a checkpoint; the film with its validation; the card at the end; what it prints is not seen."""
-    said: list[str] = []
-    log = TrackerLog(PACKAGE, folder, CONFIG, said.append)
+    messages: list[str] = []
+    log = TrackerLog(PACKAGE, folder, CONFIG, messages.append)
     log.checkpoint(0, 0.1)
     for decisions in (48, 96, 104):
         log.scalars(decisions, {"learning/loss": decisions})
@@ -134,7 +134,7 @@ def test_a_run_by_hand(folder: Path, calls: Calls, capfd: pytest.CaptureFixture[
         *("log_artifact", "model-card", "DQN"),
     )
     assert finish["call"] == "finish"
-    assert said == [] and "talk" not in "".join(capfd.readouterr())
+    assert messages == [] and "talk" not in "".join(capfd.readouterr())
     assert not Path(f"/proc/{begun['pid']}").exists()
 
 
@@ -178,8 +178,8 @@ def test_one_that_hangs_is_killed(
     """No call of ours waits, and the end waits as long as it is told to."""
     behave(monkeypatch, f"hang:{call}")
     monkeypatch.setattr(tracker, "MOST_WAITING", 8)
-    said: list[str] = []
-    log = TrackerLog(PACKAGE, folder, CONFIG, said.append)
+    messages: list[str] = []
+    log = TrackerLog(PACKAGE, folder, CONFIG, messages.append)
     log.checkpoint(0, 0.1)
     process = log._process
     began = time.monotonic()
@@ -193,23 +193,23 @@ def test_one_that_hangs_is_killed(
     log.close()
     assert 1 < time.monotonic() - waiting < 60
     assert not process.is_alive()
-    assert any("did not end" in line for line in said)
+    assert any("did not end" in line for line in messages)
     if call != "finish":
-        assert sum("too slow" in line for line in said) == 1
-    assert len(said) <= 3
+        assert sum("too slow" in line for line in messages) == 1
+    assert len(messages) <= 3
 
 
 def test_one_that_is_slow_gets_what_it_can_take(
     folder: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behave(monkeypatch, "slow")
-    said: list[str] = []
-    log = TrackerLog(PACKAGE, folder, CONFIG, said.append)
+    messages: list[str] = []
+    log = TrackerLog(PACKAGE, folder, CONFIG, messages.append)
     for decisions in range(0, 100_000, 50):
         log.scalars(decisions, {"x": 1.0})
         log.checkpoint(decisions, 0.1)
     log.close()
-    assert said[0] == f"{PACKAGE} is too slow: points are left out; training does not need it"
+    assert messages[0] == f"{PACKAGE} is too slow: points are left out; training does not need it"
     assert steps(calls) == sorted(set(steps(calls)))
 
 
@@ -219,15 +219,15 @@ def test_one_that_fails_says_one_line_without_secrets(
 ) -> None:
     monkeypatch.setenv("TRACKER_MANNERS", f"fail:{call}")
     monkeypatch.setenv("TRACKER_API_KEY", "0123456789abcdef")
-    said: list[str] = []
-    log = TrackerLog(PACKAGE, folder, CONFIG, said.append)
+    messages: list[str] = []
+    log = TrackerLog(PACKAGE, folder, CONFIG, messages.append)
     for decisions in (0, 50, 100, 150):
         log.scalars(decisions, {"x": 1.0})
         log.checkpoint(decisions, 0.1)
     log.test(150, [EPISODE])
     log.finished()
     log.close()
-    assert said == [
+    assert messages == [
         f"{PACKAGE} failed: ConnectionError: no way to {call} with ***; training does not need it"
     ]
     for path in folder.rglob("*"):
@@ -235,8 +235,8 @@ def test_one_that_fails_says_one_line_without_secrets(
 
 
 def test_a_process_that_dies_stops_nothing(folder: Path, calls: Calls) -> None:
-    said: list[str] = []
-    log = TrackerLog(PACKAGE, folder, CONFIG, said.append)
+    messages: list[str] = []
+    log = TrackerLog(PACKAGE, folder, CONFIG, messages.append)
     log.checkpoint(0, 0.1)
     wait_for(calls)
     log._process.kill()
@@ -246,7 +246,7 @@ def test_a_process_that_dies_stops_nothing(folder: Path, calls: Calls) -> None:
         log.checkpoint(decisions, 0.1)
         log.progress(Progress("training", decisions, 150, 1.0))
     log.close()
-    assert said == [
+    assert messages == [
         f"{PACKAGE} is gone: killed by SIGKILL: out of memory?; training does not need it"
     ]
 
