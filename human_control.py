@@ -32,7 +32,7 @@ from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
 from racing.world import World
 from reports.recording import Recorder, Recording, write_recording
-from system.exits import EXIT_FAILED, refuse
+from system.exits import EXIT_FAILED, exit_with_error
 from system.files import check_file, check_folder
 from system.processes import interrupt_for_sure
 
@@ -144,9 +144,9 @@ def main(options: Options) -> None:
                     print(f"the window is on display {name}", flush=True)
                 _drive(Race(ghost, options.agents_view), tracks, episodes, options.csv)
         except ValueError as e:
-            refuse(e)
+            exit_with_error(e)
         except OSError as e:
-            refuse(e, EXIT_FAILED)
+            exit_with_error(e, EXIT_FAILED)
         except KeyboardInterrupt:  # as with the key: what was not finished is not recorded
             pass
     if episodes:

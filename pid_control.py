@@ -32,7 +32,7 @@ from racing.spec import WorldSpec
 from racing.tracks import parse_tracks
 from racing.world import World
 from reports.video import video
-from system.exits import EXIT_STOPPED, one_line_errors, refuse
+from system.exits import EXIT_STOPPED, exit_with_error, one_line_errors
 from system.files import check_file
 from system.processes import interrupt_for_sure
 from system.progress import progress
@@ -136,7 +136,7 @@ def window() -> Callable[[Screen], None]:
 
     def show(screen: Screen) -> None:
         if pygame.event.get(pygame.QUIT):
-            refuse("the window was closed", EXIT_STOPPED)
+            exit_with_error("the window was closed", EXIT_STOPPED)
         pygame.event.pump()
         picture = pygame.image.frombuffer(screen.tobytes(), (WIDTH, HEIGHT), "RGB")
         opened.canvas.blit(picture, (0, 0))

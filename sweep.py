@@ -18,7 +18,7 @@ import sys
 import tyro
 
 from experiments.options import Options
-from system.exits import EXIT_FAILED, EXIT_STOPPED, one_line_errors, refuse
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error, one_line_errors
 from system.processes import on_first_stop_signal
 from system.ranges import check_fields
 
@@ -41,7 +41,7 @@ def main(options: Options) -> None:
             print("stopped; the same command line goes on")
             raise SystemExit(EXIT_STOPPED) from None
         except UnfinishedError as e:
-            refuse(e, EXIT_FAILED)
+            exit_with_error(e, EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.markdown import table
-from system.exits import refuse
+from system.exits import exit_with_error
 from system.files import check_file, write_whole
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Refuse a file that could not be written in the end."""
+def check_writable(path: Path) -> None:
+    """Exit with an error if a file cannot be written."""
     try:
         check_file(path)
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from deploy.browser import Browser, missing
-from system.exits import refuse
+from system.exits import exit_with_error
 from system.files import write_whole
 
 DESK, PHONE = (1280, 880), (390, 880)  # CSS pixels
@@ -29,7 +29,7 @@ def main(address: str, path: Path) -> None:
     """
     name, _, moment = address.partition("#")
     if missing() or not Path(name).is_file():
-        refuse(missing() or f"{name}: no such file")
+        exit_with_error(missing() or f"{name}: no such file")
     whole = Image.new("RGB", (DESK[0] + GAP + PHONE[0], DESK[1]), "white")
     with Browser() as browser:
         for left, size, scheme in ((0, DESK, "light"), (DESK[0] + GAP, PHONE, "dark")):
@@ -46,5 +46,5 @@ def main(address: str, path: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        refuse("python -m deploy.race_picture PAGE.html#time=SECONDS PICTURE.png")
+        exit_with_error("python -m deploy.race_picture PAGE.html#time=SECONDS PICTURE.png")
     main(sys.argv[1], Path(sys.argv[2]))

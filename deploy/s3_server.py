@@ -20,7 +20,7 @@ from deploy.ports import free_port
 
 SECONDS_TO_START = 60.0
 BUCKET = "runs"
-TETHERED = Path(__file__).resolve().parents[1] / "system" / "tethered.py"
+PARENT_DEATH = Path(__file__).resolve().parents[1] / "system" / "parent_death.py"
 SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
@@ -70,7 +70,7 @@ class S3Server:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [
             sys.executable,
-            str(TETHERED),
+            str(PARENT_DEATH),
             str(os.getpid()),
         ]  # it ends with us, however we end
         command += [weed, "mini", f"-dir={self._folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]

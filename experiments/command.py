@@ -11,7 +11,7 @@ from experiments.jobs import StoppedError, check_jobs
 from experiments.scripts import Script
 from experiments.seeds import PICTURE, REPORT, train_seeds
 from experiments.space import parse_seeds
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error
 from system.processes import on_first_stop_signal
 from training.command_line import Command
 from training.stop import Stop
@@ -56,7 +56,7 @@ def train_seeds_as_told(
         raise SystemExit(EXIT_STOPPED) from None
     if folder is None:
         first, more = failed[0], f" (and {len(failed) - 1} more)" if failed[1:] else ""
-        refuse(
+        exit_with_error(
             f"{first.job.name}: {first.reason}{more}; the same command line goes on", EXIT_FAILED
         )
     print("\n" + (folder / REPORT).read_text())

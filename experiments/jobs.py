@@ -17,7 +17,7 @@ from experiments.gpus import Gpus, TakenGpu
 from reports.run_list import read_status
 from system.cpus import usable_cpus
 from system.exits import EXIT_STOPPED
-from system.processes import cause_of_death, tethered_command
+from system.processes import cause_of_death, with_parent_death_signal
 from system.progress import progress
 from training.runs.run_folder import RunFolder
 from training.stop import Stop
@@ -149,7 +149,7 @@ class _Child:
         with job.log.open("ab") as log:
             self._offset = log.tell()
             self.process = subprocess.Popen(
-                tethered_command(sys.executable, *job.words, *device),
+                with_parent_death_signal(sys.executable, *job.words, *device),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

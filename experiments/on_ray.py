@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
-from system.processes import tethered_command
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error
+from system.processes import with_parent_death_signal
 from training.actors.ray_cluster import ClusterError, RayCluster
 from training.settings import RunSettings
 
@@ -41,7 +41,7 @@ class RunThere:
             return
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            tethered_command(sys.executable, *words),
+            with_parent_death_signal(sys.executable, *words),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -88,7 +88,7 @@ def main() -> None:
     try:
         cluster = RayCluster(address, lambda text: print(text, flush=True))
     except ClusterError as e:
-        refuse(e)
+        exit_with_error(e)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
     for _ in range(MOST_LOSSES):
@@ -97,13 +97,13 @@ def main() -> None:
         try:
             code = _follow(cluster, run, stopping)
         except FileNotFoundError as e:
-            refuse(e)
+            exit_with_error(e)
         except cluster.lost_errors as lost:
             print(f"lost with its node ({type(lost).__name__}); again on another", flush=True)
             continue
         cluster.close()
         raise SystemExit(code)
-    refuse(f"lost {MOST_LOSSES} times", EXIT_FAILED)
+    exit_with_error(f"lost {MOST_LOSSES} times", EXIT_FAILED)
 
 
 def _follow(cluster: RayCluster, run: Any, stopping: list[int]) -> int:

@@ -18,7 +18,7 @@ from experiments.study import Study
 from system.extras import require
 from system.files import write_whole
 from system.processes import on_first_stop_signal
-from training.actors.ray_cluster import refuse_address
+from training.actors.ray_cluster import check_address
 from training.runs.run_folder import RunFolder
 from training.settings import changed, check
 from training.stop import Stop
@@ -92,7 +92,7 @@ def run(o: Options) -> None:
         if devices:
             raise ValueError("devices are GPUs of this machine: leave them out with pool ray")
         if o.address != "auto":
-            refuse_address(o.address)
+            check_address(o.address)
     folder = o.folder or plan.default_folder()
     check_plan(folder, plan)
     study = Study(folder / JOURNAL, plan.space, plan.seed) if plan.method == "tpe" else None

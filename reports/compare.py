@@ -22,7 +22,7 @@ from reports.compare_groups import (
 from reports.compare_scores import Pair, Score, interval, pair_of, score_of
 from reports.learning_report import draw_runs
 from reports.markdown import table
-from reports.own_files import refuse_others
+from reports.own_files import check_own_file
 from reports.png import as_png
 from reports.screen import console
 from system.files import write_whole
@@ -159,7 +159,7 @@ def write_picture(comparison: Comparison, path: Path) -> None:
         ValueError: If it cannot be written, or something else is there; nothing was written then.
         OSError: If the disk does not take it.
     """
-    refuse_others(path, MARK)
+    check_own_file(path, MARK)
     write_whole(path, as_png(comparison.figure(), mark=MARK))
 
 

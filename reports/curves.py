@@ -78,7 +78,7 @@ def read_runs(folders: dict[str, Path]) -> list[Curve]:
     curves = [_read_run(name, folder) for name, folder in folders.items()]
     curves.sort(key=lambda c: (c.agent, c.label, c.seed))
     for curve in curves:
-        _refuse_other_settings(next(c for c in curves if c.name == curve.name), curve)
+        _check_same_settings(next(c for c in curves if c.name == curve.name), curve)
     return curves
 
 
@@ -112,7 +112,7 @@ def wall_minutes(origin: dict[str, Any]) -> float:
     return (finished - started).total_seconds() / 60
 
 
-def _refuse_other_settings(first: Curve, curve: Curve) -> None:
+def _check_same_settings(first: Curve, curve: Curve) -> None:
     names = sorted((first.config.keys() | curve.config.keys()) - FREE)
     for key in names:
         ours, theirs = curve.config.get(key), first.config.get(key)

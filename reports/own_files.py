@@ -9,20 +9,18 @@ from system.files import check_file
 HEAD = 4096  # bytes, in which the mark is
 
 
-def refuse_others(path: Path, mark: str) -> None:
-    """Refuse a file that could not be written, or that somebody else made.
+def check_own_file(path: Path, mark: str) -> None:
+    """Check that a file can be written, and that no other program made it.
 
     Args:
         path: To be written.
         mark: What the head of every file of this kind contains.
 
     Raises:
-        ValueError: Saying why.
+        ValueError: If not, with the reason.
     """
     check_file(path)
     if path.exists():
         with path.open("rb") as file:
             if mark.encode() not in file.read(HEAD):
-                raise ValueError(
-                    f"{path} is there, and {mark} did not make it: choose another --out"
-                )
+                raise ValueError(f"{path} exists, and {mark} did not make it: choose another --out")

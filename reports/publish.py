@@ -72,7 +72,7 @@ def publish(
             if known
             else evaluate(str(published), tracks, on_progress=on_progress)
         )
-        refuse_worse(tested, before, stem)
+        check_not_worse(tested, before, stem)
     test = asdict(summarise(tested)) | {"processor": processor()}
     card |= {"origin": origin, "curve": curve, "test": test}
     for folder in (models, scores.parent):
@@ -83,11 +83,11 @@ def publish(
     return published, tested
 
 
-def refuse_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
-    """Compare on the tracks that both drove, or if there are none, mean with mean.
+def check_not_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
+    """Check that new weights do not score lower: on the tracks that both drove or, if there are none, in the mean.
 
     Raises:
-        ValueError: If the new ones drove worse.
+        ValueError: If they do.
     """
     before = {e.track: e.score for e in old}
     common = [e for e in new if e.track in before]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from racing.episode import Episode
 from racing.simulator import TIME_LIMIT_FRAMES
-from reports.own_files import refuse_others
+from reports.own_files import check_own_file
 from reports.png import as_png
 from reports.review_data import Review, read_review
 from reports.review_page import header, page
@@ -56,7 +56,7 @@ def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[
     paths = folder / PICTURE, folder / PAGE
     if folder.is_dir():
         for path in paths:
-            refuse_others(path, MARK)
+            check_own_file(path, MARK)
     found = read_review(run)
     drawn: list[Map] = []
     if maps and found.test and (run.path / BEST).is_file():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from system.files import written_aside
-from system.processes import STOP_SIGNALS, children_deaf_to
+from system.processes import STOP_SIGNALS, blocked_signals
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
         if shown:
             writer.send(np.ascontiguousarray(picture))
         else:  # begin no sooner: an encoder that gets no picture complains
-            with children_deaf_to(*STOP_SIGNALS):  # or Ctrl-C leaves one that nobody knows
+            with blocked_signals(*STOP_SIGNALS):  # or Ctrl-C leaves one that nobody knows
                 next(writer)
                 writer.send(np.ascontiguousarray(picture))
         shown += 1

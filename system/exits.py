@@ -1,4 +1,4 @@
-"""How a script says no."""
+"""How scripts end: exit codes, and errors of one line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ EXIT_BAD_INPUT = 2
 EXIT_STOPPED = 3  # by SIGTERM or SIGINT, with a checkpoint
 
 
-def refuse(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
-    """Say one line and end."""
+def exit_with_error(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
+    """Print the problem in one line and exit."""
     if isinstance(problem, OSError) and problem.filename and problem.strerror:
         problem = f"{problem.filename}: {problem.strerror}"
     print(f"error: {problem}", file=sys.stderr)
@@ -29,13 +29,13 @@ def raise_on_ctrl_c() -> None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Bad input is one line and exit code 2, what the system does not give exit code 1, Ctrl-C exit code 3."""
+    """Errors become one line: exit code 2 for bad input, 1 for an error of the system; Ctrl-C is exit code 3."""
     raise_on_ctrl_c()
     try:
         yield
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
     except OSError as e:
-        refuse(e, EXIT_FAILED)
+        exit_with_error(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None

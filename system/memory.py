@@ -1,6 +1,6 @@
 """How much memory there is, before it is asked for.
 
-The system hands out memory that it does not have, and takes the process for it later.
+The system promises memory that it does not have, and kills the process when it uses it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from system.cgroups import CGROUPS, PROC, groups, lines, number
 
 
 class NotEnoughMemoryError(ValueError):
-    """What was asked for needs more memory than is left."""
+    """There is not enough memory."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Need:
     remedy: str
 
 
-def refuse_what_does_not_fit(*needs: Need) -> None:
-    """Refuse to begin what would need more memory than is left, all parts added up.
+def check_available_memory(*needs: Need) -> None:
+    """Check that there is enough memory for all parts together.
 
     Raises:
         NotEnoughMemoryError: Naming the first part that does not fit beside those before it.

@@ -10,7 +10,7 @@ import socket
 import sys
 from importlib.util import find_spec
 
-from system.exits import refuse
+from system.exits import exit_with_error
 
 
 def check_modules(modules: list[str]) -> None:
@@ -67,4 +67,4 @@ if __name__ == "__main__":
         if server:
             check_port(*server)
     except ValueError as problem:
-        refuse(problem)
+        exit_with_error(problem)

@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from system.processes import cause_of_death, children_deaf_to, end_with_parent
+from system.processes import blocked_signals, cause_of_death, end_with_parent
 
 LAST_WORDS_SECONDS = 5.0
 Answer = TypeVar("Answer")
@@ -45,7 +45,7 @@ def in_processes(
     count = min(processes, len(calls))
     executor = ProcessPoolExecutor(count, context, _begin, (begin, arguments))
     try:
-        with children_deaf_to(signal.SIGINT):
+        with blocked_signals(signal.SIGINT):
             futures = [executor.submit(call) for call in calls]
         yield futures
     except BrokenExecutor:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from system import tethered
+from system import parent_death
 from system.exits import raise_on_ctrl_c
 
 SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
@@ -51,10 +51,10 @@ def _command_line(pid: int) -> str:
 
 
 @contextmanager
-def children_deaf_to(*signals: signal.Signals) -> Iterator[None]:
-    """Processes started in here never hear these signals: Ctrl-C reaches a whole group, the parent decides.
+def blocked_signals(*signals: signal.Signals) -> Iterator[None]:
+    """Start child processes with these signals blocked: Ctrl-C reaches a whole process group, but the parent decides.
 
-    It decides afterwards: a process that is left half started would complain.
+    Its own signals are delayed until the children have started: a half-started process would print errors.
     """
     resource_tracker.ensure_running()  # or the first process starts it, which unblocks signals
     came: list[int] = []
@@ -128,13 +128,13 @@ def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> Non
     signal.signal(signal.SIGALRM, lambda *_: act())
 
 
-def tethered_command(*words: str) -> list[str]:
-    """A command line that is told to stop when this process is gone, however it ended.
+def with_parent_death_signal(*words: str) -> list[str]:
+    """A command line that gets SIGTERM when this process is gone, however it ended.
 
     Args:
         words: The program and its arguments.
     """
-    return [sys.executable, "-I", tethered.__file__, str(os.getpid()), *words]
+    return [sys.executable, "-I", parent_death.__file__, str(os.getpid()), *words]
 
 
 def cause_of_death(exit_code: int | None) -> str:

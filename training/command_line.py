@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from system.exits import refuse
+from system.exits import exit_with_error
 from system.ranges import check_fields
 from training.mirror.url import is_url, run_of_url
 from training.runs.compat import renamed
@@ -106,7 +106,7 @@ def read_command_line(agent: str, presets: dict[str, S]) -> Command[S]:
     else:
         base, base_name = _settings_of(run, settings, presets["default"]), run.shown
         settings, launch = _parse(base, files)
-        run.refuse_other_settings(flat(settings))
+        run.check_settings(flat(settings))
     return Command(settings, run, launch, _sources(settings, base, base_name, files))
 
 
@@ -251,11 +251,11 @@ def _toml(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
-def read_or_refuse(agent: str, presets: dict[str, S]) -> Command[S]:
+def read_or_exit(agent: str, presets: dict[str, S]) -> Command[S]:
     """As `read_command_line`, with checked settings; bad input ends the program in one line."""
     try:
         command = read_command_line(agent, presets)
         check(command.settings)
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
     return command

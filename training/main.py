@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents.backend import DeviceError
-from system.exits import EXIT_FAILED, EXIT_STOPPED, one_line_errors, refuse
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error, one_line_errors
 from system.extras import require
 from system.processes import act_again_if_lost, on_first_stop_signal
-from training.command_line import Command, Launch, Many, read_or_refuse
+from training.command_line import Command, Launch, Many, read_or_exit
 from training.runs.names import RunError
 from training.runs.run_folder import RunFolder
 from training.settings import RunSettings
@@ -33,7 +33,7 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
     on_first_stop_signal(
         lambda: os._exit(EXIT_STOPPED)
     )  # an exception may be lost while C code imports
-    command = read_or_refuse(agent.__name__, presets)
+    command = read_or_exit(agent.__name__, presets)
     settings, run = command.settings, command.run
     if command.launch.print_config:
         print(command.as_toml())
@@ -54,9 +54,9 @@ def _here(run: RunFolder) -> RunFolder:
     try:
         return run.fetch()
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
     except OSError as e:
-        refuse(e, EXIT_FAILED)
+        exit_with_error(e, EXIT_FAILED)
 
 
 def _is_finished(run: RunFolder, settings: RunSettings) -> bool:
@@ -87,11 +87,11 @@ def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None, launc
         sinks = [ConsoleLog(), *_metrics(launch)]
         outcome = train(settings, agent, run=run, sinks=sinks, stop=stop)
     except (RunError, CheckpointError, DeviceError, NotEnoughMemoryError) as e:
-        refuse(e)
+        exit_with_error(e)
     except (TrainingError, WorkerError, OSError) as e:
-        refuse(e, EXIT_FAILED)
+        exit_with_error(e, EXIT_FAILED)
     except (ValueError, MemoryError) as e:
-        refuse(e)
+        exit_with_error(e)
     if not outcome.finished:
         raise SystemExit(EXIT_STOPPED)
     from reports.closing import show_closing

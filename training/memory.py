@@ -1,4 +1,4 @@
-"""What a whole run needs of the memory, added up before anything is allocated."""
+"""How much memory a run needs, added up before anything is allocated."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from agents.network import activations, weight_shapes
-from agents.replay.store import ITEM_BYTES
+from agents.replay.store import TRANSITION_BYTES
 from system.cpus import usable_cpus
-from system.memory import Need, NotEnoughMemoryError, refuse_what_does_not_fit
+from system.memory import Need, NotEnoughMemoryError, check_available_memory
 
 # Copies of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 were measured.
 WEIGHT_COPIES = 30
@@ -22,29 +22,29 @@ CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
 def worker_count(settings: Any) -> int:
     """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
 
-    On a cluster as many as are set or there are actors: it says how many find a place.
+    On a cluster, as many as are set, or one per actor; the cluster decides how many it has CPUs for.
 
     Raises:
         ValueError: If the run does not fit into the memory.
     """
     actors = int(settings.cars // settings.cars_per_actor)
     if settings.pool == "ray":
-        refuse_run_that_does_not_fit(settings, 0)
+        check_run_memory(settings, 0)
         return actors if settings.workers == "auto" else min(int(settings.workers), actors)
     if settings.workers != "auto":
         wanted = min(int(settings.workers), actors)
-        refuse_run_that_does_not_fit(settings, wanted)
+        check_run_memory(settings, wanted)
         return wanted
     for count in range(min(max(usable_cpus() - 1, 0), actors), 0, -1):
         with contextlib.suppress(NotEnoughMemoryError):
-            refuse_run_that_does_not_fit(settings, count)
+            check_run_memory(settings, count)
             return count
-    refuse_run_that_does_not_fit(settings, 0)
+    check_run_memory(settings, 0)
     return 0
 
 
-def refuse_run_that_does_not_fit(settings: Any, workers: int) -> None:
-    """Refuse a run whose replay, network, batches and processes need more memory than is left.
+def check_run_memory(settings: Any, workers: int) -> None:
+    """Check that there is enough memory for a run's replay, network, batches and processes.
 
     Args:
         settings: Of the run.
@@ -52,22 +52,22 @@ def refuse_run_that_does_not_fit(settings: Any, workers: int) -> None:
 
     Raises:
         ValueError: If a tick is longer than the replay, or an image smaller than a convolution.
-        NotEnoughMemoryError: With the figures, and what to make smaller.
+        NotEnoughMemoryError: With the figures, and the setting to make smaller.
     """
     s, shape, actions = settings, settings.view.observation_shape, len(settings.view.action_set)
-    slots = s.replay.slots(s.cars, s.view.stack)
-    if s.steps_per_tick > slots:
+    length = s.replay.ring_length(s.cars, s.view.stack)
+    if s.steps_per_tick > length:
         raise ValueError(
-            f"steps_per_tick ({s.steps_per_tick}) is more than the replay holds per car ({slots})"
+            f"steps_per_tick ({s.steps_per_tick}) is more than the replay holds per car ({length})"
         )
     weights = sum(map(math.prod, weight_shapes(s.network, shape, actions).values()))
     updates, size = s.learning.updates_per_tick, s.replay.batch_size
     pixels = 2 * updates * size * math.prod(shape)
     numbers = ACTIVATION_COPIES * size * activations(s.network, shape, actions)
-    refuse_what_does_not_fit(
+    check_available_memory(
         Need(
-            f"a replay of {slots * s.cars:,} decisions",
-            slots * s.cars * (s.view.height * s.view.width + ITEM_BYTES),
+            f"a replay of {length * s.cars:,} decisions",
+            length * s.cars * (s.view.height * s.view.width + TRANSITION_BYTES),
             "--replay-capacity",
         ),
         Need(

@@ -106,7 +106,7 @@ def train(
         raise RunError(f"no checkpoint in {run.path}")
     mirror, is_new = Mirror(settings.mirror_to) if settings.mirror_to else None, run is None
     if mirror:
-        mirror.refuse_if_taken(agent.__name__, settings.name, run)
+        mirror.check_free(agent.__name__, settings.name, run)
     with ExitStack() as stack:
         early_log, lost = RunLog(sinks), list[Callable[[str], None]]()
         # They load TensorFlow while this process does.

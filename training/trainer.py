@@ -134,7 +134,7 @@ class Trainer:
             curves = {f"learning/{name}": value for name, value in metrics.items()} | {
                 "learning/q": self.fleet.mean_q,
                 "learning/epsilon": float(epsilon.mean()),
-                "learning/replay_fill": min(store.written / store.slots, 1),
+                "learning/replay_fill": min(store.written / store.length, 1),
                 "speed/decisions_per_second": speed,
                 "speed/updates_per_second": updates / seconds,
             }
@@ -164,7 +164,7 @@ class Trainer:
 
         on_progress(0, 1)
         weights = self.agent.actor_weights()
-        self._refuse_not_finite(weights)  # relu hides NaN: the values would look like values
+        self._check_finite(weights)  # relu hides NaN: the values would look like values
         with self._stop.interruptible():
             drive = self._pool.validate(weights, tracks, on_progress)
         seconds = self.seconds + time.monotonic() - began
@@ -193,7 +193,7 @@ class Trainer:
         """
         began = time.monotonic()
         arrays = self.agent.get_state()
-        self._refuse_not_finite(arrays)
+        self._check_finite(arrays)
         arrays["best"] = np.frombuffer(self._best, np.uint8)
         generators = self.agent.generators.items()
         state = {
@@ -210,7 +210,7 @@ class Trainer:
         self.seconds += time.monotonic() - began
         self._log.checkpoint(self.agent.decisions, time.monotonic() - began)
 
-    def _refuse_not_finite(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def _check_finite(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise self._error(f"{name} is not finite")

@@ -19,7 +19,7 @@ PRIORITY_FLOOR = 1e-3  # added to |TD error|, so that no transition is never dra
 
 @dataclass(frozen=True)
 class Priorities:
-    """How much surprise counts."""
+    """Prioritised sampling and its importance weights."""
 
     alpha: Probability = 0.5
     """How much priorities count when sampling; 0 is uniform."""
@@ -51,12 +51,12 @@ class PrioritisedReplay(Replay):
         self, spec: ReplaySpec, environments: int, observation_shape: tuple[int, int, int]
     ) -> None:
         super().__init__(spec, environments, observation_shape)
-        self._tree = SumTree(self.store.slots * environments)
+        self._tree = SumTree(self.store.length * environments)
         self._highest = 1.0
-        self._open = (0, 0)  # slots whose transitions have a priority
+        self._open = (0, 0)  # steps whose transitions have a priority
 
     def extend(self, trajectory: Trajectory) -> None:
-        """Remember."""
+        """Append a trajectory."""
         first, last = self._open
         super().extend(trajectory)
         oldest, newest = self.store.oldest, self.store.newest

@@ -27,25 +27,25 @@ class Replay:
         self.store = FrameStore(spec, environments, observation_shape)
 
     def __len__(self) -> int:
-        """Items with a known return that are still there."""
+        """Decisions in the replay whose return is known."""
         return (self.store.newest - self.store.oldest) * self.store.environments
 
     @property
     def decisions(self) -> int:
-        """Items since the beginning of the run."""
+        """Decisions since the beginning of the run."""
         return self.store.written * self.store.environments
 
     @property
     def collected(self) -> int:
-        """Items whose return is known, since the beginning of the run."""
+        """Decisions whose return is known, since the beginning of the run."""
         return self.store.newest * self.store.environments
 
     def extend(self, trajectory: Trajectory) -> None:
-        """Remember."""
+        """Append a trajectory."""
         self.store.extend(trajectory)
 
     def get_state(self) -> dict[str, NDArray[Any]]:
-        """What is remembered beside the store."""
+        """The state beside the store."""
         return {}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:

@@ -17,8 +17,8 @@ class UniformReplay(Replay):
         first, last = self.store.oldest, self.store.newest
         index = np.zeros(0, np.int64)
         while len(index) < count:
-            slot = rng.integers(first, last, size=count) % self.store.slots
+            position = rng.integers(first, last, size=count) % self.store.length
             environment = rng.integers(self.store.environments, size=count)
-            drawn = slot * self.store.environments + environment
+            drawn = position * self.store.environments + environment
             index = np.concatenate([index, drawn[~self.store.is_final(drawn)]])
         return self.store.batch(index[:count])

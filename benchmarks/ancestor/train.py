@@ -29,7 +29,7 @@ from benchmarks.ancestor.recipes import (
     Transition,
     see,
 )
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from evaluation.evaluation import summary_line
 from evaluation.scores import write_episodes
 from racing.driving import drive
@@ -37,7 +37,7 @@ from racing.episode import Episode, finished
 from racing.spec import WorldSpec
 from racing.tracks import TEST, VALIDATION, draw_training_track
 from racing.world import World
-from system.exits import refuse
+from system.exits import exit_with_error
 from training.settings import check
 from training.trainer import validation_row
 
@@ -159,9 +159,9 @@ def main(options: Options) -> None:
     try:
         check(o)
     except ValueError as e:
-        refuse(e)
-    refuse_unwritable(csv)
-    refuse_unwritable(curve)
+        exit_with_error(e)
+    check_writable(csv)
+    check_writable(curve)
     set_up_tensorflow(threads=1, device="cpu")
     t = train(o, curve)
     episodes = [drive_greedily(t.learner, t.recipe, track) for track in TEST[: o.test_episodes]]

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 
 import DDQN
 import DQN
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from evaluation.evaluation import summarise
 from racing.camera import FastCamera
 from racing.episode import Episode
@@ -36,7 +36,7 @@ from racing.world import World
 from reports.ablation_table import COLUMNS, DEFAULT, ablation_table, read_rows
 from reports.curves import read_points
 from reports.report import write_block
-from system.exits import EXIT_FAILED, refuse
+from system.exits import EXIT_FAILED, exit_with_error
 from system.ranges import Count
 from training.actors.pool import Pool, WorkerError
 from training.actors.worker import ProcessWorker
@@ -224,8 +224,8 @@ def main(options: Options) -> None:
         if any(row["settings"] != ours for row in rows):
             raise ValueError(f"{o.csv} has rows of other settings: name another --csv or remove it")
     except (ValueError, OSError) as e:
-        refuse(e)
-    refuse_unwritable(o.csv)
+        exit_with_error(e)
+    check_writable(o.csv)
     done, failed = {(row["run"], int(row["seed"])) for row in rows}, False
     for seed, name in ((seed, name) for seed in o.seeds for name in o.only):
         if (name, seed) in done:

@@ -16,7 +16,7 @@ import Box2D  # type: ignore[import-untyped]
 import tyro
 from gymnasium.envs.box2d.car_dynamics import Car
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from system.forked import ROOT
 
 FRAME = 1 / 50  # seconds
@@ -91,7 +91,7 @@ def measure(start: float, steer: float, gas: float, brake: float) -> Iterator[di
 
 def main(options: Options) -> None:
     """Measure everything and write it."""
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     controls = [(0.0, 0.0, gas, 0.0) for gas in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)]
     controls += [(100.0, 0.0, 0.0, brake) for brake in (0.2, 0.3, 0.5, 0.7, 0.8)]
     bends = product(

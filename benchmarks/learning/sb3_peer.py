@@ -16,10 +16,10 @@ import tyro
 from annotated_types import Ge, Interval, Unit
 
 import DDQN
-from benchmarks.rows import refuse_unwritable
+from benchmarks.rows import check_writable
 from benchmarks.speed.duel import require
 from racing.tracks import VALIDATION
-from system.exits import refuse
+from system.exits import exit_with_error
 from system.ranges import Count, NotNegative, Probability
 from training.settings import check
 
@@ -92,8 +92,8 @@ def main(options: Options) -> None:
     try:
         check(o)
     except ValueError as e:
-        refuse(e)
-    refuse_unwritable(o.csv)
+        exit_with_error(e)
+    check_writable(o.csv)
     require(o.peer_python, "torch", "stable_baselines3", "gymnasium", "Box2D", "cv2")
     ours = DDQN.Settings()
     setup = {

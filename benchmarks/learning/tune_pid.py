@@ -22,7 +22,7 @@ from racing.driving import drive
 from racing.spec import WorldSpec
 from racing.tracks import draw_training_track
 from racing.world import World
-from system.exits import refuse
+from system.exits import exit_with_error
 
 CHECK_EVERY = 4  # tracks between two decisions whether to go on
 GIVE_UP_POINTS = 1.5  # by which a trial may be behind the best one
@@ -87,7 +87,7 @@ def _hopeless(scores: list[float], best: list[float]) -> bool:
 def main(options: Options) -> None:
     """Search and print."""
     if options.trials < 1 or options.tracks < 1 or options.seed < 0:
-        refuse("trials and tracks must be at least 1, the seed at least 0")
+        exit_with_error("trials and tracks must be at least 1, the seed at least 0")
     rng = np.random.default_rng(options.seed)
     tracks = [draw_training_track(rng) for _ in range(options.tracks)]
     world = World(WorldSpec(**WORLD), "fast")

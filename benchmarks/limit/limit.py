@@ -27,7 +27,7 @@ from racing.tracks import parse_tracks
 from reports.limit import limit_table, read_limit
 from reports.report import write_block
 from system.cpus import usable_cpus
-from system.exits import EXIT_FAILED, EXIT_STOPPED, refuse
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error
 from system.files import check_file
 from system.forked import ROOT
 from system.process_pool import in_processes
@@ -153,9 +153,9 @@ def main(options: Options) -> None:
             write_block(ROOT / "docs" / "limit.md", "limit", table)
             write_block(ROOT / "docs" / "limit.md", "car", cars)
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
     except (OSError, ArithmeticError) as e:
-        refuse(e, EXIT_FAILED)
+        exit_with_error(e, EXIT_FAILED)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_STOPPED) from None
 

@@ -13,14 +13,14 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from evaluation.drivers import acting, load_driver
 from racing.driving import Act, drive
 from racing.official_camera import OfficialCamera
 from racing.spec import WorldSpec
 from racing.tracks import VALIDATION
 from racing.world import World
-from system.exits import refuse
+from system.exits import exit_with_error
 
 MODEL = Path("models/ddqn.safetensors")
 GUIDE = "guide"
@@ -111,13 +111,13 @@ def summary(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
 def main(options: Options) -> None:
     """Drive, compare, write, print."""
     if not 1 <= options.tracks <= len(VALIDATION):
-        refuse(f"tracks must be 1 to {len(VALIDATION)}, got {options.tracks}")
-    refuse_unwritable(options.csv)
+        exit_with_error(f"tracks must be 1 to {len(VALIDATION)}, got {options.tracks}")
+    check_writable(options.csv)
     name, continuous = options.driver, WorldSpec(actions="")
     try:
         driver = None if name == GUIDE else load_driver(name)
     except ValueError as e:
-        refuse(e)
+        exit_with_error(e)
     rows = []
     for track in VALIDATION[: options.tracks]:
         if driver is None:

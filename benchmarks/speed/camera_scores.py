@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from evaluation.evaluation import BOOTSTRAP_DRAWS
 from evaluation.scores import read_episodes
-from system.exits import refuse
+from system.exits import exit_with_error
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def main(options: Options) -> None:
         if official.keys() != fast.keys():
             raise ValueError(f"{options.official} and {options.fast} are not of the same tracks")
     except OSError as e:
-        refuse(f"{e.filename}: {e.strerror}")
+        exit_with_error(f"{e.filename}: {e.strerror}")
     except ValueError as e:
-        refuse(e)
-    refuse_unwritable(options.csv)
+        exit_with_error(e)
+    check_writable(options.csv)
     scores = np.array([(official[t].score, fast[t].score) for t in sorted(official)])  # [n, 2]
     differences = scores[:, 1] - scores[:, 0]  # [n]
     rng = np.random.default_rng(0)

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from benchmarks.speed.turns import ANSWER
-from system.exits import EXIT_FAILED, refuse
+from system.exits import EXIT_FAILED, exit_with_error
 
 INSTALL = "pip install torch stable-baselines3 envpool 'gymnasium[box2d]' opencv-python-headless"
 _FIND = "import sys; from importlib.util import find_spec as f; print(*[m for m in sys.argv[1:] if not f(m)])"
@@ -39,10 +39,10 @@ class Options:
     def check(self) -> None:
         """Refuse values out of range, before anything is measured."""
         if self.rounds < 1 or not 0 < self.seconds < float("inf"):
-            refuse(
+            exit_with_error(
                 f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}"
             )
-        refuse_unwritable(self.csv)
+        check_writable(self.csv)
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def require(python: Path, *modules: str) -> None:
     try:
         found = subprocess.run([python, "-c", _FIND, *modules], capture_output=True, text=True)
     except OSError as e:
-        refuse(f"--peer-python {python}: {e.strerror}")
+        exit_with_error(f"--peer-python {python}: {e.strerror}")
     missing = found.stdout.split() if found.returncode == 0 else list(modules)
     if missing:
-        refuse(
+        exit_with_error(
             f"{python} has no {', '.join(missing)}: into an environment of its own, {INSTALL};"
             " then --peer-python with its python"
         )
@@ -144,7 +144,7 @@ class _Running:
                 return answer
         self.errors.seek(0)
         said = self.errors.read().strip().splitlines()
-        refuse(f"{self.name}: {said[-1] if said else 'ended without a word'}", EXIT_FAILED)
+        exit_with_error(f"{self.name}: {said[-1] if said else 'ended without a word'}", EXIT_FAILED)
 
 
 def report(

@@ -14,7 +14,7 @@ import tyro
 
 import DQN
 from benchmarks.speed import duel
-from system.exits import refuse
+from system.exits import exit_with_error
 
 DDQN_FULL, DQN_FULL, SB3 = "DDQN.py, with replay", "DQN.py, with replay", "SB3 DQN.train"
 DDQN_BARE, DQN_BARE = "DDQN.py, same batch", "DQN.py, same batch"
@@ -39,7 +39,7 @@ def main(options: Options) -> None:
     """Measure, write, print."""
     options.check()
     if not 1 <= options.batch_size <= options.filled or options.updates_per_call < 1:
-        refuse(
+        exit_with_error(
             "batch_size must be 1 to filled and updates_per_call at least 1, got"
             f" {options.batch_size}, {options.filled}, {options.updates_per_call}"
         )

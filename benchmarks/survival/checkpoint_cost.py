@@ -21,7 +21,7 @@ import tyro
 import DDQN
 from agents.backend import set_up_tensorflow
 from agents.replay import Replay, Trajectory
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from system.forked import ROOT
 from training.actors.pool import Pool
 from training.runs.checkpoint import Checkpoints
@@ -48,7 +48,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Save again and again, write the share."""
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -97,7 +97,7 @@ def remember_noise(replay: Replay, decisions: int) -> None:
     """As if it had driven: what is remembered takes its room, and means nothing."""
     noise = np.random.default_rng(replay.decisions)
     shape = (decisions // replay.store.environments, replay.store.environments)
-    empty = replay.store.items(0, 0)  # says what an item is made of
+    empty = replay.store.trajectory(0, 0)  # says what an item is made of
     replay.extend(
         Trajectory(
             **{

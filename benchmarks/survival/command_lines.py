@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import DDQN
 import DQN
 import training.session  # noqa: F401  (what the forked scripts need not load)
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from system.forked import ROOT, Forked
 from training.settings import flat
 
@@ -113,7 +113,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Try them all and count."""
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     counts: Counter[str] = Counter()
 
     @seed(options.seed)

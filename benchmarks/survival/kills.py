@@ -17,8 +17,8 @@ from pathlib import Path
 import tyro
 
 import training.session  # noqa: F401  (what the forked scripts need not load)
-from benchmarks.rows import refuse_unwritable, write_rows
-from system.exits import refuse
+from benchmarks.rows import check_writable, write_rows
+from system.exits import exit_with_error
 from system.forked import ROOT, Forked
 from system.processes import children_of
 from training.runs.fingerprint import Fingerprint, fingerprint
@@ -147,8 +147,8 @@ class Options:
 def main(options: Options) -> None:
     """Make the runs and write what came of them."""
     if not options.kills and not options.worker_kills:
-        refuse("kills or worker_kills must be at least 1")
-    refuse_unwritable(options.csv)
+        exit_with_error("kills or worker_kills must be at least 1")
+    check_writable(options.csv)
     rng, rows = random.Random(options.seed), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from benchmarks.survival.kills import RUN
-from system.exits import refuse
+from system.exits import exit_with_error
 from system.forked import ROOT
 
 REPLAY = 20_000
@@ -88,8 +88,8 @@ def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
 def main(options: Options) -> None:
     """Watch, write, compare."""
     if options.decisions <= 2 * REPLAY:
-        refuse(f"decisions must be more than {2 * REPLAY}, twice the replay")
-    refuse_unwritable(options.csv)
+        exit_with_error(f"decisions must be more than {2 * REPLAY}, twice the replay")
+    check_writable(options.csv)
     with tempfile.TemporaryDirectory() as folder:
         samples = watch(options, Path(folder))
     write_rows(options.csv, [{"decisions": n, "mib": mib} for n, mib in samples])

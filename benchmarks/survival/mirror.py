@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import tyro
 
 import training.session  # noqa: F401  (what the forked scripts need not load)
-from benchmarks.rows import refuse_unwritable, write_rows
+from benchmarks.rows import check_writable, write_rows
 from benchmarks.survival.kills import RUN, undisturbed
 from benchmarks.survival.mirror_cost import full_bucket, what_it_costs
 from deploy.s3_server import S3Server
@@ -207,7 +207,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Do all of it and write what came of it."""
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -26,7 +26,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from system.processes import descendants_of
 from training.actors.ray_cluster import CLUSTER_VARIABLES
 from training.tracking.run_log import Progress, Sink
@@ -192,7 +192,7 @@ def main(options: Options) -> None:
     if options.part:
         print(json.dumps(drive(options.part)))
         return
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     rows = []
     for place in PLACES:
         found = in_child(place)

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from benchmarks.rows import as_table, refuse_unwritable, show, write_rows
+from benchmarks.rows import as_table, check_writable, show, write_rows
 from benchmarks.survival.ray_nodes import cluster, raylet
 from reports.report import write_block
 from training.actors.ray_cluster import CLUSTER_VARIABLES
@@ -100,7 +100,7 @@ def main(options: Options) -> None:
     if options.node:
         print(notice(options.node))
         return
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     rows = []
     for name, checks in CHECKS.items():
         for what in SIGNALS:

@@ -26,7 +26,7 @@ import tyro
 
 import DDQN
 from agents.backend import set_up_tensorflow
-from benchmarks.rows import refuse_unwritable, show, write_rows
+from benchmarks.rows import check_writable, show, write_rows
 from benchmarks.survival.checkpoint_cost import remember_noise, trainer_that_saves
 from system.exits import EXIT_FAILED, EXIT_STOPPED
 from system.forked import ROOT
@@ -164,7 +164,7 @@ def wrong(row: dict[str, str]) -> bool:
 
 def main(options: Options) -> None:
     """Fill a replay, stop at every moment, write the times."""
-    refuse_unwritable(options.csv)
+    check_writable(options.csv)
     rng, rows = random.Random(options.seed), list[dict[str, str]]()
     with tempfile.TemporaryDirectory() as name:
         runs = Path(name)

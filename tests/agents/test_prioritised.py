@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from agents.replay import PrioritisedReplay
-from tests.support.lives import as_trajectory, live, part, spec
+from tests.support.fake_experience import as_trajectory, part, play, spec
 
 CHI_SQUARE_19 = 43.82  # critical value of 19 degrees of freedom, p = 0.001
 
@@ -17,7 +17,7 @@ CHI_SQUARE_19 = 43.82  # critical value of 19 degrees of freedom, p = 0.001
 def filled(transitions: int, ring: int = 64) -> PrioritisedReplay:
     """One endless episode, one-step returns: index i is transition i."""
     replay = PrioritisedReplay(spec(ring), 1, (1, 1, 2))
-    replay.extend(as_trajectory(live([[(10**6, False)]], transitions + 1), transitions + 1))
+    replay.extend(as_trajectory(play([[(10**6, False)]], transitions + 1), transitions + 1))
     return replay
 
 
@@ -70,7 +70,7 @@ def priorities_of(replay: PrioritisedReplay) -> NDArray[np.float64]:
 
 def test_new_transitions_get_the_highest_priority_so_far() -> None:
     replay = PrioritisedReplay(spec(64), 1, (1, 1, 2))
-    trajectory = as_trajectory(live([[(10**6, False)]], 12), 12)
+    trajectory = as_trajectory(play([[(10**6, False)]], 12), 12)
     replay.extend(part(trajectory, 0, 5))
     assert priorities_of(replay)[:5].tolist() == [1, 1, 1, 1, 0]  # the last has no next frame yet
     replay.set_priorities(np.array([0, 1]), np.array([3.0, 0.5]))
@@ -92,59 +92,59 @@ plans = st.lists(
 def test_priorities_equal_a_naive_twin(
     plans: list[list[tuple[int, bool]]], lengths: list[int], data: st.DataObject
 ) -> None:
-    """A dictionary from (slot, environment) to priority, through extensions, updates and the ring."""
+    """A dictionary from (step, environment) to priority, through extensions, updates and the ring."""
     ring, stack, n_step = 16, 3, 2
     environments = len(plans)
-    trajectory = as_trajectory(live(plans, sum(lengths)), sum(lengths))
+    trajectory = as_trajectory(play(plans, sum(lengths)), sum(lengths))
     replay = PrioritisedReplay(spec(ring, environments, n_step), environments, (stack, 1, 2))
     twin: dict[tuple[int, int], float] = {}
     highest, written = 1.0, 0
     for length in lengths:
         replay.extend(part(trajectory, written, written + length))
         written += length
-        there = range(written - ring, written)  # a transition needs 2 slots before it and 2 after
-        for slot in range(written):
+        there = range(written - ring, written)  # a transition needs 2 steps before it and 2 after
+        for step in range(written):
             for environment in range(environments):
-                whole = slot - 2 in there and slot + 2 in there
-                if whole and not trajectory.final[slot, environment]:
-                    twin.setdefault((slot, environment), highest)
+                whole = step - 2 in there and step + 2 in there
+                if whole and not trajectory.final[step, environment]:
+                    twin.setdefault((step, environment), highest)
         twin = {at: p for at, p in twin.items() if at[0] - 2 in there}
         expected = np.zeros(ring * environments)
-        for (slot, environment), priority in twin.items():
-            expected[slot % ring * environments + environment] = priority
+        for (step, environment), priority in twin.items():
+            expected[step % ring * environments + environment] = priority
         np.testing.assert_allclose(priorities_of(replay), expected, rtol=1e-12)
         if twin:
             chosen = data.draw(st.lists(st.sampled_from(sorted(twin)), min_size=1, unique=True))
             values = np.array([data.draw(st.integers(0, 9)) + 0.001 for _ in chosen])
-            index = np.array([slot % ring * environments + n for slot, n in chosen])
+            index = np.array([step % ring * environments + n for step, n in chosen])
             replay.set_priorities(index, values)
             twin |= dict(zip(chosen, values.tolist(), strict=True))
             highest = max(highest, float(values.max()))
 
 
-@pytest.mark.parametrize("slots", [11, 24, 40], ids=["part", "full", "wrapped"])
-def test_state_goes_out_and_in(slots: int) -> None:
+@pytest.mark.parametrize("steps", [11, 24, 40], ids=["part", "full", "wrapped"])
+def test_state_goes_out_and_in(steps: int) -> None:
     """A replay built from the state draws the same, now and after more experience."""
     plans = [[(4, True), (7, False)], [(9, True)]]
-    trajectory = as_trajectory(live(plans, slots + 6), slots + 6)
+    trajectory = as_trajectory(play(plans, steps + 6), steps + 6)
     rng = np.random.default_rng(10)
 
     def empty() -> PrioritisedReplay:
         return PrioritisedReplay(spec(24, 2, n_step=2), 2, (2, 1, 2))
 
     one = empty()
-    for first in range(0, slots, 5):
-        one.extend(part(trajectory, first, min(first + 5, slots)))
+    for first in range(0, steps, 5):
+        one.extend(part(trajectory, first, min(first + 5, steps)))
         index = np.unique(one.sample(1, 8, rng)[1])
         one.set_priorities(index, rng.uniform(0.01, 3, size=len(index)))
     other = empty()
-    other.store.written = max(slots - 24, 0)
-    other.store.extend(one.store.items(max(slots - 24, 0), slots))
+    other.store.written = max(steps - 24, 0)
+    other.store.extend(one.store.trajectory(max(steps - 24, 0), steps))
     other.set_state(one.get_state())
     for more in range(2):
         draws = [r.sample(20, 16, np.random.default_rng(11)) for r in (one, other)]
         for a, b in zip(*([*d[0], *d[1:]] for d in draws), strict=True):
             np.testing.assert_array_equal(a, b)
         for replay in (one, other):
-            first = slots + 3 * more
+            first = steps + 3 * more
             replay.extend(part(trajectory, first, first + 3))

@@ -10,14 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agents.replay import Batch, FrameStore, PrioritisedReplay, Replay, UniformReplay
-from tests.support.lives import (
-    Life,
+from tests.support.fake_experience import (
+    FakeEpisode,
     as_trajectory,
     frame_store,
     histories,
-    live,
     numbers,
     part,
+    play,
     spec,
     transition,
     where,
@@ -46,29 +46,29 @@ def draw(replay: Replay, count: int) -> Batch:
 )
 def test_all_that_can_be_drawn_equals_the_twin(
     kind: Replays,
-    history: tuple[list[list[Life]], int, list[int]],
+    history: tuple[list[list[FakeEpisode]], int, list[int]],
     stack: int,
     n_step: int,
     spare: int,
 ) -> None:
     """After every trajectory: each transition is the twin's, made of what is still there, and none is left out.
 
-    A transition needs K - 1 slots before its own and n after: who has them all in the ring is drawn.
+    A transition needs K - 1 steps before its own and n after: who has them all in the ring is drawn.
     """
-    lives, slots, cuts = history
+    episodes, steps, cuts = history
     ring = stack + n_step + spare
-    trajectory = as_trajectory(lives, slots)
-    replay = kind(spec(ring, len(lives), n_step, GAMMA), len(lives), (stack, 1, 2))
+    trajectory = as_trajectory(episodes, steps)
+    replay = kind(spec(ring, len(episodes), n_step, GAMMA), len(episodes), (stack, 1, 2))
     for first, last in itertools.pairwise(cuts):
         assume(last - first <= ring)
         replay.extend(part(trajectory, first, last))
         there = range(last - ring, last)
         expected = {
-            (slot, n): wanted
-            for slot in range(last)
-            for n in range(len(lives))
-            if slot - stack + 1 in there and slot + n_step in there
-            if (wanted := transition(lives, slot, n, stack, n_step, GAMMA))
+            (step, n): wanted
+            for step in range(last)
+            for n in range(len(episodes))
+            if step - stack + 1 in there and step + n_step in there
+            if (wanted := transition(episodes, step, n, stack, n_step, GAMMA))
         }
         assert len(replay) >= len(expected)  # it counts the last frames of episodes as well
         if not expected:
@@ -78,7 +78,7 @@ def test_all_that_can_be_drawn_equals_the_twin(
         assert set(found) == set(expected)
         for i, place in enumerate(found):
             wanted = expected[place]
-            assert wanted.slots.start in there and wanted.slots[-1] in there
+            assert wanted.steps.start in there and wanted.steps[-1] in there
             assert numbers(batch.observation[i]).tolist() == wanted.observation
             assert batch.action[i] == wanted.action
             assert batch.n_step_return[i] == pytest.approx(wanted.n_step_return, 1e-5, 1e-6)
@@ -89,10 +89,10 @@ def test_all_that_can_be_drawn_equals_the_twin(
 def test_uniform_draws_all_alike() -> None:
     """Chi-square over 40 transitions beside 10 last frames: 39 degrees of freedom, p = 0.001."""
     replay = UniformReplay(spec(60, n_step=3), 1, (1, 1, 2))
-    replay.extend(as_trajectory(live([[(4, True)]], 53), 53))
+    replay.extend(as_trajectory(play([[(4, True)]], 53), 53))
     batch = replay.sample(5, 4000, np.random.default_rng(1))
-    slots = [slot for slot, _ in where(batch.observation[:, -1])]
-    found = np.bincount(slots, minlength=50)
+    steps = [step for step, _ in where(batch.observation[:, -1])]
+    found = np.bincount(steps, minlength=50)
     assert found.sum() == 20_000
     assert not found[4::5].any()  # an episode's last frame
     found = np.delete(found, np.s_[4::5])
@@ -101,10 +101,10 @@ def test_uniform_draws_all_alike() -> None:
     assert ((found - expected) ** 2 / expected).sum() < 72.05
 
 
-def by_hand(terminated: bool) -> tuple[FrameStore, list[list[Life]]]:
+def by_hand(terminated: bool) -> tuple[FrameStore, list[list[FakeEpisode]]]:
     """Frames 10, 20, 30, 40 with rewards 1, 2, 4, an end, and a new episode from frame 50 on."""
-    first = Life(0, [10, 20, 30, 40], [1, 2, 3], [1.0, 2.0, 4.0], terminated, over=True)
-    second = Life(4, [50, 60, 70, 80], [4, 5, 6, 7], [8.0, 16.0, 32.0, 64.0])
+    first = FakeEpisode(0, [10, 20, 30, 40], [1, 2, 3], [1.0, 2.0, 4.0], terminated, over=True)
+    second = FakeEpisode(4, [50, 60, 70, 80], [4, 5, 6, 7], [8.0, 16.0, 32.0, 64.0])
     store = frame_store(12, stack=3, n_step=2, gamma=0.5)
     store.extend(as_trajectory([[first, second]], 8))
     return store, [[first, second]]
@@ -138,21 +138,21 @@ def test_by_hand(terminated: bool) -> None:
 
 @both
 def test_an_open_end_is_not_drawn(kind: Replays) -> None:
-    """The last n slots have no next observation yet; the frame at slot 3 is an episode's last."""
-    store, lives = by_hand(terminated=True)
+    """The last n steps have no next observation yet; the frame at step 3 is an episode's last."""
+    store, episodes = by_hand(terminated=True)
     assert (store.oldest, store.newest) == (0, 6)
     replay = kind(spec(12, n_step=2, gamma=0.5), 1, (3, 1, 2))
-    replay.extend(as_trajectory(lives, 8))
+    replay.extend(as_trajectory(episodes, 8))
     assert set(numbers(draw(replay, 500).observation[:, -1]).tolist()) == {10, 20, 30, 50, 60}
 
 
 def test_items_are_given_back_as_they_came() -> None:
-    lives = live([[(3, True), (5, False)], [(4, False)]], 40)
-    trajectory = as_trajectory(lives, 40)
+    episodes = play([[(3, True), (5, False)], [(4, False)]], 40)
+    trajectory = as_trajectory(episodes, 40)
     store = frame_store(16, 2, stack=2, n_step=2)
     for first in range(0, 40, 8):
         store.extend(part(trajectory, first, first + 8))
-    given_back, original = store.items(24, 40), part(trajectory, 24, 40)
+    given_back, original = store.trajectory(24, 40), part(trajectory, 24, 40)
     for name, array in vars(given_back).items():
         np.testing.assert_array_equal(array, getattr(original, name), err_msg=name)
         assert array.dtype == getattr(original, name).dtype
@@ -166,5 +166,5 @@ def test_a_ring_too_short_for_a_stack_and_a_return_is_refused() -> None:
 
 def test_a_trajectory_longer_than_the_ring_is_refused() -> None:
     store = frame_store(9, stack=2)
-    with pytest.raises(ValueError, match="10 slots does not fit into 9"):
-        store.extend(as_trajectory(live([[(3, True)]], 10), 10))
+    with pytest.raises(ValueError, match="10 steps does not fit into a ring of 9"):
+        store.extend(as_trajectory(play([[(3, True)]], 10), 10))

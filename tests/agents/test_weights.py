@@ -42,7 +42,7 @@ def packed(weights: Weights) -> bytes:
     return pack(weights, card())
 
 
-def refused(tmp_path: Path, data: bytes) -> str:
+def error_of(tmp_path: Path, data: bytes) -> str:
     """Why a file is refused; it must be named."""
     path = tmp_path / "driver.safetensors"
     path.write_bytes(data)
@@ -89,7 +89,7 @@ def test_another_card_leaves_the_weights(tmp_path: Path, packed: bytes, weights:
 def test_weights_of_another_architecture(
     tmp_path: Path, weights: Weights, changed: dict[str, Any], named: str
 ) -> None:
-    message = refused(tmp_path, pack(weights, changed))
+    message = error_of(tmp_path, pack(weights, changed))
     assert "another architecture" in message
     assert named in message
 
@@ -123,7 +123,7 @@ def test_weights_of_another_architecture(
 def test_a_card_that_describes_no_network(
     tmp_path: Path, weights: Weights, changed: dict[str, Any]
 ) -> None:
-    refused(tmp_path, pack(weights, changed))
+    error_of(tmp_path, pack(weights, changed))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_card_that_describes_no_network(
 def test_a_card_of_a_network_too_large_for_any_memory(
     tmp_path: Path, weights: Weights, changed: dict[str, Any]
 ) -> None:
-    refused(tmp_path, pack(weights, changed))
+    error_of(tmp_path, pack(weights, changed))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -148,29 +148,29 @@ def test_weights_that_are_no_numbers(tmp_path: Path, weights: Weights, value: fl
     name = sorted(weights)[0]
     broken = weights | {name: weights[name].copy()}
     broken[name].flat[-1] = value
-    assert name in refused(tmp_path, pack(broken, card()))
+    assert name in error_of(tmp_path, pack(broken, card()))
 
 
 def test_weights_of_another_type(tmp_path: Path, weights: Weights) -> None:
     for dtype in (np.float16, np.float64, np.int32):
         other = {name: array.astype(dtype) for name, array in weights.items()}
-        assert "float32" in refused(tmp_path, pack(other, card()))  # type: ignore[arg-type]
+        assert "float32" in error_of(tmp_path, pack(other, card()))  # type: ignore[arg-type]
 
 
 def test_weights_that_are_missing_or_too_many(tmp_path: Path, weights: Weights) -> None:
     name = sorted(weights)[0]
     fewer = {n: a for n, a in weights.items() if n != name}
-    assert name in refused(tmp_path, pack(fewer, card()))
-    assert "guest" in refused(tmp_path, pack(weights | {"guest": np.zeros(3, np.float32)}, card()))
+    assert name in error_of(tmp_path, pack(fewer, card()))
+    assert "guest" in error_of(tmp_path, pack(weights | {"guest": np.zeros(3, np.float32)}, card()))
 
 
 def test_a_file_cut_short(tmp_path: Path, packed: bytes) -> None:
     for length in (0, 1, 7, 8, 9, 100, len(packed) // 2, len(packed) - 1):
-        refused(tmp_path, packed[:length])
+        error_of(tmp_path, packed[:length])
 
 
 def test_a_file_with_something_behind(tmp_path: Path, packed: bytes) -> None:
-    refused(tmp_path, packed + b"\0")
+    error_of(tmp_path, packed + b"\0")
 
 
 class Bomb:
@@ -191,7 +191,7 @@ def test_other_kinds_of_files(tmp_path: Path) -> None:
         b"\xff" * 1000,
     ]
     for data in kinds:
-        assert "not a weight file" in refused(tmp_path, data)
+        assert "not a weight file" in error_of(tmp_path, data)
 
 
 def test_real_files_of_others_that_could_run_or_read_something(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_real_files_of_others_that_could_run_or_read_something(tmp_path: Path) -
     hostile = sorted(p for p in tmp_path.iterdir() if p != secret)
     assert {p.name for p in hostile} >= {"lambda.keras", "link.h5", "pickle", "whole.keras"}
     for path in hostile:
-        assert "not a weight file" in refused(tmp_path, path.read_bytes())
+        assert "not a weight file" in error_of(tmp_path, path.read_bytes())
         with pytest.raises(ValueError, match=r"no driver .*use random"):
             load_driver(str(path))  # under its own name it is no driver at all
     assert not ran.exists()
@@ -236,7 +236,7 @@ def test_memory_stays_bounded(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "driver.safetensors"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for data in claims:
-        refused(tmp_path, data)
+        error_of(tmp_path, data)
         with path.open("wb") as file:
             file.write(data)
             file.truncate(2**40)
@@ -250,11 +250,11 @@ def test_memory_stays_bounded(tmp_path: Path, packed: bytes) -> None:
 def test_safetensors_of_somebody_else(tmp_path: Path, weights: Weights) -> None:
     text = json.dumps(card())
     for metadata in (None, {}, {"format": "pt"}, {"format": "carracing-dqn-1"}, {"card": text}):
-        assert "not a weight file" in refused(tmp_path, save(weights, metadata=metadata))
+        assert "not a weight file" in error_of(tmp_path, save(weights, metadata=metadata))
     for no_card in ("", "[]", "7", "{", "\udcff", "[" * 100_000):
         metadata = {"format": "carracing-dqn-1", "card": no_card}
         raw = json.dumps({"__metadata__": metadata}).encode()
-        assert "not a weight file" in refused(tmp_path, len(raw).to_bytes(8, "little") + raw)
+        assert "not a weight file" in error_of(tmp_path, len(raw).to_bytes(8, "little") + raw)
 
 
 @pytest.mark.parametrize("shape", [[2**40], [2**33, 2**33], [-1], [2**70]])
@@ -262,12 +262,12 @@ def test_a_header_that_declares_more_than_there_is(tmp_path: Path, shape: list[i
     entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * abs(shape[0])]}
     metadata = {"format": "carracing-dqn-1", "card": json.dumps(card())}
     header = json.dumps({"__metadata__": metadata, "conv_0/kernel": entry}).encode()
-    refused(tmp_path, len(header).to_bytes(8, "little") + header + bytes(64))
+    error_of(tmp_path, len(header).to_bytes(8, "little") + header + bytes(64))
 
 
 def test_a_header_longer_than_the_file(tmp_path: Path) -> None:
     for length in (2**20, 2**40, 2**63, 2**64 - 1):
-        refused(tmp_path, length.to_bytes(8, "little") + b"{}" + bytes(100))
+        error_of(tmp_path, length.to_bytes(8, "little") + b"{}" + bytes(100))
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

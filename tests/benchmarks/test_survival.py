@@ -72,5 +72,5 @@ def test_the_run_that_the_benchmark_watches_can_be_made(
     settings, run = command.settings, command.run
     check(settings)
     assert run is None
-    assert settings.replay.slots(settings.cars, settings.view.stack) * settings.cars == REPLAY
+    assert settings.replay.ring_length(settings.cars, settings.view.stack) * settings.cars == REPLAY
     assert not list(tmp_path.iterdir())

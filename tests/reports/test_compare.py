@@ -177,10 +177,10 @@ def test_a_damaged_run_is_refused(
     if content is not None:
         (tmp_path / "DDQN" / "one" / file).write_bytes(content)
     other = str(folder / "DQN" / "plain")
-    assert said in refused((str(tmp_path / "DDQN" / "one"), other), tmp_path, capsys)
+    assert said in error_of((str(tmp_path / "DDQN" / "one"), other), tmp_path, capsys)
 
 
-def refused(words: tuple[str, ...], where: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def error_of(words: tuple[str, ...], where: Path, capsys: pytest.CaptureFixture[str]) -> str:
     picture = where / "compare.png"
     with pytest.raises(SystemExit) as end:
         runs.compare(words, out=picture, runs=where)
@@ -193,9 +193,9 @@ def refused(words: tuple[str, ...], where: Path, capsys: pytest.CaptureFixture[s
 
 def test_bad_input_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     itself = "name two runs or more: there is only"
-    assert itself in refused(("seed1",), folder, capsys)
-    assert itself in refused(("seed1", "DDQN/seed1", str(folder / "DDQN/seed1")), folder, capsys)
-    assert "no run 'nobody'" in refused(("seed1", "nobody"), folder, capsys)
+    assert itself in error_of(("seed1",), folder, capsys)
+    assert itself in error_of(("seed1", "DDQN/seed1", str(folder / "DDQN/seed1")), folder, capsys)
+    assert "no run 'nobody'" in error_of(("seed1", "nobody"), folder, capsys)
 
 
 def test_permutations_by_hand() -> None:

@@ -202,8 +202,8 @@ def test_worse_weights_replace_published_ones_only_when_forced(tracks: range) ->
         return [Episode(t, score, 877, 9, 9, 1, "lap") for t in tracks]
 
     with pytest.raises(ValueError, match=r"drives 2\.5 points better .*--force"):
-        publishing.refuse_worse(driven(910.0, range(3)), driven(912.5, tracks), "ddqn")
-    publishing.refuse_worse(driven(912.5, range(3)), driven(912.5, tracks), "ddqn")
+        publishing.check_not_worse(driven(910.0, range(3)), driven(912.5, tracks), "ddqn")
+    publishing.check_not_worse(driven(912.5, range(3)), driven(912.5, tracks), "ddqn")
 
 
 def test_published_weights_whose_scores_are_not_known_drive_first(

@@ -16,7 +16,7 @@ from deploy.browser import Browser, missing
 from racing.episode import Episode
 from reports.curves import read_points
 from reports.events import read_scalars
-from reports.own_files import refuse_others
+from reports.own_files import check_own_file
 from reports.review import MARK, chosen, review
 from reports.review_data import REST, minutes, read_review
 from reports.review_page import facts
@@ -87,7 +87,7 @@ def test_a_finished_run(run: RunFolder) -> None:
     assert text.count("<th>gamma</th><td>0.9</td>") == 1
     assert ink(picture) > 0.03
     for path in (picture, page):
-        refuse_others(path, MARK)  # over its own it writes again
+        check_own_file(path, MARK)  # over its own it writes again
 
 
 def test_the_times_add_up(run: RunFolder) -> None:
@@ -157,22 +157,22 @@ def test_what_is_damaged_is_said_and_the_rest_is_shown(run: RunFolder) -> None:
 def test_bad_input_is_one_line(
     run: RunFolder, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refused(wanted: str, where: Path, out: Path | None = None) -> str:
+    def error_of(wanted: str, where: Path, out: Path | None = None) -> str:
         with pytest.raises(SystemExit) as end:
             runs.review(wanted, out=out, runs=str(where))
         assert end.value.code == 2
         [line] = capsys.readouterr().err.splitlines()
         return line
 
-    assert "no run 'nobody'" in refused("nobody", folder)
-    assert "'o' could be" in refused("o", folder)
+    assert "no run 'nobody'" in error_of("nobody", folder)
+    assert "'o' could be" in error_of("o", folder)
     (run.path / "review.html").write_text("my own notes")
-    assert "runs.py review did not make it" in refused("whole", tmp_path)
+    assert "runs.py review did not make it" in error_of("whole", tmp_path)
     assert not (run.path / "review.png").exists()
     assert (run.path / "review.html").read_text() == "my own notes"
-    assert "cannot write to" in refused("whole", tmp_path, run.path / "config.json")
+    assert "cannot write to" in error_of("whole", tmp_path, run.path / "config.json")
     (run.path / "config.json").write_text("{")
-    assert "config.json: missing or damaged" in refused("whole", tmp_path, tmp_path / "out")
+    assert "config.json: missing or damaged" in error_of("whole", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

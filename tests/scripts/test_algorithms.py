@@ -20,7 +20,7 @@ from agents.losses import huber
 from agents.network import QNetwork
 from agents.replay import Batch, PrioritisedReplay
 from tests.support.command_line import ROOT
-from tests.support.lives import as_trajectory, live
+from tests.support.fake_experience import as_trajectory, play
 from tests.support.networks import small_ddqn, small_dqn
 
 TdError = Callable[[QNetwork, QNetwork, Batch], tf.Tensor]
@@ -140,7 +140,7 @@ def ready(agent: type[DDQN.DDQN], **settings: Any) -> tuple[Any, Watched]:
     made = agent(model.settings)
     spec, shape = made.settings.replay, (1, 1, 2)
     replay = Watched(spec, 1, shape)
-    replay.extend(as_trajectory(live([[(10**6, False)]], 4), 4))
+    replay.extend(as_trajectory(play([[(10**6, False)]], 4), 4))
     replay.set_priorities(np.arange(3), np.array([1.0, 2.0, 5.0]))
     made.replay = replay
     return made, replay

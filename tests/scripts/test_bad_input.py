@@ -16,14 +16,14 @@ from tests.support import networks  # noqa: F401  (sets TensorFlow up as the scr
 from tests.support.command_line import Value, arguments, files_below, start, wait_until
 from training.main import main
 
-Refused = Callable[..., str]
+ErrorOf = Callable[..., str]
 SCRIPTS = ("DDQN", "DQN")
 
 
 @pytest.fixture
-def refused(
+def error_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Refused]:
+) -> Iterator[ErrorOf]:
     """Call a script's own main, as its command line does, and give the line it ends with."""
     monkeypatch.chdir(tmp_path)
     handlers = {s: signal.getsignal(s) for s in (*STOP_SIGNALS, signal.SIGALRM)}
@@ -110,10 +110,10 @@ def one_line(err: str) -> str:
     ids=lambda value: str(value)[:60],
 )
 def test_settings_out_of_range(
-    refused: Refused, options: dict[str, Value], named: list[str]
+    error_of: ErrorOf, options: dict[str, Value], named: list[str]
 ) -> None:
     short: dict[str, Value] = {"decisions": 64}
-    line = one_line(refused("DDQN", *arguments(**short | options)))
+    line = one_line(error_of("DDQN", *arguments(**short | options)))
     assert all(word in line for word in named), line
 
 
@@ -128,28 +128,28 @@ def test_settings_out_of_range(
     ],
     ids=str,
 )
-def test_what_cannot_be_parsed(refused: Refused, options: list[str]) -> None:
-    err = refused("DDQN", *options)
+def test_what_cannot_be_parsed(error_of: ErrorOf, options: list[str]) -> None:
+    err = error_of("DDQN", *options)
     assert any(word in err for word in ("Unrecognized", "invalid", "argument", "Parsing"))
 
 
 @pytest.mark.parametrize(
     "name", ["../escape", "a/b", "/absolute", "..", ".hidden", "a b", "x" * 101, "ä"]
 )
-def test_a_name_that_is_a_path(refused: Refused, name: str) -> None:
-    assert repr(name) in one_line(refused("DDQN", *arguments(decisions=64, name=name)))
+def test_a_name_that_is_a_path(error_of: ErrorOf, name: str) -> None:
+    assert repr(name) in one_line(error_of("DDQN", *arguments(decisions=64, name=name)))
 
 
-def test_runs_below_a_file(refused: Refused, tmp_path: Path) -> None:
+def test_runs_below_a_file(error_of: ErrorOf, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    line = one_line(refused("DQN", *arguments(decisions=64, runs=str(tmp_path / "file"))))
+    line = one_line(error_of("DQN", *arguments(decisions=64, runs=str(tmp_path / "file"))))
     assert str(tmp_path / "file") in line
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("wanted", ["latest", "-1", "nowhere", ".", "x" * 300])
-def test_nothing_to_resume(refused: Refused, script: str, wanted: str) -> None:
-    line = one_line(refused(script, "--resume", wanted))
+def test_nothing_to_resume(error_of: ErrorOf, script: str, wanted: str) -> None:
+    line = one_line(error_of(script, "--resume", wanted))
     assert "runs" in line if wanted in ("latest", "-1") else wanted in line
 
 
@@ -167,27 +167,27 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_resumed(error_of: ErrorOf, run: Path, tmp_path: Path) -> None:
     """One real run, and everything that is wrong with resuming it."""
     folder = str(run)
-    line = one_line(refused("DDQN", "--resume", folder))
+    line = one_line(error_of("DDQN", "--resume", folder))
     assert "no checkpoint" in line
     assert folder in line
 
-    line = one_line(refused("DDQN", "--resume", folder, "--gamma", "0.5", "--cars", "4"))
+    line = one_line(error_of("DDQN", "--resume", folder, "--gamma", "0.5", "--cars", "4"))
     assert "gamma was 0.98, now 0.5" in line
     assert "cars was 8, now 4" in line
 
-    line = one_line(refused("DQN", "--resume", folder))
+    line = one_line(error_of("DQN", "--resume", folder))
     assert "DDQN.py" in line
 
-    one_line(refused("DDQN", *arguments(decisions=64, runs=str(tmp_path / "runs"), name="one")))
+    one_line(error_of("DDQN", *arguments(decisions=64, runs=str(tmp_path / "runs"), name="one")))
 
     config = run / "config.json"
     whole = config.read_bytes()
     for damaged in (b"", b"[]", b"[" * 10**5, whole[:-20], whole.replace(b'"gamma"', b'"gama"')):
         config.write_bytes(damaged)
-        assert folder in one_line(refused("DDQN", "--resume", folder))
+        assert folder in one_line(error_of("DDQN", "--resume", folder))
     for good, bad in (
         (b'"gamma": 0.98', b'"gamma": "much"'),
         (b'"mirror": true', b'"mirror": null'),
@@ -197,15 +197,15 @@ def test_runs_that_cannot_be_resumed(refused: Refused, run: Path, tmp_path: Path
         assert whole.count(good) == 1
         config.write_bytes(whole.replace(good, bad))
         name = bad.decode().split('"')[1]
-        assert f": {name} must be " in one_line(refused("DDQN", "--resume", folder))
+        assert f": {name} must be " in one_line(error_of("DDQN", "--resume", folder))
     config.write_bytes(whole)
 
     origin = run / "origin.json"
     for damaged in (b"", b"[]", origin.read_bytes()[:-20]):
         origin.write_bytes(damaged)
-        assert "origin.json" in one_line(refused("DDQN", "--resume", folder))
+        assert "origin.json" in one_line(error_of("DDQN", "--resume", folder))
     origin.unlink()
-    assert "origin.json" in one_line(refused("DDQN", "--resume", folder))
+    assert "origin.json" in one_line(error_of("DDQN", "--resume", folder))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from reports.video import video
 from system.files import write_whole
 from tests.support.command_line import arguments, finish, start
 from tests.support.corridor import ddqn, drive_there
-from tests.support.lives import as_trajectory, frame_store, live, part
+from tests.support.fake_experience import as_trajectory, frame_store, part, play
 from tests.support.outcome import checkpoints as checkpoints_of
 from training.runs.checkpoint import Checkpoints
 from training.tracking.csv_log import Table
@@ -125,13 +125,13 @@ def test_a_checkpoint_is_whole_or_not_there(disk: tuple[Path, Resize], leave: in
     """However little room there is: the replay, the arrays, the state or the manifest does not fit."""
     folder, resize = disk
     resize(200)
-    slots = as_trajectory(live([[(40, True)]], 100), 100)
+    trajectory = as_trajectory(play([[(40, True)]], 100), 100)
     checkpoints, store = Checkpoints(folder / "checkpoints"), frame_store(60)
-    store.extend(part(slots, 0, 20))
+    store.extend(part(trajectory, 0, 20))
     checkpoints.save(20, {"decisions": 20}, {"w": np.zeros(10)}, store)
     before = {p: p.read_bytes() for p in (folder / "checkpoints").rglob("*") if p.is_file()}
     fill(folder, leave)
-    store.extend(part(slots, 20, 60))
+    store.extend(part(trajectory, 20, 60))
     state, arrays = {"log": "x" * 9000}, {"w": np.ones(1500)}
     try:
         checkpoints.save(60, state, arrays, store)

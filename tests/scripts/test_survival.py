@@ -26,7 +26,7 @@ STOPPING = "stopping; a second signal ends at once\n"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-def lives(group: int) -> bool:
+def is_alive(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -57,7 +57,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, signum: signal.Signals) ->
     _, err = process.communicate(timeout=900)
     assert process.returncode == -signum, err
     assert err == ""
-    while lives(process.pid):
+    while is_alive(process.pid):
         time.sleep(0.05)
     assert saved.exists()
 
@@ -93,7 +93,7 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=900)
     assert (process.returncode, err) == (EXIT_STOPPED, STOPPING)
-    while lives(process.pid):
+    while is_alive(process.pid):
         time.sleep(0.05)
     run = tmp_path / "DDQN" / "one"
     assert not (run / "test.csv").exists()
@@ -128,7 +128,7 @@ def test_the_terminal_is_closed(tmp_path: Path) -> None:
             os.read(ours, 2**16)
     os.close(ours)
     assert process.wait(timeout=900) == EXIT_STOPPED
-    while lives(process.pid):
+    while is_alive(process.pid):
         time.sleep(0.05)
     first, last = sorted(path.parent.name for path in checkpoints.glob("*/manifest.json"))
     assert int(first) == 0 < int(last)
@@ -158,7 +158,7 @@ def test_two_trainers_on_one_folder(tmp_path: Path) -> None:
     _, err = allowed.communicate(timeout=900)
     assert (allowed.returncode, err) == (0, "")
     assert json.loads((Path(folder) / "config.json").read_text())["decisions"] == 64
-    while lives(first.pid):
+    while is_alive(first.pid):
         time.sleep(0.05)
 
 

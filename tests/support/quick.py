@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from DQN import PRESETS as SHIPPED
-from training.command_line import read_or_refuse
+from training.command_line import read_or_exit
 from training.runs.run_folder import RunFolder
 from training.settings import RunSettings, changed, flat
 from training.tracking.run_log import Progress
@@ -35,7 +35,7 @@ def score(settings: RunSettings, decisions: int) -> float:
 
 def main() -> None:
     """Leave a run."""
-    command = read_or_refuse("DQN", PRESETS)
+    command = read_or_exit("DQN", PRESETS)
     settings, run = command.settings, command.run
     if run is None:
         run = RunFolder.create(settings.runs, "DQN", settings.name, flat(settings))

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import DDQN
-from system.memory import Need, NotEnoughMemoryError, available_bytes, refuse_what_does_not_fit
+from system.memory import Need, NotEnoughMemoryError, available_bytes, check_available_memory
 from tests.support.groups import JOIN, memory_group, pretend
-from training.memory import refuse_run_that_does_not_fit
+from training.memory import check_run_memory
 from training.settings import changed
 
 ROOT = Path(__file__).parents[2]
@@ -65,12 +65,12 @@ def test_groups_of_version_1(tmp_path: Path) -> None:
 def test_needs_are_added_up() -> None:
     """The first that does not fit beside those before it is named."""
     half = Need("this", available_bytes() // 2, "--this")
-    refuse_what_does_not_fit(half)
+    check_available_memory(half)
     with pytest.raises(
         NotEnoughMemoryError,
         match=r"^that needs \d+\.\d GiB, \d+\.\d are left; choose a smaller --that$",
     ):
-        refuse_what_does_not_fit(half, Need("that", half.bytes + GIB, "--that"), half)
+        check_available_memory(half, Need("that", half.bytes + GIB, "--that"), half)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_needs_are_added_up() -> None:
 def test_a_run_that_cannot_fit_is_refused_with_the_figure(
     too_much: dict[str, Any], workers: int, named: str
 ) -> None:
-    refuse_run_that_does_not_fit(DDQN.Settings(), 1)
+    check_run_memory(DDQN.Settings(), 1)
     settings = changed(DDQN.Settings(), **{"height": 8, "width": 8, "convolutions": ()} | too_much)
     with pytest.raises(NotEnoughMemoryError, match=named) as e:
-        refuse_run_that_does_not_fit(settings, workers)
+        check_run_memory(settings, workers)
     assert re.search(r"needs \d+\.\d GiB, \d+\.\d are left; choose a smaller", str(e.value))
 
 
@@ -140,11 +140,9 @@ def test_what_a_real_group_uses_is_not_left() -> None:
 
 def test_a_real_control_group() -> None:
     """A replay that the machine has room for, but the group has not."""
-    code = (
-        JOIN + "import DDQN; from training.memory import refuse_run_that_does_not_fit as refuse\n"
-    )
+    code = JOIN + "import DDQN; from training.memory import check_run_memory as check\n"
     code += "from training.settings import changed\n"
-    code += "refuse(changed(DDQN.Settings(), replay_capacity=200_000), 0)"
+    code += "check(changed(DDQN.Settings(), replay_capacity=200_000), 0)"
     with memory_group(300) as group:
         command = [sys.executable, "-c", code, str(group / "cgroup.procs")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -23,12 +23,12 @@ LARGEST_REWARD = 1e30  # as float32, with room for the sum of a return
 
 @dataclass(frozen=True)
 class CarState:
-    """A car in mid-episode, as what it takes to drive there again.
+    """A car in mid-episode: all that is needed to drive there again.
 
     Attributes:
         track: Reset seed.
-        actions: What was done so far, one index per decision.
-        shaped_return: What training paid so far.
+        actions: Actions so far, one index per decision.
+        shaped_return: Sum of the shaped rewards so far.
         ended: Whether the episode is over and its last frame is still to be stored.
     """
 
@@ -40,13 +40,13 @@ class CarState:
 
 @dataclass(frozen=True)
 class ActorState:
-    """All that an actor's next rollout depends on, beside the weights.
+    """Everything that an actor's next rollout depends on, apart from the weights.
 
     Attributes:
         cars: Where they are.
         failed: Tracks without a lap, oldest first, which wait to be driven again.
-        track_rng: Of the generator that draws tracks.
-        exploration_rng: Of the generator that explores.
+        track_rng: State of the generator that draws tracks.
+        exploration_rng: State of the generator of exploration.
     """
 
     cars: tuple[CarState, ...]
@@ -79,12 +79,12 @@ class ActorState:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What an actor gives back.
+    """What a rollout returns.
 
     Attributes:
-        trajectory: T slots of N cars.
-        state: Of the actor, afterwards.
-        episodes: Finished on the way, each with its shaped return and its car.
+        trajectory: T steps of N cars.
+        state: Of the actor, after the rollout.
+        episodes: Those that ended during it, each with its shaped return and its car.
         mean_q: Mean over the decisions of the value of the best action.
     """
 
@@ -115,13 +115,13 @@ class Actor:
         self._at: tuple[CarState, ...] | None = None  # where the simulators stand
 
     def rollout(self, state: ActorState, steps: int, epsilon: NDArray[np.float64]) -> Driving:
-        """Drive: gives observations, uint8 [N, K, H, W], and is sent their action values, float32 [N, A].
+        """Drive: a generator that yields observations, uint8 [N, K, H, W], and is sent their Q-values, float32 [N, A].
 
-        So the actors of a process can ask the network together.
+        So the actors of a process can share one call of the network.
 
         Args:
-            state: Where to begin.
-            steps: Items to store per car.
+            state: State to begin in.
+            steps: Decisions per car.
             epsilon: Exploration rate of each car, float64 [N].
 
         Returns:
@@ -135,22 +135,22 @@ class Actor:
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
         failed = deque(state.failed, maxlen=FAILED_TRACKS)
-        items = _empty(steps, self.spec)
-        for slot in range(steps):
+        trajectory = _empty(steps, self.spec)
+        for t in range(steps):
             observations = np.stack([w.observation for w in self._worlds])  # [N, K, H, W]
             q = yield observations  # [N, A]
             actions = self.spec.choose(q, epsilon, exploration_rng)  # [N]
             best_values.append(float(q.max(axis=1).mean()))
-            items.frame[slot] = observations[:, -1]
-            items.age[slot] = [len(car.actions) for car in cars]
+            trajectory.frame[t] = observations[:, -1]
+            trajectory.age[t] = [len(car.actions) for car in cars]
             for i, world in enumerate(self._worlds):
                 if cars[i].ended:
-                    items.final[slot, i] = True
+                    trajectory.final[t, i] = True
                     track = next_track(failed, self.spec.shaping.retry_share, track_rng)
                     cars[i] = CarState(track, b"", 0.0, False)
                     world.reset(cars[i].track)
                     continue
-                cars[i], episode = self._step(cars[i], world, int(actions[i]), items, (slot, i))
+                cars[i], episode = self._step(cars[i], world, int(actions[i]), trajectory, (t, i))
                 if episode:
                     episodes.append((episode, cars[i].shaped_return, i))
                     if not episode.laps:
@@ -158,10 +158,10 @@ class Actor:
         self._at = tuple(cars)
         rngs = track_rng.bit_generator.state, exploration_rng.bit_generator.state
         after = ActorState(self._at, tuple(failed), *rngs)
-        return Rollout(items, after, episodes, float(np.mean(best_values)))
+        return Rollout(trajectory, after, episodes, float(np.mean(best_values)))
 
     def _step(
-        self, car: CarState, world: World, action: int, items: Trajectory, at: tuple[int, int]
+        self, car: CarState, world: World, action: int, trajectory: Trajectory, at: tuple[int, int]
     ) -> tuple[CarState, Episode | None]:
         shaping = self.spec.shaping
         step = world.step(action)
@@ -171,8 +171,8 @@ class Actor:
                 f"on track {car.track}, decision {len(car.actions) + 1} of its episode,"
                 f" the reward is {reward}"
             )
-        items.action[at], items.reward[at] = action, reward
-        items.terminal[at] = shaping.terminal(step)
+        trajectory.action[at], trajectory.reward[at] = action, reward
+        trajectory.terminal[at] = shaping.terminal(step)
         car = replace(
             car,
             actions=car.actions + bytes([action]),
@@ -223,7 +223,7 @@ def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator)
 
 
 def drive_again(world: World, car: CarState) -> None:
-    """Bring a world to where a car was: physics repeats itself bit for bit, pictures only as far as they show."""
+    """Bring a world to where a car was: physics repeats bit for bit; only images that are still needed are rendered."""
     unseen = len(car.actions) - world.spec.history
     world.reset(car.track, render=unseen < 0)
     for i, action in enumerate(car.actions):

@@ -56,7 +56,7 @@ class RayCluster:
             # What Ray itself sets on Windows and macOS, so as to listen on loopback only.
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         elif address != "auto":
-            refuse_address(address)
+            check_address(address)
         import ray
 
         self.ray: Any = ray
@@ -84,7 +84,7 @@ class RayCluster:
             raise ClusterError(f"no Ray cluster at {where}: {_first_line(e)}") from None
         if where == "auto":
             try:
-                refuse_address(self.ray.get_runtime_context().gcs_address)
+                check_address(self.ray.get_runtime_context().gcs_address)
             except ClusterError:
                 self.close()
                 raise
@@ -95,7 +95,7 @@ class RayCluster:
             self.ray.shutdown()
 
 
-def refuse_address(address: str) -> None:
+def check_address(address: str) -> None:
     """Refuse an address that is malformed, that nothing listens on, or that would be used without a token.
 
     Anyone who can send tasks to a cluster can run programs on it, and its answers are unpickled here. So any address

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from agents.backend import set_up_tensorflow
 from agents.network import Weights
 from racing.spec import DrivingError
-from system.processes import STOP_SIGNALS, children_deaf_to, end_with_parent
+from system.processes import STOP_SIGNALS, blocked_signals, end_with_parent
 from training.actors.actor import Actor, ActorState, Rollout, in_step
 from training.actors.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 
@@ -175,7 +175,7 @@ class ProcessWorker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
-        with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
+        with blocked_signals(*STOP_SIGNALS):  # the trainer decides
             process.start()
         self._process = process  # one that did not start cannot be ended
         theirs.close()

@@ -62,7 +62,7 @@ class RemoteRun(RunFolder):
             RunError: If there is such a run here by now.
             OSError: If the disk does not take it.
         """
-        Lease(self._store, self._name).refuse_if_held()
+        Lease(self._store, self._name).check_not_held()
         store, final = Store(self._store.url), self._runs / self._name
         final.parent.mkdir(parents=True, exist_ok=True)
         for left in final.parent.glob(f"{PREFIX}{final.name}-*"):

@@ -48,11 +48,11 @@ class Lease:
         self._since, self._renewals = now(), 0
         self._one_at_a_time = threading.Lock()
 
-    def refuse_if_held(self) -> Found | None:
-        """Look at it.
+    def check_not_held(self) -> Found | None:
+        """Check that no other trainer holds the lease.
 
         Returns:
-            What is there, which may be taken; None if nothing is.
+            The present lease, which may be taken over; None if there is none.
 
         Raises:
             LeaseError: If another trainer holds it and renewed it lately.
@@ -79,7 +79,7 @@ class Lease:
             MirrorError: If the server does not answer.
         """
         for _ in range(TRIES):
-            found = self.refuse_if_held()
+            found = self.check_not_held()
             try:
                 if found is None:
                     self._version = self._store.create(self._path, self._says())

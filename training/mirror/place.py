@@ -36,8 +36,8 @@ class Mirror:
         self.url = self._store.url
         self._hasty.clock()
 
-    def refuse_if_taken(self, agent: str, name: str, run: RunFolder | None) -> None:
-        """Refuse early what `follow` would refuse later; writes nothing into the run.
+    def check_free(self, agent: str, name: str, run: RunFolder | None) -> None:
+        """Check early that `follow` would succeed; writes nothing into the run.
 
         Args:
             agent: Name of the script.
@@ -50,10 +50,10 @@ class Mirror:
         if run is None and not name:
             return  # named after the time and the seed
         full_name = run.full_name if run else f"{agent}/{name}"
-        Lease(self._hasty, full_name, holder_of(run.path) if run else None).refuse_if_held()
-        self._refuse_other(full_name, run)
+        Lease(self._hasty, full_name, holder_of(run.path) if run else None).check_not_held()
+        self._check_same_run(full_name, run)
 
-    def _refuse_other(self, full_name: str, run: RunFolder | None) -> None:
+    def _check_same_run(self, full_name: str, run: RunFolder | None) -> None:
         where = f"{self.url}/{full_name}"
         found = self._hasty.read(f"{full_name}/{CONFIG}")
         if found is None:
@@ -96,7 +96,7 @@ class Mirror:
             lease = Lease(self._hasty, run.full_name, holder_of(run.path, make=True))
             lease.take()
             try:
-                self._refuse_other(run.full_name, None if new else run)
+                self._check_same_run(run.full_name, None if new else run)
             except MirrorError:
                 lease.release()
                 raise

@@ -4,7 +4,7 @@ A run's checkpoints/ holds a folder per checkpoint, named by the decisions made 
 - `arrays.safetensors`: weights, target weights, averages, optimizer slots, priorities, the best weights;
 - `state.json`: counters, random generators, actors, logs;
 - `manifest.json`: the run, SHA-256 and size of every file that belongs to the checkpoint; written last.
-Beside them, replay/ holds what was seen between two checkpoints, slots FIRST-LAST.safetensors: written once, never
+Beside them, replay/ holds what was seen between two checkpoints, steps FIRST-LAST.safetensors: written once, never
 changed, shared by the checkpoints.
 """
 
@@ -131,8 +131,8 @@ class Checkpoints:
         chunks = sorted((n for n in manifest["files"] if n.startswith("replay/")), key=_first)
         store.written = _first(chunks[0]) if chunks else 0
         for name in chunks:
-            items = load(self._read(self.folder, name, manifest))
-            store.extend(Trajectory(**items))
+            part = load(self._read(self.folder, name, manifest))
+            store.extend(Trajectory(**part))
         return state, arrays
 
     def problems(self) -> list[str]:
@@ -173,15 +173,15 @@ class Checkpoints:
         return data
 
     def _save_replay(self, store: FrameStore) -> dict[str, Any]:
-        """Write the slots that are new since the last checkpoint; list all chunks that the ring still holds."""
+        """Write the steps that are new since the last checkpoint; list all chunks that the ring still holds."""
         chunks = self._newest_chunks()
         last = max(map(_last, chunks), default=0)
-        begin = store.written - store.slots
+        begin = store.written - store.length
         chunks = {n: e for n, e in chunks.items() if _last(n) > begin}
         first = max(last, begin, 0)
         if first < store.written:
-            items = store.items(first, store.written)
-            data = save({k: np.ascontiguousarray(v) for k, v in vars(items).items()})
+            part = store.trajectory(first, store.written)
+            data = save({k: np.ascontiguousarray(v) for k, v in vars(part).items()})
             name = f"replay/{first}-{store.written}.safetensors"
             (self.folder / "replay").mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / name, data)

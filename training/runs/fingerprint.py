@@ -69,11 +69,11 @@ def fingerprint(run: Path) -> Fingerprint:
 def _replay(run: Path, files: Iterable[str]) -> dict[str, bytes]:
     """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
     config = RunFolder(run).config()
-    slots = config["replay_capacity"] // config["cars"]
+    length = config["replay_capacity"] // config["cars"]
     chunks = [Path(name) for name in files if name.startswith("replay/")]
     chunks.sort(key=lambda chunk: int(chunk.stem.partition("-")[0]))
     parts = [load_file(run / CHECKPOINTS / chunk) for chunk in chunks]
-    return {n: np.concatenate([p[n] for p in parts])[-slots:].tobytes() for n in sorted(parts[0])}
+    return {n: np.concatenate([p[n] for p in parts])[-length:].tobytes() for n in sorted(parts[0])}
 
 
 def events(run: Path) -> list[tuple[int, str, bytes]]:

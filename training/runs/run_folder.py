@@ -121,8 +121,8 @@ class RunFolder:
         except (TypeError, AttributeError):
             raise RunError(f"{self.path / ORIGIN}: not what a run writes") from None
 
-    def refuse_other_settings(self, config: dict[str, Any]) -> None:
-        """Compare settings, by their flat names, with those of the run.
+    def check_settings(self, config: dict[str, Any]) -> None:
+        """Check that settings, by their flat names, are those of the run.
 
         Raises:
             RunError: Naming every difference that would make it another run.

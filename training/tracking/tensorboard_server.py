@@ -11,7 +11,7 @@ import io
 import signal
 import sys
 
-from system.exits import EXIT_FAILED, refuse
+from system.exits import EXIT_FAILED, exit_with_error
 
 
 def main(arguments: list[str]) -> None:
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
         with contextlib.redirect_stderr(io.StringIO()):  # greets, and says what it does without
             server.launch()
     except TensorBoardServerException as e:
-        refuse(f"TensorBoard: {e.msg}", EXIT_FAILED)
+        exit_with_error(f"TensorBoard: {e.msg}", EXIT_FAILED)
     while True:
         signal.pause()
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing.episode import Episode
-from system.processes import STOP_SIGNALS, cause_of_death, children_deaf_to
+from system.processes import STOP_SIGNALS, blocked_signals, cause_of_death
 from training.tracking.curves import episode_curves, tested_curves, validation_curves
 from training.tracking.points import Points
 from training.tracking.run_log import Progress, Sink
@@ -115,7 +115,7 @@ class TrackerLog(Sink):
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, self._package, self._folder.resolve(), self._config)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
-        with children_deaf_to(*STOP_SIGNALS):  # the trainer decides
+        with blocked_signals(*STOP_SIGNALS):  # the trainer decides
             self._process.start()
         theirs.close()
         self._sender = threading.Thread(target=_send, args=(self._pipe, self._waiting), daemon=True)

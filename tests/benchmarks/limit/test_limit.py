@@ -47,7 +47,7 @@ def test_the_oracle_touches_every_tile_and_never_beats_the_bound() -> None:
     assert np.isfinite(lost_car.moments).all()
 
 
-def refused(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
+def error_of(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as stopped:
         main(options)
     assert stopped.value.code == 2
@@ -71,7 +71,7 @@ def refused(options: Options, capsys: pytest.CaptureFixture[str]) -> str:
 def test_what_cannot_be_is_refused_in_one_line(
     options: Options, names: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert names in refused(options, capsys)
+    assert names in error_of(options, capsys)
 
 
 def test_what_is_measured_is_not_measured_again(tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_a_file_that_is_something_else_is_not_written_over(
 ) -> None:
     path = tmp_path / "limit.csv"
     path.write_text("track,score\n7,900\n")
-    assert "limit.csv" in refused(Options(tracks=("7:8",), csv=path), capsys)
+    assert "limit.csv" in error_of(Options(tracks=("7:8",), csv=path), capsys)
     assert path.read_text() == "track,score\n7,900\n"

@@ -22,7 +22,7 @@ from tests.support.command_line import arguments, finish, start
 from tests.support.corridor import MessageRecorder, ddqn, drive_there
 from tests.support.outcome import outcome
 from training.actors import ray_workers
-from training.actors.ray_cluster import CLUSTER_VARIABLES, ClusterError, RayCluster, refuse_address
+from training.actors.ray_cluster import CLUSTER_VARIABLES, ClusterError, RayCluster, check_address
 from training.actors.ray_workers import RayWorkerGroup
 from training.runs.origin import surroundings
 from training.runs.run_folder import RunFolder
@@ -179,7 +179,7 @@ def test_a_token_beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     for value, message in (("", "set RAY_AUTH_MODE"), ("a" * 64, "no Ray cluster at")):
         monkeypatch.setenv("RAY_AUTH_TOKEN", value)
         with pytest.raises(ClusterError, match=message):
-            refuse_address("192.0.2.7:6379")
+            check_address("192.0.2.7:6379")
 
 
 def test_another_version_is_refused_and_another_cpu_told(cluster: Any) -> None:

@@ -28,7 +28,7 @@ def lease_in(place: str) -> dict[str, object]:
 
 def test_a_second_trainer_is_refused_until_the_first_lets_go(place: str) -> None:
     one, other = (Lease(Store(place), RUN, name) for name in "ab")
-    one.refuse_if_held()
+    one.check_not_held()
     one.take()
     with pytest.raises(LeaseError) as e:
         other.take()
@@ -37,7 +37,7 @@ def test_a_second_trainer_is_refused_until_the_first_lets_go(place: str) -> None
     )
     one.renew()
     with pytest.raises(LeaseError):
-        Lease(Store(place), RUN).refuse_if_held()
+        Lease(Store(place), RUN).check_not_held()
     one.release()
     other.take()
     assert lease_in(place)["holder"] == "b"

@@ -80,7 +80,7 @@ def test_it_learns_the_same_and_the_mirror_has_it(
     assert json.loads(there["DDQN/race/status.json"])["state"] == "finished"
     assert watch.ends and all(watch.ends) and not [x for x in watch.lines if "mirror:" in x]
     assert not list((run / ".mirror").glob("staged-*"))
-    Lease(Store(place), "DDQN/race").refuse_if_held()  # it was released
+    Lease(Store(place), "DDQN/race").check_not_held()  # it was released
 
 
 @SERVER

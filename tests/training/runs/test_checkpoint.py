@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.replay import FrameStore
-from tests.support.lives import as_trajectory, frame_store, live, part
+from tests.support.fake_experience import as_trajectory, frame_store, part, play
 from training.runs.checkpoint import CheckpointError, Checkpoints
 
-RING, SLOTS, KEEP = 20, 60, 2
-EXPERIENCE = as_trajectory(live([[(4, True), (7, False)], [(5, True)]], SLOTS), SLOTS)
+RING, STEPS, KEEP = 20, 60, 2
+EXPERIENCE = as_trajectory(play([[(4, True), (7, False)], [(5, True)]], STEPS), STEPS)
 ROOT = Path(__file__).parents[3]
 
 
@@ -62,7 +62,7 @@ def assert_loads(checkpoints: Checkpoints, decisions: int) -> None:
     end = decisions // 2
     assert store.written == end
     first = max(end - RING, 0)
-    for name, array in vars(store.items(first, end)).items():
+    for name, array in vars(store.trajectory(first, end)).items():
         np.testing.assert_array_equal(array, getattr(part(EXPERIENCE, first, end), name))
 
 
@@ -72,7 +72,7 @@ def test_every_checkpoint_that_is_kept_restores_the_same_store(
     tmp_path_factory: pytest.TempPathFactory, gaps: list[int]
 ) -> None:
     """Before the ring is full, when it is, wrapped once or often, chunks longer than the ring."""
-    ends = [int(e) for e in np.cumsum(gaps) if e <= SLOTS]
+    ends = [int(e) for e in np.cumsum(gaps) if e <= STEPS]
     checkpoints, _ = save_until(tmp_path_factory.mktemp("run"), ends)
     assert checkpoints.steps() == [2 * e for e in ends[-KEEP:]]
     for decisions in checkpoints.steps():
@@ -82,7 +82,7 @@ def test_every_checkpoint_that_is_kept_restores_the_same_store(
 def test_a_chunk_is_written_once_and_kept_as_long_as_it_is_needed(tmp_path: Path) -> None:
     checkpoints, store = save_until(tmp_path, [8])
     written: dict[str, int] = {}
-    for end in range(16, SLOTS, 8):
+    for end in range(16, STEPS, 8):
         for file in (tmp_path / "replay").iterdir():
             written[file.name] = file.stat().st_mtime_ns
         while store.written < end:

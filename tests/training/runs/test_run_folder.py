@@ -85,11 +85,11 @@ def test_what_it_was_told_anew_holds_the_next_time(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     run = begun_with(tmp_path)
-    run.refuse_other_settings(flat(changed(DDQN.Settings(), decisions=7, workers=3)))
+    run.check_settings(flat(changed(DDQN.Settings(), decisions=7, workers=3)))
     with pytest.raises(
         RunError, match=r"has other settings: dense was .* now .*; gamma was 0\.98, "
     ):
-        run.refuse_other_settings(flat(changed(DDQN.Settings(), gamma=0.5, dense=(16,))))
+        run.check_settings(flat(changed(DDQN.Settings(), gamma=0.5, dense=(16,))))
 
 
 def test_a_run_of_an_earlier_version_by_todays_names(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Become another program that is told to stop when the process that started it is gone, however that ended.
+"""Become another program, which gets SIGTERM when the process that started it is gone, however that ended.
 
-python system/tethered.py PARENT PROGRAM ARGUMENT...
+python system/parent_death.py PARENT PROGRAM ARGUMENT...
 
 A program of its own, because a process with threads can safely run almost nothing between fork and exec; it imports
 nothing of ours, so that it takes 20 ms.
