@@ -113,8 +113,8 @@ class Race:
         """Show a moment, 1/50 s long; the last command that was given in it."""
         simulator = self._world.simulator
         if simulator.frames % AGENT_FRAMES == 0:
-            self._picture = self._world.render()
-        self._dashboard.show(self._world, self._where, message, self._ghost, self._picture)
+            self._image = self._world.render()
+        self._dashboard.show(self._world, self._where, message, self._ghost, self._image)
         given = None
         for command in self._controls.commands():
             if command == Command.VIEW:

@@ -38,7 +38,7 @@ from system.processes import interrupt_for_sure
 from system.progress import progress
 
 PATH = tyro.conf.arg(metavar="PATH")
-PICTURES_PER_SECOND = 50 / WORLD["frame_skip"]
+FRAMES_PER_SECOND = 50 / WORLD["frame_skip"]
 SCALE = 8  # screen pixels per texel
 PANEL = 64  # height of the text below, pixels
 WIDTH, HEIGHT = COLUMNS * SCALE, ROWS * SCALE + PANEL
@@ -120,7 +120,7 @@ def _pixels(points: Array) -> NDArray[np.int32]:
 
 def film(path: Path, stack: ExitStack) -> Callable[[Screen], None]:
     """Write screens to a video, which appears under its name when the stack closes without an error."""
-    return stack.enter_context(video(path, (WIDTH, HEIGHT), PICTURES_PER_SECOND))
+    return stack.enter_context(video(path, (WIDTH, HEIGHT), FRAMES_PER_SECOND))
 
 
 def window() -> Callable[[Screen], None]:
@@ -141,7 +141,7 @@ def window() -> Callable[[Screen], None]:
         picture = pygame.image.frombuffer(screen.tobytes(), (WIDTH, HEIGHT), "RGB")
         opened.canvas.blit(picture, (0, 0))
         opened.flip()
-        clock.tick(PICTURES_PER_SECOND)
+        clock.tick(FRAMES_PER_SECOND)
 
     return show
 

@@ -121,7 +121,7 @@ def compare(
 
         found = comparing.compare(Runs(runs).matching_any(run))
         if out:
-            comparing.write_picture(found, out)
+            comparing.write_figure(found, out)
         if md:
             print(found.markdown())
         else:

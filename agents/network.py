@@ -41,7 +41,7 @@ def weight_shapes(
     """Shapes of the weights that `build_q_network` makes, by name, without making them.
 
     Raises:
-        ValueError: If a convolution does not fit into what is left of the picture.
+        ValueError: If a convolution does not fit into what is left of the image.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name, kernel, _ in _layers(spec, observation_shape, actions):
@@ -84,7 +84,7 @@ def build_q_network(
 
     Args:
         spec: Layers.
-        observation_shape: (K, H, W): pictures, height, width.
+        observation_shape: (K, H, W): images, height, width.
         actions: Number of actions A.
         seed: Of the initial weights.
 

@@ -42,7 +42,7 @@ def onnx_model(
 
     Args:
         spec: Layers.
-        observation_shape: (K, H, W): pictures, height, width.
+        observation_shape: (K, H, W): images, height, width.
         actions: Number of actions A.
         weights: By name, float32, of the shapes that `agents.network.weight_shapes` gives.
 

@@ -1,4 +1,4 @@
-"""A hand-written driver: find the road in the picture, steer and brake by feedback. Nothing is learned.
+"""A hand-written driver: find the road in the image, steer and brake by feedback. Nothing is learned.
 
 Each decision takes four steps:
 
@@ -29,13 +29,13 @@ WORLD: dict[str, Any] = {
     "frame_skip": FRAME_SKIP,
     "actions": "",
 }
-ROAD_ROWS = 84  # of a picture; the gauges are below
+ROAD_ROWS = 84  # of an image; the gauges are below
 DT = FRAME_SKIP / 50  # seconds per decision
 
 REFERENCE = 10.0  # units ahead at which the gains hold
 FAR = 2.0  # distance of the far target, near targets
 HALF_WIDTH = 6.67  # of the road, units
-FIRST_PICTURE_SECONDS = 0.02
+FIRST_IMAGE_SECONDS = 0.02
 HANDS_OFF_SECONDS, BLIND_SECONDS = 0.2, 0.3  # of the first second, while the camera zooms in
 FULL_GAS = 44.0  # acceleration with full gas, units/s^2, to bridge the blind time
 HARDEST_BRAKE = 0.8  # 0.9 and more would lock the wheels
@@ -101,7 +101,7 @@ class PidGains:
 
 @dataclass(frozen=True)
 class Thought:
-    """What the driver made of a picture. Points are (x to the right, y forward) of the car, units."""
+    """What the driver made of an image. Points are (x to the right, y forward) of the car, units."""
 
     view: Map  # what lies around the car
     road: Array  # middle of the road, [n, 2]
@@ -138,14 +138,14 @@ class PidDriver:
     def __init__(self, gains: PidGains) -> None:
         self.gains = gains
         self.thought: Thought | None = None
-        self._seconds = FIRST_PICTURE_SECONDS
+        self._seconds = FIRST_IMAGE_SECONDS
         self._odometer = Odometer()
         self._walker = RoadWalker()
         self._pid = Pid(gains.kp, gains.ki, gains.kd, gains.integral_limit)
 
-    def control(self, picture: NDArray[np.uint8]) -> Array:
-        """(steer, gas, brake), float64 [3], after a picture, uint8 [84, 96]."""
-        view = flatten(picture, self._seconds)
+    def control(self, image: NDArray[np.uint8]) -> Array:
+        """(steer, gas, brake), float64 [3], after an image, uint8 [84, 96]."""
+        view = flatten(image, self._seconds)
         blind = self._seconds < BLIND_SECONDS
         guess = np.array([0.0, FULL_GAS * self._seconds * DT, 0.0])
         self._odometer.update(view, guess if blind else None)

@@ -1,7 +1,7 @@
-"""What the hand-written driver gets out of a picture: how the car moved, and where the road goes.
+"""What the hand-written driver gets out of an image: how the car moved, and where the road goes.
 
 Everything is seen from the car, x to the right and y forward, in the simulator's units: the road is 13.3 wide
-and the picture shows 37 ahead. Angles are radians to the right of straight ahead.
+and the image shows 37 ahead. Angles are radians to the right of straight ahead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Map = NDArray[np.uint8]
 
-# The camera: pixels per unit at full zoom, the pixel of the car, the zoom of the first picture.
+# The camera: pixels per unit at full zoom, the pixel of the car, the zoom of the first image.
 PIXELS_X, PIXELS_Y, CAR_COLUMN, CAR_ROW = 1.5552, 1.944, 47.5, 71.5
 FIRST_ZOOM, ZOOM_SECONDS = 0.037, 1.0
 
@@ -41,11 +41,11 @@ NEAR = np.arange(-3.0, 3.5)
 ACROSS = np.arange(-7.0, 7.5, 1.0)  # where to look for the middle of the road, units
 
 
-def flatten(picture: Map, seconds: float) -> Map:
+def flatten(image: Map, seconds: float) -> Map:
     """Undo the camera's first zoom and its unequal scales.
 
     Args:
-        picture: uint8 [84, 96].
+        image: uint8 [84, 96].
         seconds: Since the start.
 
     Returns:
@@ -53,10 +53,10 @@ def flatten(picture: Map, seconds: float) -> Map:
     """
     zoom = FIRST_ZOOM + (1 - FIRST_ZOOM) * min(seconds / ZOOM_SECONDS, 1.0)
     across, down = PIXELS_X * zoom / TEXELS, PIXELS_Y * zoom / TEXELS
-    to_picture = np.array(
+    to_image = np.array(
         [[across, 0, CAR_COLUMN - MAP_COLUMN * across], [0, down, CAR_ROW - MAP_ROW * down]]
     )
-    return np.asarray(_warped(picture, to_picture), np.uint8)
+    return np.asarray(_warped(image, to_image), np.uint8)
 
 
 def _warped(image: NDArray[Any], to_image: Array) -> NDArray[Any]:
@@ -87,7 +87,7 @@ class Odometer:
         self._x, self._y = (columns - MAP_COLUMN) / TEXELS, (MAP_ROW - rows) / TEXELS
 
     def update(self, view: Map, guess: Array | None = None) -> None:
-        """Take the next map; a guess replaces the measurement while the picture is too small for one."""
+        """Take the next map; a guess replaces the measurement while the image is too small for one."""
         # The kerbs' stripes all look alike: without them none can be taken for its neighbour.
         now = np.asarray(cv2.GaussianBlur(view.clip(*GROUND_GREYS), (0, 0), 1.0), np.float32)
         if guess is not None:
@@ -122,7 +122,7 @@ class RoadWalker:
     Attributes:
         place: A point of the road beside the car, (x, y).
         heading: Of the road there. Both are carried along by the measured motion, so a road that went out
-            of the picture is not forgotten, and after a spin it is still known which way to go.
+            of the image is not forgotten, and after a spin it is still known which way to go.
     """
 
     def __init__(self) -> None:

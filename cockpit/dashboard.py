@@ -1,4 +1,4 @@
-"""What a person sees while driving: Gymnasium's large picture, a ghost, figures, the agents' view."""
+"""What a person sees while driving: Gymnasium's large image, a ghost, figures, the agents' view."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Dashboard:
         where: str,
         message: str = "",
         ghost: World | None = None,
-        picture: NDArray[np.uint8] | None = None,
+        image: NDArray[np.uint8] | None = None,
     ) -> None:
         """Draw a moment, and wait until its 1/50 s is over.
 
@@ -62,7 +62,7 @@ class Dashboard:
             where: Which track, in words.
             message: In the middle, large.
             ghost: The world of another driver on the same track.
-            picture: What an agent would see, uint8 [H, W].
+            image: What an agent would see, uint8 [H, W].
         """
         self._canvas.fill((0, 0, 0))
         self._canvas.blit(world.simulator.draw_screen(), (0, 0))
@@ -72,8 +72,8 @@ class Dashboard:
         if message:
             self._text(self._large, message, (WINDOW_W // 2, WINDOW_H // 3), YELLOW)
             self._text(self._small, KEYS_HELP, (WINDOW_W // 2, WINDOW_H // 3 + 70), WHITE)
-        if self.seen and picture is not None:
-            self._panel(picture)
+        if self.seen and image is not None:
+            self._panel(image)
         self._window.flip()
         self._clock.tick(FPS)
 
@@ -88,10 +88,10 @@ class Dashboard:
             line += f"    ghost {ghost.score:.1f}"
         self._text(self._small, line, (WINDOW_W // 2, 22), WHITE)
 
-    def _panel(self, picture: NDArray[np.uint8]) -> None:
-        rgb = np.repeat(picture.T[..., None], 3, axis=2)  # [W, H, 3], as pygame wants it
-        factor = (PANEL - 2 * MARGIN) / picture.shape[1]
-        size = (PANEL - 2 * MARGIN, round(factor * picture.shape[0]))
+    def _panel(self, image: NDArray[np.uint8]) -> None:
+        rgb = np.repeat(image.T[..., None], 3, axis=2)  # [W, H, 3], as pygame wants it
+        factor = (PANEL - 2 * MARGIN) / image.shape[1]
+        size = (PANEL - 2 * MARGIN, round(factor * image.shape[0]))
         large = pygame.transform.scale(pygame.surfarray.make_surface(rgb), size)
         place = self._canvas.blit(large, (WINDOW_W + MARGIN, 50))
         pygame.draw.rect(self._canvas, FRAME, place.inflate(2, 2), 1)

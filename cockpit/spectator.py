@@ -1,4 +1,4 @@
-"""Watch a driver: the official picture, what the network sees, and what it expects of every action."""
+"""Watch a driver: the official image, what the network sees, and what it expects of every action."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pygame
 
-# Pictures go straight to the screen: OpenGL's libraries crash beside TensorFlow's.
+# Images go straight to the screen: OpenGL's libraries crash beside TensorFlow's.
 os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
 
 

@@ -6,4 +6,4 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # the simulator's libr
 
 import cv2
 
-cv2.setNumThreads(1)  # pictures are small; the cores belong to the simulator and the learner
+cv2.setNumThreads(1)  # images are small; the cores belong to the simulator and the learner

@@ -1,7 +1,7 @@
-"""The fast camera: it draws the official camera's picture without drawing the world.
+"""The fast camera: it draws the official camera's image without drawing the world.
 
 The official camera paints 1000x800 pixels, polygon by polygon, and shrinks them to 96x96. The fast camera
-paints each track once, as a map in grey, and cuts every picture out of the map with one affine warp; what moves
+paints each track once, as a map in grey, and cuts every image out of the map with one affine warp; what moves
 (the car) is drawn on top, in a small supersampled patch. Its cost does not depend on how much is in view.
 """
 
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from racing import gauges
 from racing.simulator import Simulator
-from racing.spec import PICTURE_WIDTH
+from racing.spec import IMAGE_WIDTH
 from racing.vision import ROAD_ROWS, compose, grey_road
 
-TEXELS = 3.0  # texels per world unit of the finest map; a picture has 1.6 by 1.9 pixels per unit
+TEXELS = 3.0  # texels per world unit of the finest map; an image has 1.6 by 1.9 pixels per unit
 LEVELS = 5  # maps of halved resolution, for the zoom-in of the first second
 EDGE = 0.20  # world units by which the road's polygons are narrowed: OpenCV also fills the boundary's pixels
 SUBPIXEL_BITS = 4
@@ -33,7 +33,7 @@ CAR_SCALE = 8  # supersampling of that patch
 
 _SIZE = round(2 * sim.PLAYFIELD * TEXELS)
 _FULL_ZOOM = sim.ZOOM * sim.SCALE
-_PIXEL_X = sim.WINDOW_W / sim.STATE_W  # official screen pixels per picture pixel
+_PIXEL_X = sim.WINDOW_W / sim.STATE_W  # official screen pixels per image pixel
 _PIXEL_Y = sim.WINDOW_H / sim.STATE_H
 
 
@@ -84,7 +84,7 @@ class FastCamera:
         return compose(view, gauges.measure(simulator.car), self.height, self.width)
 
     def _follow(self, simulator: Simulator) -> None:
-        """Bring the maps up to date: a new track, or tiles that were touched since the last picture."""
+        """Bring the maps up to date: a new track, or tiles that were touched since the last image."""
         if simulator.track is not self._track:
             self._track, self._painted = simulator.track, 0
             self._tiles = _narrowed_tiles(simulator)
@@ -97,7 +97,7 @@ class FastCamera:
     def _cut(self, position: Any, angle: float, zoom: float) -> NDArray[np.uint8]:
         level = min(max(round(math.log2(_FULL_ZOOM / zoom)), 0), LEVELS - 1)
         texels = TEXELS / 2**level
-        # Picture pixel (u, v) -> window (X to the right, Y up) -> world -> texel, all affine.
+        # Image pixel (u, v) -> window (X to the right, Y up) -> world -> texel, all affine.
         unit = texels / zoom
         cos, sin = math.cos(angle) * unit, math.sin(angle) * unit
         across, down = _PIXEL_X, -_PIXEL_Y
@@ -114,7 +114,7 @@ class FastCamera:
         view = cv2.warpAffine(
             self._maps[level],
             to_texel,
-            (PICTURE_WIDTH, ROAD_ROWS),
+            (IMAGE_WIDTH, ROAD_ROWS),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,  # outside the playfield is black
@@ -182,7 +182,7 @@ def _paint_track(simulator: Simulator, tiles: list[NDArray[np.float64]]) -> list
 
 
 def _draw_car(view: NDArray[np.uint8], vehicle: Any, zoom: float) -> None:
-    """Draw wheels and hull on the picture, uint8 [84, 96], in place."""
+    """Draw wheels and hull on the image, uint8 [84, 96], in place."""
     rows, columns = slice(*CAR_ROWS), slice(*CAR_COLUMNS)
     patch = view[rows, columns].repeat(CAR_SCALE, axis=0).repeat(CAR_SCALE, axis=1)
     shapes, greys = _wheels(vehicle)

@@ -1,8 +1,8 @@
-"""The car's instruments: read off the official picture's indicator strip, drawn again for small pictures.
+"""The car's instruments: read off the official image's indicator strip, drawn again for small images.
 
-The strip below the official picture shows speed, steering angle and rate of turn as bars. Shrunk as it is, it would
+The strip below the official image shows speed, steering angle and rate of turn as bars. Shrunk as it is, it would
 lose most of that, and it also shows the score, which an agent is not to see. So the three bars are measured and
-drawn again: large, and such that the picture seen in a mirror shows the mirrored car.
+drawn again: large, and such that the image seen in a mirror shows the mirrored car.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-GAUGE_ROWS = 12  # of an official picture's 96
+GAUGE_ROWS = 12  # of an official image's 96
 _WIDTH = 96
 _HALF = _WIDTH // 2
 _ROWS_PER_BAR = GAUGE_ROWS // 3
 
-# A bar that reaches the picture's rim. A car turns the front wheels by 0.4 at most; a spin is 2 and more.
+# A bar that reaches the image's rim. A car turns the front wheels by 0.4 at most; a spin is 2 and more.
 FULL_SPEED, FULL_STEERING, FULL_TURN = 110.0, 0.42, 4.0
 
-# The official strip, in picture pixels: 0.02 strip heights per unit of speed, and so on.
+# The official strip, in image pixels: 0.02 strip heights per unit of speed, and so on.
 _SPEED_COLUMN, _STEERING_COLUMN, _TURN_COLUMN = 13, 48, 72
 _STEERING_ROW = 4  # which both level bars fill
 _REACH = 12  # how far to look from where they begin
@@ -54,7 +54,7 @@ def measure(car: Any) -> Gauges:
 
 
 def read(strip: NDArray[np.uint8]) -> Gauges:
-    """Read the bars of an official picture's lowest rows, uint8 [12, 96, 3]."""
+    """Read the bars of an official image's lowest rows, uint8 [12, 96, 3]."""
     red, green = strip[..., 0] / 255.0, strip[_STEERING_ROW, :, 1] / 255.0
     return Gauges(
         max(float(red[:, _SPEED_COLUMN].sum()) - _SPEED_EXCESS, 0.0) / _PIXELS_PER_SPEED,
@@ -64,7 +64,7 @@ def read(strip: NDArray[np.uint8]) -> Gauges:
 
 
 def _leftward(row: NDArray[np.float64], zero: int) -> float:
-    """Length of a bar that begins at a column, positive to the left, picture pixels."""
+    """Length of a bar that begins at a column, positive to the left, image pixels."""
     return float(row[zero - _REACH : zero].sum() - row[zero : zero + _REACH].sum())
 
 

@@ -24,7 +24,7 @@ _SETS = {"training": TRAINING, "validation": VALIDATION, "test": TEST}
 class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
     """CarRacing-v3's physics, tracks and rewards, with the fast camera, a frame skip and discrete actions.
 
-    Observations are uint8 [K, H, W], oldest picture first; each is the caller's own. `info` has what shaping needs
+    Observations are uint8 [K, H, W], oldest image first; each is the caller's own. `info` has what shaping needs
     (see `racing.world.Step`). Films are Gymnasium's own, RGB [400, 600, 3].
 
     `reset(seed=1)` IS TEST TRACK 1, unless `tracks` says otherwise: as in CarRacing-v3, a seed is a road, so that the
@@ -68,7 +68,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         shape = (self.world_spec.stack, self.world_spec.height, self.world_spec.width)
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(action_set(self.world_spec.actions)))
-        # A film has a picture per decision, and is to last as long as the episode.
+        # A film has an image per decision, and is to last as long as the episode.
         self.metadata = {**self.metadata, "render_fps": FPS / self.world_spec.frame_skip}
 
     def reset(
@@ -117,7 +117,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return observation, step.reward, step.terminated, step.truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Gymnasium's picture for films, RGB, uint8 [400, 600, 3]; None where no render mode was chosen."""
+        """Gymnasium's image for films, RGB, uint8 [400, 600, 3]; None where no render mode was chosen."""
         if self.render_mode is None:
             gymnasium.logger.warn('nothing is rendered without render_mode="rgb_array"')
             return None

@@ -1,8 +1,8 @@
-"""Field, grass and road of the official picture, drawn as Gymnasium draws them, but without what is out of view.
+"""Field, grass and road of the official image, drawn as Gymnasium draws them, but without what is out of view.
 
-Gymnasium rotates every polygon of the world one by one in Python: some 800 for a picture that shows 60. Here they
+Gymnasium rotates every polygon of the world one by one in Python: some 800 for an image that shows 60. Here they
 are rotated as one array, with the same arithmetic, and the visible ones are drawn with the same calls in the same
-order. The picture is the same to the byte.
+order. The image is the same to the byte.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Scenery:
     """Everything on the ground of one track.
 
     Args:
-        road: Polygons and their colours, as `CarRacing.road_poly` has them. Colours are read when a picture is
+        road: Polygons and their colours, as `CarRacing.road_poly` has them. Colours are read when an image is
             drawn: a tile changes its own when it is visited.
         grass_colour: RGB.
         field_colour: RGB, of the ground between the patches of grass.

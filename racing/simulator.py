@@ -1,7 +1,7 @@
-"""Gymnasium's CarRacing-v3, whose camera is called only when somebody wants a picture.
+"""Gymnasium's CarRacing-v3, whose camera is called only when somebody wants an image.
 
 Physics, tracks and rewards are Gymnasium's own code. The camera is 98 % of the cost of a step, and an agent
-that decides every fourth frame does not need three of four pictures.
+that decides every fourth frame does not need three of four images.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pygame
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 
-from racing.official_picture import LARGE, SMALL, draw_picture, draw_screen
+from racing.official_image import LARGE, SMALL, draw_image, draw_screen
 from racing.scenery import Scenery
 
 TIME_LIMIT_FRAMES = 1000  # as registered for CarRacing-v3
@@ -22,11 +22,11 @@ MISSED_LAG_TILES = (
 )
 MISSED_AT_ONCE = 6  # a short cut across the grass is one mistake, not fifty
 
-_NO_PICTURE = np.zeros((96, 96, 3), dtype=np.uint8)
+_NO_IMAGE = np.zeros((96, 96, 3), dtype=np.uint8)
 
 
 class Simulator(CarRacing):  # type: ignore[misc]
-    """CarRacing-v3 with pictures on demand and a record of the tiles.
+    """CarRacing-v3 with images on demand and a record of the tiles.
 
     Attributes:
         visits: Tiles that were driven over, in order; they change shade.
@@ -45,7 +45,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
         self._scenery_of: object = None  # the road that it shows
 
     def _render(self, mode: str) -> NDArray[np.uint8]:
-        return _NO_PICTURE
+        return _NO_IMAGE
 
     @property
     def scenery(self) -> Scenery:
@@ -56,15 +56,15 @@ class Simulator(CarRacing):  # type: ignore[misc]
         return self._scenery
 
     def draw(self) -> NDArray[np.uint8]:
-        """Gymnasium's own picture of this moment, RGB, uint8 [96, 96, 3]."""
-        return draw_picture(self, SMALL)
+        """Gymnasium's own image of this moment, RGB, uint8 [96, 96, 3]."""
+        return draw_image(self, SMALL)
 
     def draw_large(self) -> NDArray[np.uint8]:
-        """Gymnasium's picture for films, RGB, uint8 [400, 600, 3]."""
-        return draw_picture(self, LARGE)
+        """Gymnasium's image for films, RGB, uint8 [400, 600, 3]."""
+        return draw_image(self, LARGE)
 
     def draw_screen(self) -> pygame.Surface:
-        """Gymnasium's picture for people at its full size, 1000x800; the next picture is drawn over it."""
+        """Gymnasium's image for people at its full size, 1000x800; the next image is drawn over it."""
         return draw_screen(self)
 
     def start(self, track_seed: int) -> None:

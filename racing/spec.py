@@ -11,7 +11,7 @@ from racing.actions import ActionSet, action_set
 
 CameraName = Literal["fast", "official"]
 EndReason = Literal["", "lap", "out", "time", "stuck"]
-PICTURE_WIDTH = PICTURE_HEIGHT = 96  # of the official camera, pixels
+IMAGE_WIDTH = IMAGE_HEIGHT = 96  # of the official camera, pixels
 
 
 class DrivingError(ValueError):
@@ -22,9 +22,9 @@ class DrivingError(ValueError):
 class View:
     """What the agent sees and does."""
 
-    height: Annotated[int, Interval(ge=8, le=PICTURE_HEIGHT), Unit("pixels")] = 48
+    height: Annotated[int, Interval(ge=8, le=IMAGE_HEIGHT), Unit("pixels")] = 48
     """Height of an image."""
-    width: Annotated[int, Interval(ge=8, le=PICTURE_WIDTH), Unit("pixels")] = 48
+    width: Annotated[int, Interval(ge=8, le=IMAGE_WIDTH), Unit("pixels")] = 48
     """Width of an image."""
     stack: Annotated[int, Interval(ge=1, le=16), Unit("images")] = 4
     """Images in an observation, frame_skip frames apart."""
@@ -67,12 +67,12 @@ class WorldSpec:
     """How a driver meets the world. Weights are only good for the world that they were trained in.
 
     Attributes:
-        height: Height of a picture, pixels.
-        width: Width of a picture, pixels.
-        stack: Pictures in an observation.
+        height: Height of an image, pixels.
+        width: Width of an image, pixels.
+        stack: Images in an observation.
         frame_skip: Frames (1/50 s) that a decision lasts.
         actions: Name of the action set; empty for a driver with continuous controls.
-        stack_spacing: Decisions between two pictures of an observation.
+        stack_spacing: Decisions between two images of an observation.
     """
 
     height: int = 48
@@ -91,13 +91,13 @@ class WorldSpec:
         numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
         if not all(type(n) is int for n in numbers):  # a weight file's card may say anything
             raise ValueError(f"a world is described by whole numbers, got {numbers}")
-        if not 8 <= self.height <= PICTURE_HEIGHT or not 8 <= self.width <= PICTURE_WIDTH:
+        if not 8 <= self.height <= IMAGE_HEIGHT or not 8 <= self.width <= IMAGE_WIDTH:
             raise ValueError(
-                f"a picture is 8x8 to {PICTURE_HEIGHT}x{PICTURE_WIDTH} pixels,"
+                f"an image must be 8x8 to {IMAGE_HEIGHT}x{IMAGE_WIDTH} pixels,"
                 f" got {self.height}x{self.width}"
             )
         if not 1 <= self.stack <= 16:
-            raise ValueError(f"stack must be 1 to 16 pictures, got {self.stack}")
+            raise ValueError(f"stack must be 1 to 16 images, got {self.stack}")
         if not 1 <= self.frame_skip <= 50:
             raise ValueError(f"frame_skip must be 1 to 50 frames, got {self.frame_skip}")
         if not 1 <= self.stack_spacing <= 50:
@@ -116,7 +116,7 @@ class WorldSpec:
         """The same view of the world for a driver that changes its mind sooner.
 
         Args:
-            frames: That a decision lasts then; pictures of an observation stay as far apart as they are.
+            frames: That a decision lasts then; images of an observation stay as far apart as they are.
 
         Raises:
             ValueError: If that does not divide `frame_skip`.

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racing import gauges
-from racing.spec import PICTURE_HEIGHT
+from racing.spec import IMAGE_HEIGHT
 
-# Of the official 96x96 picture, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
+# Of the official 96x96 image, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
 # again, and never its own score.
-ROAD_ROWS = PICTURE_HEIGHT - gauges.GAUGE_ROWS
+ROAD_ROWS = IMAGE_HEIGHT - gauges.GAUGE_ROWS
 
 
 def compose(
@@ -25,12 +25,12 @@ def compose(
 
 
 def grey_road(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The road of an official picture, uint8 [96, 96, 3] -> [84, 96]."""
+    """The road of an official image, uint8 [96, 96, 3] -> [84, 96]."""
     return np.asarray(
         cv2.cvtColor(np.ascontiguousarray(rgb[:ROAD_ROWS]), cv2.COLOR_RGB2GRAY), np.uint8
     )
 
 
 def preprocess(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """What an agent sees of an official picture, uint8 [96, 96, 3] -> [height, width]."""
+    """What an agent sees of an official image, uint8 [96, 96, 3] -> [height, width]."""
     return compose(grey_road(rgb), gauges.read(rgb[ROAD_ROWS:]), height, width)

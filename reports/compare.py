@@ -152,7 +152,7 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     )
 
 
-def write_picture(comparison: Comparison, path: Path) -> None:
+def write_figure(comparison: Comparison, path: Path) -> None:
     """Write its curves as a PNG.
 
     Raises:

@@ -22,11 +22,11 @@ from reports.video import video
 from system.files import written_aside
 from system.progress import OnProgress
 
-GIF_EVERY = 6  # frames from picture to picture
+GIF_EVERY = 6  # simulator frames from one image to the next
 GIF_SIZE = (450, 300)
-WIDTH, HEIGHT = 600, 400  # of Gymnasium's own film pictures
+WIDTH, HEIGHT = 600, 400  # of the images that Gymnasium draws for films
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
-Picture = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
+Frame = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
 
 def _ignore_progress(done: float, total: int) -> None:
@@ -34,27 +34,27 @@ def _ignore_progress(done: float, total: int) -> None:
 
 
 def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
-    """The tracks of three episodes that tell how a driver is."""
+    """The tracks of the best, the median and the worst episode."""
     ranked = sorted(episodes, key=lambda e: e.score)
     picks = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
     return {name: episode.track for name, episode in picks.items()}
 
 
-def pictures(
+def frames(
     driver: Driver,
     world: World,
     track: int,
     overlay: bool = True,
     on_progress: OnProgress = _ignore_progress,
-) -> Iterator[Picture]:
-    """Drive a track as an evaluation does; one picture per decision.
+) -> Iterator[Frame]:
+    """Drive a track as an evaluation does; yields an image after every decision.
 
     Args:
-        driver: That drives.
-        world: To drive in, with the camera that the driver sees with; a film's pictures are Gymnasium's in any case.
+        driver: The driver.
+        world: To drive in, with the camera that the driver sees with; a film's images are Gymnasium's in any case.
         track: Reset seed.
-        overlay: Whether to write the score and the controls into the frames.
-        on_progress: Called after every decision with the frames driven, and how many there may be.
+        overlay: Whether to write the score and the controls onto the images.
+        on_progress: Called after every decision with the simulator frames so far, and the most there can be.
     """
     policy = driver.policy(track)
     for moment in drive(world, track, acting(policy)):
@@ -65,8 +65,8 @@ def pictures(
         if hasattr(policy, "values"):
             table[0].append(f"value {policy.values(moment.observation[None]).max():.1f}")
         on_progress(world.simulator.frames, TIME_LIMIT_FRAMES)
-        picture = world.simulator.draw_large()
-        yield _with_text(picture, table) if overlay else picture
+        frame = world.simulator.draw_large()
+        yield _with_text(frame, table) if overlay else frame
 
 
 def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[str]:
@@ -75,9 +75,9 @@ def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[st
     return [f"steer {steer:+.2f}", f"gas {gas:.2f}", f"brake {brake:.2f}"]
 
 
-def _with_text(picture: Picture, table: list[list[str]]) -> Picture:
+def _with_text(frame: Frame, table: list[list[str]]) -> Frame:
     """Write cells in columns, so that nothing moves but the figures."""
-    drawn = np.ascontiguousarray(picture)
+    drawn = np.ascontiguousarray(frame)
     drawn[: len(table) * LINE_HEIGHT + 6] //= 3  # a shade behind white text
     for row, cells in enumerate(table, start=1):
         for column, cell in enumerate(cells):
@@ -96,11 +96,11 @@ def write_mp4(
     """Film a whole episode.
 
     Args:
-        driver: That drives.
+        driver: The driver.
         track: Reset seed.
         path: Of the file.
-        camera: Which one the driver sees with.
-        on_progress: Called after every decision with the frames driven, and how many there may be.
+        camera: The camera that the driver sees with.
+        on_progress: Called after every decision with the simulator frames so far, and the most there can be.
 
     Returns:
         The record of what was filmed.
@@ -110,8 +110,8 @@ def write_mp4(
     """
     world = World(driver.world, camera)
     with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
-        for picture in pictures(driver, world, track, on_progress=on_progress):
-            show(picture)
+        for frame in frames(driver, world, track, on_progress=on_progress):
+            show(frame)
     return finished(world, track)
 
 
@@ -129,14 +129,14 @@ def write_gif(
     """
     skip = driver.world.frame_skip
     every = max(GIF_EVERY // skip, 1)
-    driven = pictures(
+    driven = frames(
         driver, World(driver.world, camera), track, overlay=False, on_progress=on_progress
     )
     palette = [
-        Image.fromarray(cv2.resize(picture, GIF_SIZE, interpolation=cv2.INTER_AREA)).quantize(
+        Image.fromarray(cv2.resize(frame, GIF_SIZE, interpolation=cv2.INTER_AREA)).quantize(
             32, dither=Image.Dither.NONE
         )
-        for picture in islice(driven, 0, None, every)
+        for frame in islice(driven, 0, None, every)
     ]
     duration = round(1000 * skip * every / 50)
     with written_aside(path) as aside:

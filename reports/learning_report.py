@@ -19,7 +19,7 @@ MARKS = (300, 600, 850, 900)
 BUDGETS = (2, 5, 15, 60)  # minutes
 PEER = "Stable-Baselines3 DQN"
 PEER_NOTE = (
-    "The last row is the peer, once, in the same world, with the same pictures, actions and shaped reward, on the same"
+    "The last row is the peer, once, in the same world, with the same images, actions and shaped reward, on the same"
     " clock ([how](../benchmarks/README.md))."
 )
 AXES = ("minutes of training", "decisions / 1000", "updates / 1000")

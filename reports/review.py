@@ -11,8 +11,8 @@ from racing.simulator import TIME_LIMIT_FRAMES
 from reports.own_files import check_own_file
 from reports.png import as_png
 from reports.review_data import Review, read_review
+from reports.review_figure import DPI, PANELS, overview, panel_svg
 from reports.review_page import header, page
-from reports.review_picture import DPI, PANELS, overview, panel_svg
 from system.files import check_folder, write_whole
 from system.progress import OnProgress, notify, progress
 from training.runs.run_folder import BEST, RunFolder

@@ -17,30 +17,32 @@ from system.processes import STOP_SIGNALS, blocked_signals
 
 @contextmanager
 def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..., None]]:
-    """An mp4 to show pictures to, RGB uint8 [height, width, 3]; it is at `path` when all went well.
+    """Write an mp4: call what this yields with every frame, RGB uint8 [height, width, 3]; a failed one leaves no file.
 
     Args:
         path: Of the file.
         size: Width and height, even numbers of pixels.
-        fps: Pictures per second.
+        fps: Frames per second.
 
     Raises:
         OSError: If the disk does not take it.
     """
     shown = 0
 
-    def show(picture: NDArray[np.uint8]) -> None:
+    def show(frame: NDArray[np.uint8]) -> None:
         nonlocal shown
         if shown:
-            writer.send(np.ascontiguousarray(picture))
-        else:  # begin no sooner: an encoder that gets no picture complains
-            with blocked_signals(*STOP_SIGNALS):  # or Ctrl-C leaves one that nobody knows
+            writer.send(np.ascontiguousarray(frame))
+        else:  # no sooner: an encoder that gets no frame prints an error
+            with blocked_signals(
+                *STOP_SIGNALS
+            ):  # or Ctrl-C could leave an encoder that nobody ends
                 next(writer)
-                writer.send(np.ascontiguousarray(picture))
+                writer.send(np.ascontiguousarray(frame))
         shown += 1
 
     with written_aside(path) as aside:
-        aside.touch()  # the encoder would not say why it cannot
+        aside.touch()  # fails with the reason, which the encoder would not give
         writer = imageio_ffmpeg.write_frames(
             str(aside),
             size,
@@ -52,10 +54,12 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
         try:
             yield show
             writer.close()
-            written, _ = imageio_ffmpeg.count_frames_and_secs(str(aside))  # it does not tell itself
+            written, _ = imageio_ffmpeg.count_frames_and_secs(
+                str(aside)
+            )  # the encoder does not report errors
         except (OSError, RuntimeError) as e:
             raise OSError(errno.EIO, "the encoder failed; is the disk full?") from e
         finally:
             writer.close()
         if written != shown:
-            raise OSError(errno.ENOSPC, f"only {written} of {shown} pictures were taken")
+            raise OSError(errno.ENOSPC, f"only {written} of {shown} frames were written")

@@ -25,8 +25,8 @@ REPLAY_DECISIONS = 10_000
 GAMMA = 0.95  # per decision
 EPSILON_END, EPSILON_DECAY = 0.1, 0.9999  # from 1, per update
 TARGET_UPDATE_PERIOD = 5  # episodes
-ROAD_ROWS = 84  # of a picture; below are the indicators
-Picture = NDArray[np.uint8]  # [96, 96, C]
+ROAD_ROWS = 84  # of an image; below are the indicators
+Observation = NDArray[np.uint8]  # [96, 96, C]
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,20 @@ RECIPES = {
 class Transition(NamedTuple):
     """A decision."""
 
-    picture: Picture
+    observation: Observation
     action: int
     reward: float
-    next_picture: Picture
+    next_observation: Observation
     terminal: bool
 
 
 class Batch(NamedTuple):
     """B transitions: uint8 [B, 96, 96, C], int32 [B], float32 [B], uint8 [B, 96, 96, C], float32 [B] (1 or 0)."""
 
-    picture: Picture
+    observation: Observation
     action: NDArray[np.int32]
     reward: NDArray[np.float32]
-    next_picture: Picture
+    next_observation: Observation
     terminal: NDArray[np.float32]
 
 
@@ -92,7 +92,7 @@ class Patience:
         self._recipe = recipe
         self._negative = self._grass = 0
 
-    def is_over(self, reward: float, score: float, on_grass: bool, rgb: Picture) -> bool:
+    def is_over(self, reward: float, score: float, on_grass: bool, rgb: Observation) -> bool:
         """Whether the episode is given up after a decision.
 
         Args:
@@ -112,15 +112,15 @@ class Patience:
         )
 
 
-def road_in_sight(rgb: Picture) -> bool:
-    """Whether anything in the picture is as grey as the road."""
+def road_in_sight(rgb: Observation) -> bool:
+    """Whether anything in the image is as grey as the road."""
     view = rgb[:ROAD_ROWS].astype(np.int16)
     bright = (view > 90) & (view < 120)  # [84, 96, 3]
     return bool((bright.all(axis=2) & (np.ptp(view, axis=2) < 6)).any())
 
 
-def see(rgb: Picture, recipe: Recipe) -> Picture:
-    """What the agent sees of an official picture, uint8 [96, 96, 3] -> [96, 96, C]."""
+def see(rgb: Observation, recipe: Recipe) -> Observation:
+    """What the agent sees of an official image, uint8 [96, 96, 3] -> [96, 96, C]."""
     if not recipe.grey:
         return rgb
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), np.uint8)[
@@ -146,18 +146,18 @@ class Replay:
         """Transitions to learn from."""
         drawn = [self.transitions[i] for i in self.ranks(self._recipe.batch_size, rng)]
         return Batch(
-            picture=np.stack([t.picture for t in drawn]),
+            observation=np.stack([t.observation for t in drawn]),
             action=np.array([t.action for t in drawn], np.int32),
             reward=np.array([t.reward for t in drawn], np.float32),
-            next_picture=np.stack([t.next_picture for t in drawn]),
+            next_observation=np.stack([t.next_observation for t in drawn]),
             terminal=np.array([t.terminal for t in drawn], np.float32),
         )
 
 
 def build_network(recipe: Recipe) -> keras.Model:
     """Two convolutions with max-pools, dense layers, one linear value per action."""
-    pictures = keras.Input((96, 96, 1 if recipe.grey else 3), dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255 if recipe.grey else 1.0)(pictures)
+    observations = keras.Input((96, 96, 1 if recipe.grey else 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255 if recipe.grey else 1.0)(observations)
     x = keras.layers.Conv2D(6, 7, strides=3, activation="relu")(x)  # [B, 30, 30, 6]
     x = keras.layers.MaxPooling2D(2)(x)
     x = keras.layers.Conv2D(12, 4, activation="relu")(x)  # [B, 12, 12, 12]
@@ -165,7 +165,7 @@ def build_network(recipe: Recipe) -> keras.Model:
     x = keras.layers.Flatten()(x)  # [B, 432]
     for units in recipe.dense:
         x = keras.layers.Dense(units, activation="relu")(x)
-    return keras.Model(pictures, keras.layers.Dense(len(ACTIONS))(x))
+    return keras.Model(observations, keras.layers.Dense(len(ACTIONS))(x))
 
 
 class Learner:
@@ -178,9 +178,9 @@ class Learner:
         self._optimizer.build(self.online.trainable_variables)
         self._values = tf.function(self.online)
 
-    def best_action(self, picture: Picture) -> int:
+    def best_action(self, observation: Observation) -> int:
         """The action of the highest value."""
-        return int(self._values(tf.constant(picture[None])).numpy().argmax())
+        return int(self._values(tf.constant(observation[None])).numpy().argmax())
 
     def update_target(self) -> None:
         """Copy the online network's weights."""
@@ -189,13 +189,13 @@ class Learner:
     @tf.function  # type: ignore[untyped-decorator]
     def learn(self, batch: Batch) -> tf.Tensor:
         """One step of Adam; the loss before it."""
-        rated = self.target(batch.next_picture)  # [B, 12]
-        chosen_by = self.online(batch.next_picture) if self._recipe.double else rated
+        rated = self.target(batch.next_observation)  # [B, 12]
+        chosen_by = self.online(batch.next_observation) if self._recipe.double else rated
         best = tf.argmax(chosen_by, axis=1)  # [B]
         next_value = tf.gather(rated, best, axis=1, batch_dims=1)  # [B]
         goal = batch.reward + GAMMA * (1 - batch.terminal) * next_value  # [B]
         with tf.GradientTape() as tape:
-            value = tf.gather(self.online(batch.picture), batch.action, axis=1, batch_dims=1)
+            value = tf.gather(self.online(batch.observation), batch.action, axis=1, batch_dims=1)
             # The mean is over all outputs, of which only the chosen action's has an error.
             loss = tf.reduce_mean(tf.square(goal - value)) / len(ACTIONS)
         variables = self.online.trainable_variables

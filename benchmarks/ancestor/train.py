@@ -83,12 +83,12 @@ class Training:
         """Drive a training track once, learning on the way."""
         world, patience, over = self._world, Patience(self.recipe), False
         world.reset(draw_training_track(self._rng), render=False)
-        picture = see(world.simulator.draw(), self.recipe)
+        observation = see(world.simulator.draw(), self.recipe)
         while not over and not world.end_reason:
             if self._rng.random() < self.epsilon:
                 action = int(self._rng.integers(len(ACTIONS)))
             else:
-                action = self.learner.best_action(picture)
+                action = self.learner.best_action(observation)
             step = world.step(ACTIONS[action], render=False)
             rgb = world.simulator.draw()
             seen = see(rgb, self.recipe)
@@ -96,10 +96,10 @@ class Training:
             ended = (
                 step.terminated or step.truncated
             )  # it took the time limit for an end like others
-            self.replay.transitions.append(Transition(picture, action, paid, seen, ended))
+            self.replay.transitions.append(Transition(observation, action, paid, seen, ended))
             self._learn()
             over = patience.is_over(step.reward, world.score, world.simulator.on_grass, rgb)
-            picture = seen
+            observation = seen
             self.decisions += 1
         self.episodes += 1
         if self.episodes % TARGET_UPDATE_PERIOD == 0:

@@ -29,7 +29,7 @@ from racing.camera import FastCamera
 from racing.episode import Episode
 from racing.gauges import Gauges
 from racing.simulator import Simulator
-from racing.spec import PICTURE_HEIGHT, PICTURE_WIDTH, WorldSpec
+from racing.spec import IMAGE_HEIGHT, IMAGE_WIDTH, WorldSpec
 from racing.tracks import VALIDATION
 from racing.vision import ROAD_ROWS, compose
 from racing.world import World
@@ -65,7 +65,7 @@ class WithoutGauges:
 
     def __init__(self, height: int, width: int) -> None:
         self._size = height, width
-        self._camera = FastCamera(PICTURE_HEIGHT, PICTURE_WIDTH)
+        self._camera = FastCamera(IMAGE_HEIGHT, IMAGE_WIDTH)
 
     def render(self, simulator: Simulator) -> NDArray[np.uint8]:
         """The present view, uint8 [H, W]."""
@@ -74,7 +74,7 @@ class WithoutGauges:
 
 
 def world_without_gauges(spec: WorldSpec) -> World:
-    """A world whose pictures show the road alone."""
+    """A world whose images show the road alone."""
     world = World(spec)
     world.camera = WithoutGauges(spec.height, spec.width)
     return world

@@ -1,4 +1,4 @@
-"""How far the fast camera's picture is from the official one, over whole driven episodes.
+"""How far the fast camera's image is from the official one, over whole driven episodes.
 
 python -m benchmarks.speed.camera
 """
@@ -32,7 +32,7 @@ SPEED, BEND_SPEED = 65.0, 35.0  # of the guide, world units per second; off it p
 
 @dataclass(frozen=True)
 class Options:
-    """Mean absolute difference of the two cameras' pictures, grey levels."""
+    """Mean absolute difference of the two cameras' images, grey levels."""
 
     tracks: int = 12
     """Validation tracks; each is driven to the end, and once more straight on to the rim of the world."""

@@ -30,9 +30,9 @@ def test_dueling_head_is_value_plus_centred_advantage() -> None:
     parts = keras.Model(
         model.input, [model.get_layer("value").output, model.get_layer("advantage").output]
     )
-    pictures = random_batch(5).observation
-    value, advantage = (np.asarray(x) for x in parts(pictures))
-    q = np.asarray(model(pictures))
+    images = random_batch(5).observation
+    value, advantage = (np.asarray(x) for x in parts(images))
+    q = np.asarray(model(images))
     assert value.shape == (5, 1)
     assert q.shape == advantage.shape == (5, ACTIONS)
     np.testing.assert_allclose(q, value + advantage - advantage.mean(axis=1, keepdims=True), 1e-5)
@@ -59,9 +59,9 @@ def test_pixels_reach_the_network_as_shares_of_white() -> None:
     spec = NetworkSpec(convolutions=(), dense=(), dueling=False)
     linear_network = build_q_network(spec, OBSERVATION, ACTIONS, seed=0)
     kernel, bias = linear_network.get_weights()
-    pictures = random_batch(4).observation
-    flat = pictures.transpose(0, 2, 3, 1).reshape(4, -1) / 255
-    np.testing.assert_allclose(linear_network(pictures), flat @ kernel + bias, rtol=1e-4, atol=1e-5)
+    images = random_batch(4).observation
+    flat = images.transpose(0, 2, 3, 1).reshape(4, -1) / 255
+    np.testing.assert_allclose(linear_network(images), flat @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dueling", [False, True])

@@ -102,8 +102,8 @@ def test_one_update_of_a_linear_network_by_hand() -> None:
     kernel, bias = (x.astype(np.float64) for x in agent.online.get_weights())
     batch = random_batch(5, seed=3)
 
-    def inputs(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return pictures.transpose(0, 2, 3, 1).reshape(5, -1) / 255
+    def inputs(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return images.transpose(0, 2, 3, 1).reshape(5, -1) / 255
 
     x = inputs(batch.observation)
     best = (inputs(batch.next_observation) @ kernel + bias).max(axis=1)
@@ -187,10 +187,10 @@ def test_state_goes_out_and_in_and_the_next_update_is_the_same_bit_for_bit(
 
 
 def test_mirrored_by_hand() -> None:
-    pictures = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2)  # [[0, 1], [2, 3]], ...
+    images = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2)  # [[0, 1], [2, 3]], ...
     batch = random_batch(3)._replace(
-        observation=pictures.copy(),
-        next_observation=pictures.copy() + 100,
+        observation=images.copy(),
+        next_observation=images.copy() + 100,
         action=np.array([1, 1, 0], np.int32),
     )
     returns = batch.n_step_return.copy()

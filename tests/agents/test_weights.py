@@ -58,8 +58,8 @@ def test_round_trip(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "driver.safetensors"
     path.write_bytes(packed)
     network, found = unpack(path)
-    original, pictures = small_network(5), random_batch(6).observation
-    np.testing.assert_array_equal(network(pictures), original(pictures))
+    original, images = small_network(5), random_batch(6).observation
+    np.testing.assert_array_equal(network(images), original(images))
     assert found == json.loads(json.dumps(card())) == read_card(path)
 
 
@@ -135,7 +135,7 @@ def test_a_card_that_describes_no_network(
         card(actions=2**42),
         card(observation=[2, 2**24, 2**24]),
     ],
-    ids=["dense", "deep", "filters", "actions", "picture"],
+    ids=["dense", "deep", "filters", "actions", "image"],
 )
 def test_a_card_of_a_network_too_large_for_any_memory(
     tmp_path: Path, weights: Weights, changed: dict[str, Any]

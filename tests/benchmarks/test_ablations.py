@@ -86,13 +86,13 @@ def test_without_double_it_learns_from_the_other_script_s_error() -> None:
 @pytest.mark.parametrize("size", [96, 50])
 def test_without_gauges_the_road_is_still_there(size: int) -> None:
     spec = WorldSpec(height=size, width=size, actions="")
-    pictures = []
+    images = []
     for world in (world_without_gauges(spec), World(spec)):
         world.reset(8)
         for _ in range(10):
             world.step(np.array([0.1, 0.5, 0.0]))
-        pictures.append(world.render())
-    blind, seen = pictures
+        images.append(world.render())
+    blind, seen = images
     rows = GAUGE_ROWS * size // 96  # a row that road and gauges share is not counted
     assert not blind[-rows:].any()
     assert seen[-rows:].any()

@@ -144,14 +144,14 @@ def test_what_an_episode_leaves_behind(name: str) -> None:
     assert training.epsilon == pytest.approx(0.9999**training.updates)
     assert not any(t.terminal for t in kept)  # both were given up
     for n, (one, following) in enumerate(itertools.pairwise(kept), start=1):
-        assert (one.next_picture is following.picture) == (n not in ends)
+        assert (one.next_observation is following.observation) == (n not in ends)
     rewards = np.array([t.reward for t in kept])
     assert rewards.min() < -0.25  # three frames
     assert (rewards.max() > 1) == (name == "DQN")  # touching tiles; DDQN1's pay is clipped
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # two thousand official pictures
+@pytest.mark.timeout(600)  # two thousand official images
 def test_from_training_to_test(tmp_path: Path) -> None:
     scores, curve = tmp_path / "scores.csv", tmp_path / "curve.csv"
     main(Options("DDQN2", 1, 0.02, 1.0, 1, 1, scores, curve))

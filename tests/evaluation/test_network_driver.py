@@ -26,22 +26,22 @@ def driver() -> NetworkDriver:
 
 
 def test_values_are_the_networks(driver: NetworkDriver) -> None:
-    pictures = np.random.default_rng(0).integers(256, size=(3, *OBSERVATION), dtype=np.uint8)
-    expected = small_network()(tf.constant(pictures)).numpy()
-    np.testing.assert_allclose(driver.values(pictures, [7, 2, 12]), expected, rtol=1e-5, atol=1e-6)
+    images = np.random.default_rng(0).integers(256, size=(3, *OBSERVATION), dtype=np.uint8)
+    expected = small_network()(tf.constant(images)).numpy()
+    np.testing.assert_allclose(driver.values(images, [7, 2, 12]), expected, rtol=1e-5, atol=1e-6)
     assert expected.shape == (3, ACTIONS)
 
 
 def test_a_tracks_values_depend_on_nobody_else(driver: NetworkDriver) -> None:
     """To the last bit, whoever is beside it."""
     rng = np.random.default_rng(1)
-    picture = rng.integers(256, size=(1, *OBSERVATION), dtype=np.uint8)
+    image = rng.integers(256, size=(1, *OBSERVATION), dtype=np.uint8)
     for track in range(20, 20 + PLACES):
-        alone = driver.values(picture, [track])
+        alone = driver.values(image, [track])
         for count in range(1, PLACES):
             others = [track + 1 + i for i in range(count)]
             crowd = rng.integers(256, size=(count, *OBSERVATION), dtype=np.uint8)
-            together = driver.values(np.concatenate([crowd, picture]), [*others, track])
+            together = driver.values(np.concatenate([crowd, image]), [*others, track])
             np.testing.assert_array_equal(together[-1:], alone)
 
 

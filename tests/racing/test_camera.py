@@ -36,7 +36,7 @@ def drive(track: int, script: Script, frames: int = 1000) -> Iterator[Simulator]
 
 
 def difference(official: NDArray[np.uint8], fast: NDArray[np.uint8]) -> float:
-    """Mean absolute difference of two pictures, grey levels."""
+    """Mean absolute difference of two images, grey levels."""
     return float(np.abs(official.astype(int) - fast).mean())
 
 
@@ -51,7 +51,7 @@ def difference(official: NDArray[np.uint8], fast: NDArray[np.uint8]) -> float:
     ],
     ids=["lap", "sway", "rim", "spin"],
 )
-def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
+def test_images_are_within_a_grey_level(track: int, script: Script) -> None:
     sizes = ((48, 48), (96, 96))
     cameras = [FastCamera(*size) for size in sizes]
     zoom, rim, whole = [], [], []
@@ -65,7 +65,7 @@ def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
         whole.append(differences)
         if simulator.frames <= ZOOM_FRAMES:
             zoom.append(differences)
-        # A picture reaches about 40 world units ahead of the car.
+        # An image reaches about 40 world units ahead of the car.
         if max(abs(x) for x in simulator.car.hull.position) > car_racing.PLAYFIELD - 40:
             rim.append(differences)
     assert len(zoom) == ZOOM_FRAMES + 1
@@ -77,7 +77,7 @@ def test_pictures_are_within_a_grey_level(track: int, script: Script) -> None:
 
 
 def test_another_moment_is_told_apart() -> None:
-    """The measure itself sees a wrong picture: that of a tenth of a second ago."""
+    """The measure itself sees a wrong image: that of a tenth of a second ago."""
     official, fast = OfficialCamera(48, 48), FastCamera(48, 48)
     late, past = [], []
     for simulator in drive(8, pursue, 150):
@@ -88,7 +88,7 @@ def test_another_moment_is_told_apart() -> None:
     assert np.mean(past) > 2 * LIMIT
 
 
-def test_a_picture_does_not_depend_on_pictures_before() -> None:
+def test_an_image_does_not_depend_on_images_before() -> None:
     busy, idle = FastCamera(48, 48), FastCamera(48, 48)
     for simulator in drive(30, pursue, 200):
         seen = busy.render(simulator)
@@ -106,7 +106,7 @@ def test_a_camera_follows_to_another_track() -> None:
 
 
 def test_a_used_world_is_as_good_as_a_new_one() -> None:
-    """What was driven before leaves no trace: the same pictures and the same record, bit for bit."""
+    """What was driven before leaves no trace: the same images and the same record, bit for bit."""
     used = World(WorldSpec())
     for track in range(20):
         fresh = World(WorldSpec())
@@ -120,8 +120,8 @@ def test_a_used_world_is_as_good_as_a_new_one() -> None:
 
 
 @pytest.mark.parametrize("decisions", [0, 1, 3, 4, 5, 37, 120])
-def test_driving_again_restores_the_picture(decisions: int) -> None:
-    """As a checkpoint does it: pictures only at the end, in a world that was elsewhere before."""
+def test_driving_again_restores_the_image(decisions: int) -> None:
+    """As a checkpoint does it: images only at the end, in a world that was elsewhere before."""
     from training.actors.actor import CarState, drive_again
 
     spec = WorldSpec()

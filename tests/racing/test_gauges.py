@@ -1,4 +1,4 @@
-"""The instruments: what is read off the official picture is what the car does, and a mirror turns it round."""
+"""The instruments: what is read off the official image is what the car does, and a mirror turns it round."""
 
 from __future__ import annotations
 

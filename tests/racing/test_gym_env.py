@@ -102,9 +102,9 @@ def test_a_film_lasts_as_long_as_the_episode(skip: int, fps: float) -> None:
     assert env.metadata["render_fps"] == fps
     assert FastCarRacing.metadata["render_fps"] == 50
     env.reset(seed=TRAINING.start)
-    picture: Any = env.render()
-    assert (picture.shape, picture.dtype) == ((400, 600, 3), np.uint8)
-    np.testing.assert_array_equal(picture, env.unwrapped._world.simulator.draw_large())  # type: ignore[attr-defined]
+    image: Any = env.render()
+    assert (image.shape, image.dtype) == ((400, 600, 3), np.uint8)
+    np.testing.assert_array_equal(image, env.unwrapped._world.simulator.draw_large())  # type: ignore[attr-defined]
 
 
 def test_without_a_render_mode_nothing_is_rendered_and_it_says_so() -> None:

@@ -33,16 +33,16 @@ SKIP = 4
 def test_whole_episode_equals_plain_gymnasium(
     track: int, script: Script, reason: str, frames: range
 ) -> None:
-    """Pictures only at decisions change nothing: observations, rewards, score and end are the same."""
+    """Images only at decisions change nothing: observations, rewards, score and end are the same."""
     world = World(WorldSpec(frame_skip=SKIP, actions=""), camera="official")
     plain = gymnasium.make("CarRacing-v3")
     world.reset(track)
     rgb, _ = plain.reset(seed=track)
-    pictures = [preprocess(rgb, 48, 48)] * 4
+    images = [preprocess(rgb, 48, 48)] * 4
     rewards: list[float] = []
     terminated = truncated = False
     while not (terminated or truncated):
-        np.testing.assert_array_equal(world.observation, np.stack(pictures[-4:]))
+        np.testing.assert_array_equal(world.observation, np.stack(images[-4:]))
         control = script(world.simulator)
         step = world.step(control)
         paid: list[float] = []
@@ -50,11 +50,11 @@ def test_whole_episode_equals_plain_gymnasium(
             rgb, reward, terminated, truncated, _ = plain.step(control)
             paid.append(float(reward))
         rewards += paid
-        pictures.append(preprocess(rgb, 48, 48))
+        images.append(preprocess(rgb, 48, 48))
         assert step.reward == sum(paid)
         assert step.frames == len(paid)
         assert (step.terminated, step.truncated) == (terminated, truncated)
-    np.testing.assert_array_equal(world.observation, np.stack(pictures[-4:]))
+    np.testing.assert_array_equal(world.observation, np.stack(images[-4:]))
     assert world.end_reason == reason
     assert world.simulator.frames == len(rewards)
     assert len(rewards) in frames
@@ -189,8 +189,8 @@ def test_on_grass_is_where_no_wheel_is_near_the_road(simulator: Simulator) -> No
     assert seen == {"grass", "road"}
 
 
-def test_pictures_on_demand_are_the_official_ones() -> None:
-    """A picture taken late shows the same as in an episode where every frame was drawn."""
+def test_images_on_demand_are_the_official_ones() -> None:
+    """An image taken late shows the same as in an episode where every frame was drawn."""
     eager, lazy = Simulator(), Simulator()
     eager.start(11)
     lazy.start(11)

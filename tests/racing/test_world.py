@@ -9,7 +9,7 @@ import pytest
 
 from racing.actions import action_set
 from racing.simulator import Simulator
-from racing.spec import PICTURE_HEIGHT, PICTURE_WIDTH, CameraName, DrivingError, WorldSpec
+from racing.spec import IMAGE_HEIGHT, IMAGE_WIDTH, CameraName, DrivingError, WorldSpec
 from racing.vision import preprocess
 from racing.world import World
 from tests.support.driving import LAP_TRACK, leave, pursue, random_actions
@@ -18,23 +18,23 @@ EVERY = len(action_set(WorldSpec().actions))  # of the actions
 STAY = np.array([0.0, 0.0, 1.0])
 
 
-def test_the_first_picture_fills_the_stack() -> None:
+def test_the_first_image_fills_the_stack() -> None:
     world = World(WorldSpec(stack=3, height=30, width=40))
     world.reset(1)
     assert world.observation.dtype == np.uint8
     assert world.observation.shape == (3, 30, 40)
-    for picture in world.observation:
-        np.testing.assert_array_equal(picture, world.render())
+    for image in world.observation:
+        np.testing.assert_array_equal(image, world.render())
 
 
-def test_stacks_hold_the_last_pictures_oldest_first() -> None:
+def test_stacks_hold_the_last_images_oldest_first() -> None:
     world = World(WorldSpec(stack=3))
     world.reset(1)
-    pictures = [world.render()] * 3
+    images = [world.render()] * 3
     for action in (3, 3, 1, 0, 2, 3):
         world.step(action)
-        pictures.append(world.render())
-        np.testing.assert_array_equal(world.observation, np.stack(pictures[-3:]))
+        images.append(world.render())
+        np.testing.assert_array_equal(world.observation, np.stack(images[-3:]))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
@@ -54,7 +54,7 @@ def test_who_decides_more_often_sees_the_same(frames: int) -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 3, 8])
-def test_pictures_cannot_be_taken_between_decisions(frames: int) -> None:
+def test_images_cannot_be_taken_between_decisions(frames: int) -> None:
     with pytest.raises(ValueError, match=rf"divide frame_skip \(4\), got {frames}"):
         WorldSpec().deciding_every(frames)
 
@@ -182,8 +182,8 @@ def test_a_new_start_is_a_new_episode() -> None:
         {"frame_skip": 51},
         {"stack_spacing": 0},
         {"height": 7},
-        {"width": PICTURE_WIDTH + 1},
-        {"height": PICTURE_HEIGHT + 1},
+        {"width": IMAGE_WIDTH + 1},
+        {"height": IMAGE_HEIGHT + 1},
         {"actions": "hasty"},
         {"actions": None},
         {"stack": True},
@@ -193,8 +193,8 @@ def test_a_new_start_is_a_new_episode() -> None:
 def test_a_world_that_cannot_be_is_refused_by_name(wrong: dict[str, int]) -> None:
     [(name, value)] = wrong.items()
     names = {
-        "height": "picture",
-        "width": "picture",
+        "height": "image",
+        "width": "image",
         "actions": "action set",
         "stack": "stack|whole numbers",
     }

@@ -17,7 +17,7 @@ from PIL import Image
 import runs
 from evaluation.evaluation import summarise
 from evaluation.scores import read_episodes
-from reports.compare import compare, write_picture
+from reports.compare import compare, write_figure
 from reports.compare_groups import read_groups
 from reports.compare_scores import verdict
 from reports.compare_statistics import (
@@ -142,12 +142,12 @@ def test_a_picture_of_it(folder: Path, tmp_path: Path) -> None:
     ]
     assert len(axes[0].collections) == 1, "a band over the seeds of the first group"
     for _ in range(2):  # over its own
-        write_picture(found, path)
+        write_figure(found, path)
     image = np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
     assert (image != 255).any(axis=2).mean() > 0.01
     path.write_bytes(b"a photograph")
     with pytest.raises(ValueError, match="did not make it"):
-        write_picture(found, path)
+        write_figure(found, path)
     assert path.read_bytes() == b"a photograph"
 
 

@@ -19,8 +19,8 @@ from reports.events import read_scalars
 from reports.own_files import check_own_file
 from reports.review import MARK, chosen, review
 from reports.review_data import REST, minutes, read_review
+from reports.review_figure import PANELS
 from reports.review_page import facts
-from reports.review_picture import PANELS
 from tests.support.command_line import arguments, finish, start
 from tests.support.corridor import StopAt, ddqn, dqn, drive_there
 from tests.support.outcome import curve, events

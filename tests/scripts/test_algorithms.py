@@ -33,7 +33,7 @@ TARGET = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [10, 1, 20], [3, 7, 5], [6, 
 
 
 def network(table: NDArray[np.float32] | tf.Variable) -> QNetwork:
-    return lambda pictures: tf.gather(table, tf.cast(pictures[:, 0, 0, 0], tf.int32))
+    return lambda images: tf.gather(table, tf.cast(images[:, 0, 0, 0], tf.int32))
 
 
 def numbered(numbers: list[int]) -> NDArray[np.uint8]:
@@ -175,13 +175,13 @@ def test_a_weight_of_nothing_teaches_nothing() -> None:
     agent, _ = ready(DDQN.DDQN)
     shape = agent.settings.view.observation_shape
     rng = np.random.default_rng(0)
-    pictures = rng.integers(256, size=(2, 8, *shape), dtype=np.uint8)
+    images = rng.integers(256, size=(2, 8, *shape), dtype=np.uint8)
     batch = Batch(
-        pictures[0],
+        images[0],
         rng.integers(5, size=8).astype(np.int32),
         rng.normal(size=8).astype(np.float32),
         np.zeros(8, np.float32),
-        pictures[1],
+        images[1],
     )
     before = [v.numpy() for v in agent.online.trainable_variables]
     _, metrics = agent.repeat(batch, np.zeros(8, np.float32))

@@ -39,18 +39,18 @@ ZOOMED_IN = round(1.2 / DT)  # decisions after which the camera stands
 
 
 def straight_road(shift: int = 0) -> NDArray[np.uint8]:
-    """A picture of a straight road, moved to the right by pixels: one car, one picture, [1, 1, 96, 96]."""
-    picture = np.full((96, 96), GRASS, np.uint8)
-    picture[:, 38 + shift : 58 + shift] = ROAD
-    picture[67:77, 46:50] = HULL
-    return picture[None, None]
+    """An image of a straight road, moved to the right by pixels: one car, one image, [1, 1, 96, 96]."""
+    image = np.full((96, 96), GRASS, np.uint8)
+    image[:, 38 + shift : 58 + shift] = ROAD
+    image[67:77, 46:50] = HULL
+    return image[None, None]
 
 
-def steer_after(*pictures: NDArray[np.uint8]) -> float:
-    """Steering after pictures, with the first one repeated until the camera stands."""
+def steer_after(*images: NDArray[np.uint8]) -> float:
+    """Steering after images, with the first one repeated until the camera stands."""
     policy = PidPolicy()
-    for picture in (*[pictures[0]] * ZOOMED_IN, *pictures):
-        controls = policy.act(picture)
+    for image in (*[images[0]] * ZOOMED_IN, *images):
+        controls = policy.act(image)
     return float(controls[0, 0])
 
 
@@ -94,7 +94,7 @@ def test_grass_has_no_room_and_the_road_has() -> None:
     assert room[10, 46] == pytest.approx(6.0, abs=0.5)
 
 
-def test_speed_is_measured_from_pictures() -> None:
+def test_speed_is_measured_from_images() -> None:
     world, policy = World(WorldSpec(**WORLD)), PidPolicy()
     world.reset(VALIDATION[0])
     for _ in range(60):
@@ -139,10 +139,10 @@ def test_the_integral_keeps_to_its_limit() -> None:
 
 def test_reset_forgets() -> None:
     policy = PidPolicy()
-    pictures = [straight_road(shift) for shift in (0, 1, 2, 3, 3, 2)] * 4
-    first = [policy.act(picture) for picture in pictures]
+    images = [straight_road(shift) for shift in (0, 1, 2, 3, 3, 2)] * 4
+    first = [policy.act(image) for image in images]
     policy.reset()
-    again = [policy.act(picture) for picture in pictures]
+    again = [policy.act(image) for image in images]
     np.testing.assert_array_equal(first, again)
 
 
@@ -231,7 +231,7 @@ def test_a_film_appears_only_when_it_is_finished(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert frames == 5
-    assert seconds == pytest.approx(5 / pid_control.PICTURES_PER_SECOND, abs=0.01)
+    assert seconds == pytest.approx(5 / pid_control.FRAMES_PER_SECOND, abs=0.01)
 
 
 def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -87,13 +87,13 @@ class Corridor:
         self._cell = 2 + track_seed // 2 % 5
         self.frames, self.score = 0, 0.0
         self.end_reason: EndReason = ""
-        self.observation = np.repeat(self._picture()[None], self.spec.stack, axis=0)
+        self.observation = np.repeat(self._image()[None], self.spec.stack, axis=0)
 
-    def _picture(self) -> NDArray[np.uint8]:
-        picture = np.zeros((8, CELLS), np.uint8)
-        picture[:, self._goal] = 120
-        picture[2:6, self._cell] = 255
-        return picture
+    def _image(self) -> NDArray[np.uint8]:
+        image = np.zeros((8, CELLS), np.uint8)
+        image[:, self._goal] = 120
+        image[2:6, self._cell] = 255
+        return image
 
     def step(self, action: int, render: bool = True) -> Step:
         """Go a cell to the right, to the left, give up, or stay."""
@@ -110,7 +110,7 @@ class Corridor:
         elif self.frames == LIMIT:
             self.end_reason = "time"
         self.score += reward
-        self.observation = np.concatenate([self.observation[1:], self._picture()[None]])
+        self.observation = np.concatenate([self.observation[1:], self._image()[None]])
         return Step(
             reward=reward,
             terminated=self.end_reason in ("lap", "out"),

@@ -1,4 +1,4 @@
-"""Scripted drivers that read the simulator instead of pictures."""
+"""Scripted drivers that read the simulator instead of images."""
 
 from __future__ import annotations
 

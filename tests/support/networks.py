@@ -60,13 +60,13 @@ def random_batch(count: int, seed: int = 0, reward: float = 1.0) -> Batch:
     """Transitions of noise."""
     rng = np.random.default_rng(seed)
 
-    def pictures() -> NDArray[np.uint8]:
+    def images() -> NDArray[np.uint8]:
         return rng.integers(256, size=(count, *OBSERVATION), dtype=np.uint8)
 
     return Batch(
-        observation=pictures(),
+        observation=images(),
         action=rng.integers(ACTIONS, size=count).astype(np.int32),
         n_step_return=(reward * rng.normal(size=count)).astype(np.float32),
         discount=rng.choice([0.0, 0.9], size=count).astype(np.float32),
-        next_observation=pictures(),
+        next_observation=images(),
     )

@@ -13,7 +13,7 @@ from PIL import Image
 from racing.episode import END_REASONS, Episode
 
 FILM_SCALE = 4  # pixels of a film per pixel that the network sees
-FILM_MILLISECONDS = 60  # that each of its pictures is shown
+FILM_MILLISECONDS = 60  # that each of its images is shown
 
 
 def episode_curves(episode: Episode, shaped_return: float, lap_share: float) -> dict[str, float]:

@@ -39,20 +39,20 @@ def test_a_run_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_film_plays_what_was_seen(tmp_path: Path) -> None:
-    pictures = np.random.default_rng(0).integers(256, size=(5, *OBSERVATION[1:]), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(256, size=(5, *OBSERVATION[1:]), dtype=np.uint8)
     log = TensorBoardLog(tmp_path)
-    log.film(40, "driving/film", pictures)
+    log.film(40, "driving/film", images)
     log.close()
     [(step, value)] = curve(events(tmp_path), "driving/film")
     assert isinstance(value, list)
     width, height, data = value
     film = Image.open(io.BytesIO(data), formats=["gif"])
     assert (step, int(width), int(height)) == (40, *film.size)
-    assert film.n_frames == len(pictures)  # type: ignore[attr-defined]
-    for i, picture in enumerate(pictures):
+    assert film.n_frames == len(images)  # type: ignore[attr-defined]
+    for i, image in enumerate(images):
         film.seek(i)
         shown = np.asarray(film.convert("L"))[::FILM_SCALE, ::FILM_SCALE]
-        np.testing.assert_array_equal(shown, picture)
+        np.testing.assert_array_equal(shown, image)
 
 
 def test_every_chart_of_the_layout_has_its_curve(tmp_path: Path) -> None:

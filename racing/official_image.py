@@ -1,7 +1,7 @@
-"""Gymnasium's picture of CarRacing, byte for byte, in less than a third of its time.
+"""Gymnasium's image of CarRacing, byte for byte, in less than a third of its time.
 
 The order of things is that of `CarRacing._render`: ground, car, flip, indicators, score, shrink. The ground is left to
-`racing.scenery`; canvases and the font are kept from picture to picture instead of being made again.
+`racing.scenery`; canvases and the font are kept from image to image instead of being made again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCORE_CENTRE = (60, sim.WINDOW_H - sim.WINDOW_H * 2.5 / 40.0)
 
 
 class _Canvases:
-    """What every picture of this process is drawn on, one at a time."""
+    """What every image of this process is drawn on, one at a time."""
 
     def __init__(self) -> None:
         self.load_font()
@@ -48,8 +48,8 @@ class _Canvases:
             return self.font.render(words, True, (255, 255, 255), (0, 0, 0))
 
 
-def draw_picture(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture of this moment.
+def draw_image(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image of this moment.
 
     Args:
         simulator: After its start.
@@ -65,7 +65,7 @@ def draw_picture(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint
 
 
 def draw_screen(simulator: Simulator) -> pygame.Surface:
-    """The picture for people, 1000x800, with the tyres' marks: a surface that the next picture is drawn over.
+    """The image for people, 1000x800, with the tyres' marks: a surface that the next image is drawn over.
 
     Args:
         simulator: After its start.

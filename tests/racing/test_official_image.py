@@ -1,4 +1,4 @@
-"""The official picture is Gymnasium's own, byte for byte, wherever the car is."""
+"""The official image is Gymnasium's own, byte for byte, wherever the car is."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_new_track_is_shown_after_a_new_start() -> None:
         assert_same(simulator)
 
 
-def test_pictures_survive_that_somebody_quits_pygame() -> None:
+def test_images_survive_that_somebody_quits_pygame() -> None:
     simulator = Simulator()
     simulator.start(3)
     before = simulator.draw()
