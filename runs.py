@@ -96,7 +96,7 @@ def review(
         from training.mirror.url import is_url
 
         if is_url(runs) and out is None:
-            raise ValueError("a mirror is only read: --out says where the page goes")
+            raise ValueError("a mirror is only read: give --out for the page")
         print(*reviewing.review(runs_at(runs).resolve(run), out, maps), sep="\n")
 
 
@@ -194,7 +194,7 @@ def export(
         from training.runs.store import Runs
 
         if bool(out) == bool(track):
-            raise ValueError("say where to: --out FOLDER or --track wandb (or trackio)")
+            raise ValueError("give a destination: --out FOLDER or --track wandb (or trackio)")
         if track:
             check_tracker(track)
         found = Runs(runs).matching_any(run)
@@ -247,7 +247,7 @@ def mirror(
         for each in Runs(runs).matching_any(run):
             url = to or each.config()["mirror_to"]
             if not url:
-                raise ValueError(f"{each.path} has no mirror: --to says where it goes")
+                raise ValueError(f"{each.path} has no mirror: give one with --to")
             if mirror_now(each, url, Lines()):
                 problems += 1
             else:

@@ -57,7 +57,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
             raise ValueError("sizes are at least 1")
         expected = weight_shapes(spec, shape, actions)
     except (KeyError, TypeError, ValueError, ArithmeticError) as e:  # a stride of 0 divides, too
-        raise WeightsError(f"{path}: its card describes no network ({e})") from None
+        raise WeightsError(f"{path}: its card does not describe a network ({e})") from None
     found = {name: array.shape for name, array in weights.items()}
     if expected != found:
         wrong = sorted(k for k in expected | found if expected.get(k) != found.get(k))
@@ -102,7 +102,9 @@ def _read(path: Path) -> tuple[dict[str, Any], Weights]:
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
-            raise WeightsError(f"{path}: {size} bytes, more than any weights of ours have")
+            raise WeightsError(
+                f"{path}: {size} bytes, more than any weight file of this program has"
+            )
         data = path.read_bytes()
     except OSError as e:
         raise WeightsError(f"{path}: {e.strerror}") from None

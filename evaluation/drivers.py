@@ -121,7 +121,7 @@ def _learned(path: Path) -> Driver:
         world = WorldSpec(**card["world"])
         fits = len(action_set(world.actions)) == network.output_shape[1]
     except (KeyError, TypeError, ValueError) as e:
-        raise WeightsError(f"{path}: its card describes no world ({e})") from None
+        raise WeightsError(f"{path}: its card does not describe a world ({e})") from None
     if not fits or network.input_shape[1:] != (world.stack, world.height, world.width):
         raise WeightsError(f"{path}: its network does not fit its world")
     driver = NetworkDriver(network)

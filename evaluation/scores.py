@@ -35,7 +35,7 @@ def read_episodes(path: Path) -> list[Episode]:
         raise ValueError(f"{path}: no episodes")
     episodes = [_parse(path, number, row) for number, row in enumerate(rows[1:], start=2)]
     if len({e.track for e in episodes}) < len(episodes):
-        raise ValueError(f"{path}: a track is there twice")
+        raise ValueError(f"{path}: a track is listed twice")
     return episodes
 
 

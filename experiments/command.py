@@ -36,13 +36,11 @@ def train_seeds_as_told(
     if not many.seeds:
         raise ValueError("--jobs and --devices are for several runs: give --seeds")
     if command.settings.resume or command.run:
-        raise ValueError(
-            "--seeds goes on by itself with what is not trained yet: leave --resume out"
-        )
+        raise ValueError("--seeds resumes unfinished runs by itself: leave --resume out")
     if command.sources.get("seed") == "flag":
         raise ValueError("give --seed or --seeds")
     if command.launch.metrics_port is not None or command.launch.metrics_file is not None:
-        raise ValueError("metrics are of one run: leave them out with --seeds")
+        raise ValueError("metrics are served for a single run: leave them out with --seeds")
     seeds, devices = parse_seeds(many.seeds), parse_devices(many.devices)
     at_once = check_jobs(many.jobs, devices)
     gpus = gpus_for(devices, command.settings.device)

@@ -91,7 +91,9 @@ def gpus_for(devices: Sequence[int], device: str) -> Gpus | None:
     """
     check_device(device)
     if devices and device != "auto":
-        raise ValueError(f"--devices gives each run its GPU, but device is {device}: give one")
+        raise ValueError(
+            f"--devices gives each run its GPU, but device is {device}: give only one of the two"
+        )
     return Gpus(devices) if devices else None
 
 

@@ -102,7 +102,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
         ValueError: Naming the options that differ.
     """
     if not str(folder).isprintable():
-        raise ValueError(f"not a path that everything here can handle: {str(folder)!r}")
+        raise ValueError(f"a path that some tools here cannot handle: {str(folder)!r}")
     if (folder / PLAN).exists():
         then = read_plan(folder)
         now = json.loads(as_json(plan.description))
@@ -112,7 +112,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
             raise ValueError(f"{folder} is another sweep: {changes}; choose another --folder")
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is there and no sweep: choose another --folder")
+        raise ValueError(f"{folder} exists and is not a sweep: choose another --folder")
     check_folder(folder)
 
 
@@ -128,7 +128,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
             return plan
     except (OSError, ValueError, RecursionError) as e:
         raise ValueError(f"{folder / PLAN}: missing or damaged ({e})") from None
-    raise ValueError(f"{folder / PLAN}: not what a sweep writes")
+    raise ValueError(f"{folder / PLAN}: not a file that a sweep writes")
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

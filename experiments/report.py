@@ -60,7 +60,7 @@ def read_trials(folder: Path) -> tuple[list[Trial], list[str]]:
     """The trials of a sweep, and the settings that they vary.
 
     Raises:
-        ValueError: If there is none, or trials.csv is not what a sweep writes.
+        ValueError: If there is none, or trials.csv is not one that a sweep writes.
     """
     path = folder / TRIALS
     try:
@@ -72,7 +72,7 @@ def read_trials(folder: Path) -> tuple[list[Trial], list[str]]:
     except OSError as e:
         raise ValueError(f"{path}: {e.strerror}") from None
     except (KeyError, ValueError, TypeError, AttributeError, csv.Error):
-        raise ValueError(f"{path}: not what a sweep writes") from None
+        raise ValueError(f"{path}: not a file that a sweep writes") from None
     return trials, varied
 
 

@@ -111,7 +111,7 @@ def score(run: RunFolder, metric: Metric, settings: RunSettings) -> float:
     """Of a run: the best mean on validation tracks as far as these settings go, or the mean on the test tracks.
 
     Raises:
-        ValueError: If a file is not what a run writes.
+        ValueError: If a file is not one that a run writes.
         OSError: If one is missing.
     """
     if metric == "test":

@@ -38,7 +38,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
             raise ValueError(f"seeds: FIRST must not be above LAST, got {text!r}")
         numbers = list(range(numbers[0], min(numbers[1], numbers[0] + MOST_SEEDS) + 1))
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"seeds: one is there twice in {text!r}")
+        raise ValueError(f"seeds: one is given twice in {text!r}")
     if len(numbers) > MOST_SEEDS:
         raise ValueError(f"at most {MOST_SEEDS} seeds, got {text!r}")
     return tuple(numbers)
@@ -144,7 +144,7 @@ def _choice(text: str, default: object) -> Choice:
     if not options or "" in options:
         raise ValueError("a value is missing")
     if len(set(map(repr, options))) < len(options):
-        raise ValueError("a value is there twice")
+        raise ValueError("a value is given twice")
     return Choice(tuple(options))
 
 

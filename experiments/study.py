@@ -109,8 +109,8 @@ class Study:
         proposed = [self._rounded(self._values(trial)) for trial in asked]
         if proposed[: len(known)] != known_values:
             raise ValueError(
-                f"{self._journal}: another version of Optuna began this batch of trials:"
-                " it must also end it"
+                f"{self._journal}: another version of Optuna began this batch of trials"
+                " and must also finish it"
             )
         return proposed
 

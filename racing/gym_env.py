@@ -99,14 +99,14 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         """One decision.
 
         Raises:
-            InvalidAction: If it is none of the action space.
+            InvalidAction: If it is not in the action space.
             ResetNeeded: Before the first reset.
         """
         if self._track is None:
             raise ResetNeeded("call reset before step")
         if not self.action_space.contains(action):
             raise InvalidAction(
-                f"the action {action!r} is none of the action space {self.action_space}"
+                f"the action {action!r} is not in the action space {self.action_space}"
             )
         self._actions.append(int(action))
         step = self._world.step(int(action))

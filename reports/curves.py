@@ -72,7 +72,7 @@ def read_runs(folders: dict[str, Path]) -> list[Curve]:
     """Runs by the name that `folder_name` gave them, sorted by agent, label and seed.
 
     Raises:
-        ValueError: If a file is not what a run writes, or runs that make up one curve have other settings.
+        ValueError: If a file is not one that a run writes, or runs that make up one curve have other settings.
         OSError: If one is missing.
     """
     curves = [_read_run(name, folder) for name, folder in folders.items()]
@@ -118,7 +118,7 @@ def _check_same_settings(first: Curve, curve: Curve) -> None:
         ours, theirs = curve.config.get(key), first.config.get(key)
         if ours != theirs:
             raise ValueError(
-                f"seeds {first.seed} and {curve.seed} of {first.name} are not of one curve:"
+                f"seeds {first.seed} and {curve.seed} of {first.name} do not belong to one curve:"
                 f" {key} is {theirs!r} and {ours!r}; record one of them with a --label"
             )
 
@@ -172,7 +172,7 @@ def read_curve(run: RunFolder) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Validations and training episodes of a run, as `read_points` and `read_training` give them.
 
     Raises:
-        ValueError: If a file is not what a run writes.
+        ValueError: If a file is not one that a run writes.
         KeyError: If its settings are not those of today.
         OSError: If a file is missing.
     """

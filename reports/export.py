@@ -76,7 +76,7 @@ def export(runs: Sequence[RunFolder], folder: Path, as_json: bool) -> list[Path]
     check_folder(folder)
     for path in content:
         if path.exists():
-            raise ValueError(f"{path} is there already: choose another --out")
+            raise ValueError(f"{path} exists already: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     for path, data in content.items():
         write_whole(path, data)

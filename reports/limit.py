@@ -71,7 +71,7 @@ def read_limit(path: Path) -> list[dict[str, str]]:
         if not np.isfinite(numbers).all() or float(row["oracle_frames"]) < 1:
             raise ValueError(f"{path}:{number}: impossible numbers: {row}")
     if len({row["track"] for row in rows}) < len(rows):
-        raise ValueError(f"{path}: a track is there twice")
+        raise ValueError(f"{path}: a track is listed twice")
     return rows
 
 

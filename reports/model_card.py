@@ -28,9 +28,7 @@ def model_card(name: str, card: dict[str, Any]) -> Callable[[int, int], str]:
         head = _front_matter(name, card)
         scores, world, settings = _scores(card), _world(card), _training(card)
     except (KeyError, TypeError, ValueError, AttributeError) as e:
-        raise ValueError(
-            f"the card of the weights says too little for a model card ({e!r})"
-        ) from None
+        raise ValueError(f"the card of the weights lacks what a model card needs ({e!r})") from None
 
     def readme(episodes: int, decisions: int) -> str:
         parts = (

@@ -86,7 +86,7 @@ def export_model(
     check_folder(folder.parent)
     card = read_card(weights) | _tested(wanted)
     data = weights.read_bytes()
-    readme_of = model_card(folder.name, card)  # refuses what says too little of itself
+    readme_of = model_card(folder.name, card)  # raises an error if the card lacks something
     driver, network = load_driver(str(weights)), unpack(weights)[0]
     stack, height, width = card["observation"]
     model = onnx_model(
@@ -102,7 +102,7 @@ def export_model(
             f" {agreement.decisions} decisions, worth at most {agreement.largest_loss:.2g} less; nothing was written"
         )
     if weights.read_bytes() != data:
-        raise OSError(f"{weights} changed meanwhile: export it when the run has ended")
+        raise OSError(f"{weights} changed in the meantime: export it when the run has ended")
     files = {
         "model.onnx": model,
         "model.safetensors": data,

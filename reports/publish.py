@@ -51,7 +51,7 @@ def publish(
     card, measured = read_card(weights), weights.read_bytes()
     stem = str(card.get("agent", "")).lower()
     if not stem.isalnum():  # it becomes a file's name
-        raise WeightsError(f"{weights}: made by {stem!r}, which is no script")
+        raise WeightsError(f"{weights}: made by {stem!r}, which is not a script here")
     if not 1 <= episodes <= len(TEST):
         raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
     with (run.path / "validation.csv").open(newline="") as file:

@@ -90,7 +90,7 @@ def check_race(page: Path, names: Sequence[str], tracks: Sequence[int]) -> None:
     seen: set[Path] = set()
     for name in names:
         if Path(name).resolve() in seen:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is given twice")
         seen.add(Path(name).resolve())
     for name in names:
         if not Path(name).is_dir():

@@ -104,7 +104,7 @@ def decode(data: Any) -> Recording:
     """Read what `encode` made.
 
     Raises:
-        ValueError: If it is not that, or the episode cannot be.
+        ValueError: If it is not one, or its episode is impossible.
     """
     try:
         if data["format"] != FORMAT:
@@ -117,10 +117,10 @@ def decode(data: Any) -> Recording:
         moved[:, :DELTAS] = moved[:, :DELTAS].cumsum(axis=0)
         fits = len(moved) == episode.frames + 1 and moved[-1, 3] == episode.tiles
         if not possible(episode) or not fits:
-            raise ValueError("its episode cannot be")
+            raise ValueError("its episode is impossible")
         return Recording(str(data["camera"]), episode, moved * _SCALE)
     except (KeyError, TypeError, AttributeError, binascii.Error, OverflowError) as e:
-        raise ValueError(f"it lacks something ({e!r})") from None
+        raise ValueError(f"a field is missing ({e!r})") from None
 
 
 def recording_path(folder: Path, track: int) -> Path:

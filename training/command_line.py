@@ -144,9 +144,9 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         kind = "TOML" if path.suffix == ".toml" else "JSON (a TOML file's name ends in .toml)"
         raise ValueError(f"{path}: not {kind}: {e}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: settings are names with values")
+        raise ValueError(f"{path}: settings must be names with values")
     if tables := [name for name, value in values.items() if isinstance(value, dict)]:
-        raise ValueError(f"{path}: settings stand in no table, found {', '.join(tables)}")
+        raise ValueError(f"{path}: settings must not be in tables, found {', '.join(tables)}")
     of_a_run = path.name == CONFIG and path.with_name(ORIGIN).exists()
     return {k: v for k, v in renamed(values).items() if not of_a_run or k not in OF_ITS_PLACE}
 
@@ -185,7 +185,7 @@ def _chosen_run(agent: str, settings: RunSettings) -> RunFolder | None:
         return None
     if settings.resume == "auto":
         if not settings.name:
-            raise ValueError("--resume auto goes on with the run of a --name: give one")
+            raise ValueError("--resume auto resumes the run that --name names: give --name")
         run = RunFolder(settings.runs / agent / settings.name)
         if run.is_there():
             return run
@@ -201,7 +201,7 @@ def _chosen_run(agent: str, settings: RunSettings) -> RunFolder | None:
     else:
         run = Runs(settings.runs, agent).resolve(settings.resume)
     if run.agent != agent:
-        raise RunError(f"{run.shown} was made by {run.agent}.py; resume it with that")
+        raise RunError(f"{run.shown} was made by {run.agent}.py; resume it with that script")
     return run
 
 

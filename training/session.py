@@ -169,7 +169,9 @@ def _train_and_test(
     name = type(agent).__name__
     if checkpoints.steps():
         for difference in run.other_surroundings():
-            log.notify(f"not as when the run was started, the result may differ: {difference}")
+            log.notify(
+                f"not the same as when the run was started, so the result may differ: {difference}"
+            )
         trainer.restore()
         run.resumed()
         log.notify(f"{run.path}: {name} goes on after {agent.decisions:,} decisions")

@@ -96,7 +96,7 @@ class RunSettings:
                 f"cars_per_actor must divide cars ({self.cars}), got {self.cars_per_actor}"
             )
         if self.address and self.pool != "ray":
-            raise ValueError("address is of a Ray cluster: give pool ray, too")
+            raise ValueError("address is that of a Ray cluster: set pool to ray, too")
         if self.pool == "ray" and self.workers == 0:
             raise ValueError("workers must be at least 1, or auto, with pool ray")
         if self.track not in ("", *TRACKERS):

@@ -213,7 +213,7 @@ class Trainer:
     def _check_finite(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
-                raise self._error(f"{name} is not finite")
+                raise self._error(f"{name} contains NaN or infinity")
 
     def restore(self) -> None:
         """Go back to the last checkpoint that is whole.

@@ -240,7 +240,7 @@ def test_memory_stays_bounded(tmp_path: Path, packed: bytes) -> None:
         with path.open("wb") as file:
             file.write(data)
             file.truncate(2**40)
-        with pytest.raises(WeightsError, match="more than any weights"):
+        with pytest.raises(WeightsError, match="more than any weight file"):
             unpack(path)
         path.unlink()
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

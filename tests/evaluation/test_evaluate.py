@@ -73,12 +73,12 @@ def weight_file(path: Path, **changes: object) -> Path:
     ("changes", "named"),
     [
         ({}, "does not fit its world"),  # five values, nineteen actions
-        ({"world": {"height": 1}}, "no world"),
-        ({"world": {"sky": "blue"}}, "no world"),
-        ({"world": {"height": 8.0, "width": 8}}, "no world"),
-        ({"world": {"frame_skip": "4"}}, "no world"),
-        ({"world": None}, "no world"),
-        ({"network": {}}, "no network"),
+        ({"world": {"height": 1}}, "describe a world"),
+        ({"world": {"sky": "blue"}}, "describe a world"),
+        ({"world": {"height": 8.0, "width": 8}}, "describe a world"),
+        ({"world": {"frame_skip": "4"}}, "describe a world"),
+        ({"world": None}, "describe a world"),
+        ({"network": {}}, "describe a network"),
     ],
 )
 def test_a_model_of_another_world_is_no_driver(

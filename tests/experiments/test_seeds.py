@@ -114,7 +114,10 @@ def test_the_report_is_over_the_seeds() -> None:
         (["--seeds", "1:2", "--name", "a/b"], "a run's name is"),
         (["--seeds", "1:2", "--name", "x" * 97], "a run's name is"),
         (["--seeds", "1:2", "--device", "cuda"], "device must be"),
-        (["--seeds", "1:2", "--device", "cpu", "--devices", "0"], "but device is cpu: give one"),
+        (
+            ["--seeds", "1:2", "--device", "cpu", "--devices", "0"],
+            "but device is cpu: give only one",
+        ),
         (["--jobs", "2"], "give --seeds"),
         (["--devices", "0"], "give --seeds"),
     ],

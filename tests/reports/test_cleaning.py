@@ -131,7 +131,7 @@ def test_tables_have_what_the_runs_wrote(runs: Path, tmp_path: Path) -> None:
     assert len(episodes) == len(written) - 1 > 10
     assert ",".join(list(episodes[-1].values())[1:]) == written[-1]
     again = command("export", "DDQN/*", "--runs", runs, "--out", out)
-    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
 
 
 def test_json_is_the_same_as_the_function_gives(runs: Path, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_picture_of_it(folder: Path, tmp_path: Path) -> None:
         ("episodes.csv", b"\x00\xff", "episodes.csv: not a CSV"),
         ("test.csv", b"track,score\n0,900\n", "test.csv: the columns must be"),
         ("config.json", b'{"gamma": 0.9}', "of another version, it has no 'seed'"),
-        ("config.json", b"[1]", "config.json: not what a run writes"),
+        ("config.json", b"[1]", "config.json: not a file that a run writes"),
         ("origin.json", b"", "origin.json: missing or damaged"),
     ],
 )

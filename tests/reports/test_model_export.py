@@ -170,7 +170,7 @@ def test_hugging_faces_own_reader_takes_it() -> None:
 
 @pytest.mark.parametrize("lost", ["validation", "world", "settings", "agent"])
 def test_a_card_that_says_too_little(lost: str) -> None:
-    with pytest.raises(ValueError, match="says too little for a model card"):
+    with pytest.raises(ValueError, match="lacks what a model card needs"):
         model_card("ours", {k: v for k, v in CARD.items() if k != lost})
 
 

@@ -96,10 +96,10 @@ def test_a_jump_is_made_up_for(places: list[float]) -> None:
         ({"samples": "AAAA"}, "not a recording"),
         ({"samples": "not base64!"}, "not a recording"),
         ({"start": [0, 0]}, "not a recording"),
-        ({"start": [0, 0, 0, 31, 0]}, "cannot be"),
-        ({"start": None}, "lacks"),
-        ({"episode": {"track": 3}}, "lacks"),
-        ({"episode": None}, "lacks"),
+        ({"start": [0, 0, 0, 31, 0]}, "impossible"),
+        ({"start": None}, "a field is missing"),
+        ({"episode": {"track": 3}}, "a field is missing"),
+        ({"episode": None}, "a field is missing"),
     ],
 )
 def test_what_is_no_recording_is_refused(
@@ -120,7 +120,7 @@ def test_another_tracks_recording_and_impossible_ones_are_refused(tmp_path: Path
     longer = dataclasses.replace(good, episode=made(21).episode)
     for wrong in (better, longer):
         write_recording(tmp_path, wrong)
-        with pytest.raises(ValueError, match="cannot be"):
+        with pytest.raises(ValueError, match="impossible"):
             read_recording(tmp_path, 3)
     for text in ("", "[]", "{}", "3", '"a"'):
         recording_path(tmp_path, 3).write_text(text)

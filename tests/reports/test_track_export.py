@@ -55,8 +55,8 @@ def test_all_points_come_once(
 def test_bad_input(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunFolder(folder / "DDQN" / "one")
     for options, words in (
-        ({}, "say where to"),
-        ({"track": "wandb", "out": tmp_path / "tables"}, "say where to"),
+        ({}, "give a destination"),
+        ({"track": "wandb", "out": tmp_path / "tables"}, "give a destination"),
         ({"track": "mlflow"}, "track must be wandb or trackio, got 'mlflow'"),
     ):
         with pytest.raises(SystemExit) as refused:

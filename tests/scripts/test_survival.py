@@ -197,5 +197,5 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     again = start("DDQN", "--resume", str(run))
     _, err = again.communicate(timeout=900)
     assert again.returncode == 2, err
-    assert err.count("\n") == 1 and str(before) in err and "config.json is not what it was" in err
+    assert err.count("\n") == 1 and str(before) in err and "config.json has changed" in err
     assert files == content()

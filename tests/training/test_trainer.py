@@ -239,8 +239,18 @@ class BadAverage(Poison):
         (BadReward, 500, r"on track \d+, decision \d+ of its episode, the reward is nan", 2112),
         (BadReplay, 500, r"the mean loss is (nan|inf)", 2112),
         (BadGradient, 500, "mean norm nan", 2112),
-        (BadAverage, 500, r"(?<!/)conv_0/kernel is not finite", 2544),  # before a validation
-        (BadAverage, 5000, "learner/average/conv_0/kernel is not finite", 2880),  # or a save
+        (
+            BadAverage,
+            500,
+            r"(?<!/)conv_0/kernel contains NaN or infinity",
+            2544,
+        ),  # before a validation
+        (
+            BadAverage,
+            5000,
+            "learner/average/conv_0/kernel contains NaN or infinity",
+            2880,
+        ),  # or a save
     ],
 )
 def test_nan_ends_the_run_and_what_was_saved_is_good(

@@ -102,7 +102,7 @@ def run_to_go_on_with(url: str, runs: Path) -> RunFolder:
     if not os.path.lexists(ours.path):
         return theirs
     if not ours.is_there() or ours.identity() != theirs.identity():
-        raise RunError(f"{ours.path} is in the way: it is another run than {theirs.shown}")
+        raise RunError(f"{ours.path} is in the way: it is a different run from {theirs.shown}")
     here, there = newest(ours), theirs.newest()
     if here < there:
         raise RunError(

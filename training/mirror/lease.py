@@ -88,7 +88,7 @@ class Lease:
                 return
             except ConflictError:
                 continue
-        raise LeaseError(f"{self._where}: others want to train it, too")
+        raise LeaseError(f"{self._where}: other trainers are trying to take it, too")
 
     def renew(self, **facts: Any) -> None:
         """Write it again.

@@ -63,9 +63,11 @@ class Mirror:
         try:
             theirs = identity_of(json.loads(found.data))
         except (ValueError, AttributeError, RecursionError):
-            raise MirrorError(f"{where}/{CONFIG}: not what a run writes") from None
+            raise MirrorError(f"{where}/{CONFIG}: not a file that a run writes") from None
         if theirs != run.identity():
-            raise MirrorError(f"{where} is another run than {run.path}: choose another --mirror-to")
+            raise MirrorError(
+                f"{where} is a different run from {run.path}: choose another --mirror-to"
+            )
         there, here = self._newest(full_name, run), newest(run)
         if there > here:
             raise MirrorError(

@@ -38,7 +38,7 @@ def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[
             )
         if manifest["run"] != run or manifest["decisions"] != decisions:
             raise CheckpointError(
-                f"{where}: of another run or place; or config.json is not what it was"
+                f"{where}: belongs to another run or place, or config.json has changed"
             )
         if not all({"sha256", "bytes"} <= set(entry) for entry in files.values()):
             raise ValueError("entries")

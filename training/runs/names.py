@@ -25,7 +25,7 @@ def check_new(runs: Path, agent: str, name: str) -> None:
         raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
     path = runs / agent / name
     if not str(path).isprintable():
-        raise RunError(f"not a path that everything here can handle: {str(path)!r}")
+        raise RunError(f"a path that some tools here cannot handle: {str(path)!r}")
     for folder in (runs, runs / agent):
         if folder.is_symlink() and not folder.exists():
             raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")

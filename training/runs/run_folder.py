@@ -62,7 +62,7 @@ class RunFolder:
             (runs / agent).mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=".new-", dir=runs / agent))
         except FileExistsError as e:
-            raise RunError(f"{e.filename} is in the way: it is no folder") from None
+            raise RunError(f"{e.filename} is in the way: it is not a folder") from None
         except OSError as e:
             raise RunError(
                 f"cannot make {runs / agent}: {e.strerror}; choose another --runs"
@@ -119,7 +119,7 @@ class RunFolder:
         try:
             return differences(self.origin())
         except (TypeError, AttributeError):
-            raise RunError(f"{self.path / ORIGIN}: not what a run writes") from None
+            raise RunError(f"{self.path / ORIGIN}: not a file that a run writes") from None
 
     def check_settings(self, config: dict[str, Any]) -> None:
         """Check that settings, by their flat names, are those of the run.
@@ -251,7 +251,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as e:
         raise RunError(f"{path}: missing or damaged ({e})") from None
     if not isinstance(data, dict):
-        raise RunError(f"{path}: not what a run writes")
+        raise RunError(f"{path}: not a file that a run writes")
     return data
 
 

@@ -42,7 +42,7 @@ class Runs:
         if len(found) > 1:
             names = ", ".join(str(run.path) for run in found[:5])
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            raise RunError(f"{wanted!r} could be {names}{more}: say more of its name")
+            raise RunError(f"{wanted!r} could be {names}{more}: give more of its name")
         return found[0]
 
     def matching(self, wanted: str) -> list[RunFolder]:

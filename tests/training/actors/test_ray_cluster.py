@@ -211,7 +211,7 @@ def test_too_few_cpus_are_told(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"address": "127.0.0.1:6379"}, "give pool ray"),
+        ({"address": "127.0.0.1:6379"}, "set pool to ray"),
         ({"pool": "ray", "workers": 0}, "workers must be at least 1"),
     ],
 )

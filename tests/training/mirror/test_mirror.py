@@ -105,7 +105,7 @@ def test_another_run_of_that_name_is_refused_and_nothing_written(
     with pytest.raises(MirrorError, match="DDQN/race exists: choose another --name, or --resume"):
         drive_there(ddqn(tmp_path / "b", mirror_to=place, **SHORT))
     other = drive_there(ddqn(tmp_path / "c", seed=9, **SHORT | {"decisions": 240})).run
-    with pytest.raises(MirrorError, match="is another run than"):
+    with pytest.raises(MirrorError, match="is a different run from"):
         drive_there(ddqn(tmp_path / "c", seed=9, mirror_to=place, **SHORT), run=other)
     behind = tmp_path / "d/DDQN/race"
     shutil.copytree(undisturbed, behind)

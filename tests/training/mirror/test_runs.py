@@ -61,7 +61,7 @@ def test_list_and_monitor_read_small_files_alone(
 
 @pytest.mark.parametrize("place", ["file"], indirect=True)
 def test_review_works_on_what_is_fetched(mirrored: str, tmp_path: Path) -> None:
-    assert "--out says where" in runs_py("review", "seed1", "--runs", mirrored, code=2)
+    assert "give --out for the page" in runs_py("review", "seed1", "--runs", mirrored, code=2)
     runs_py("review", "seed1", "--runs", mirrored, "--out", tmp_path / "page", "--no-maps")
     page = (tmp_path / "page" / "review.html").read_text()
     assert "race-seed1" in page and "events.*: no curves" not in page

@@ -207,11 +207,11 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
             checkpoints.load(48, empty_store())
         (ours / file).write_bytes(whole)
     assert_loads(checkpoints, 48)
-    with pytest.raises(CheckpointError, match="of another run"):
+    with pytest.raises(CheckpointError, match="belongs to another run"):
         Checkpoints(other, run="ours").load(48, empty_store())
     shutil.rmtree(ours / "000000048")
     shutil.copytree(ours / "000000032", ours / "000000048")
-    with pytest.raises(CheckpointError, match=r"000000048: of another run or place"):
+    with pytest.raises(CheckpointError, match=r"000000048: belongs to another run or place"):
         checkpoints.load(48, empty_store())
     assert_loads(checkpoints, 32)
 

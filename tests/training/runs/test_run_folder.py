@@ -54,7 +54,7 @@ def test_variables_that_change_the_last_bits_are_named(
 
 @pytest.mark.parametrize("versions", [[], None, "keras"])
 def test_what_no_run_writes_is_refused(tmp_path: Path, versions: object) -> None:
-    with pytest.raises(RunError, match=r"origin\.json: not what a run writes"):
+    with pytest.raises(RunError, match=r"origin\.json: not a file that a run writes"):
         begun_with(tmp_path, versions=versions).other_surroundings()
 
 

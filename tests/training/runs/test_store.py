@@ -102,9 +102,9 @@ def test_a_path_is_a_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("apple", "'apple' could be .*/DQN/apple, .*/DDQN/apple: say more of its name"),
-        ("night", "could be .*/night-seed1, .*/night-seed10: say more"),
-        ("*", "could be .* and 1 more: say more"),
+        ("apple", "'apple' could be .*/DQN/apple, .*/DDQN/apple: give more of its name"),
+        ("night", "could be .*/night-seed1, .*/night-seed10: give more"),
+        ("*", "could be .* and 1 more: give more"),
         ("nobody", "no run 'nobody' in "),
         ("x" * 300, "no run 'xxx"),
         ("", "no run '' in |is not a run"),
