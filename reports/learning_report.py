@@ -149,7 +149,8 @@ def draw_runs(
         axis.spines[["top", "right"]].set_visible(False)
     if peer is not None:
         axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=DRIVERS["sb3"], lw=1.5, label=PEER)
-    axes[0].legend(frameon=False)
+    if axes[0].get_legend_handles_labels()[0]:  # none where only runs with a label are kept
+        axes[0].legend(frameon=False)
     axes[0].set_ylabel("score")
     return figure
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reports.curves import folder_name, read_peer, read_runs
 from reports.learning_report import learning_table, plot_learning
-from reports.report import write_block
+from reports.report import page_with_block
 from system.files import write_whole
 from training.runs.run_folder import CONFIG, RunFolder, as_json
 
@@ -31,7 +31,8 @@ def record(
             seeds; the name of a run's preset if empty.
 
     Raises:
-        ValueError: If a run is not finished, or two have the same place; nothing is written then.
+        ValueError: If a run is not finished, two have the same place, or the page cannot take the tables; nothing is
+            written then.
         OSError: If a file cannot be read or written.
     """
     kept = results / "runs"
@@ -42,11 +43,10 @@ def record(
     curves, peer = read_runs(before | added), read_peer(results)
     content = {kept / n / f: _without_places(run / f) for n, run in added.items() for f in KEPT}
     png, table = plot_learning(curves, peer), learning_table(curves, peer)
+    content |= {page: page_with_block(page, "learning", table), picture: png}
     for path, data in content.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
-    write_block(page, "learning", table)
-    write_whole(picture, png)
 
 
 def _without_places(path: Path) -> bytes:

@@ -130,13 +130,25 @@ def write_block(page: Path, name: str, text: str) -> None:
     """Put text between the markers of that name.
 
     Raises:
-        ValueError: If the markers are not there.
+        ValueError: If there is no such page, or it has no such markers.
     """
-    write_whole(page, with_block(page.read_text(encoding="utf-8"), name, text).encode())
+    write_whole(page, page_with_block(page, name, text))
+
+
+def page_with_block(page: Path, name: str, text: str) -> bytes:
+    """What a page would be with text between the markers of that name.
+
+    Raises:
+        ValueError: If there is no such page, or it has no such markers.
+    """
+    try:
+        return with_block(page.read_text(encoding="utf-8"), name, text).encode()
+    except FileNotFoundError:
+        raise ValueError(f"{page}: there is no such page") from None
 
 
 def with_block(page: str, name: str, text: str) -> str:
-    """A page with text between the markers of that name.
+    """A page's text with text between the markers of that name.
 
     Raises:
         ValueError: If the markers are not there.

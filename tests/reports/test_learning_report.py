@@ -162,6 +162,17 @@ def test_what_would_mix_is_refused_before_anything_is_written(
     assert bench.page.read_text() == page
 
 
+def test_a_page_that_is_not_there_is_refused_before_anything_is_written(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.page.unlink()
+    with pytest.raises(SystemExit) as end:
+        bench.record(write_run(bench.folder / "one", 1, {1: 500}))
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: {bench.page}: there is no such page\n"
+    assert not bench.results.exists()
+
+
 def test_a_run_that_went_on_after_its_test_is_refused(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

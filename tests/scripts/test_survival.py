@@ -100,7 +100,7 @@ def test_stopped_while_the_best_weights_are_tested(tmp_path: Path) -> None:
     again = start("DDQN", "--resume", str(run), "--test-episodes", "1")
     out, err = again.communicate(timeout=900)
     assert (again.returncode, err) == (0, ""), err
-    assert "1 episodes" in out
+    assert "on 1 tracks it never saw" in out
     assert (run / "test.csv").read_text().count("\n") == 2
 
 
