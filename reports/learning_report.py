@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from evaluation.evaluation import summarise
+from evaluation.evaluation import bootstrap_interval, summarise
 from reports.colours import DRIVERS, colours_of
 from reports.curves import Curve, band, best_within, minutes_to
 from reports.markdown import table
@@ -26,7 +26,7 @@ AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 
 
 def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
-    """A row per run, then minutes to every mark and marks within some minutes beside the peer's, in Markdown."""
+    """Over the seeds, a row per run, minutes to every mark, and marks within some minutes, in Markdown."""
     head = [
         "agent",
         "seed",
@@ -44,8 +44,23 @@ def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str
         "best validation mean within minutes (in brackets: it had ended before)",
         *map(str, BUDGETS),
     ]
-    parts = [runs, marks, table(head, _budget_rows(curves, peer))]
+    parts = [_seed_table(curves), runs, marks, table(head, _budget_rows(curves, peer))]
     return "\n\n".join(parts if peer is None else [*parts, PEER_NOTE])
+
+
+def _seed_table(curves: list[Curve]) -> str:
+    """The mean over the seeds on the test tracks, with the interval over the seeds, not over the tracks."""
+    head = ["agent", "seeds", "test mean", "95 % interval over seeds", "worst seed", "laps"]
+    rows = []
+    for name in dict.fromkeys(c.name for c in curves):
+        tests = [summarise(c.test) for c in curves if c.name == name]
+        means = [t.mean for t in tests]
+        low, high = bootstrap_interval(means)
+        interval = f"{low:.1f} – {high:.1f}" if len(means) > 1 else "–"
+        laps = f"{sum(t.laps for t in tests)}/{sum(t.episodes for t in tests)}"
+        mean = f"**{np.mean(means):.1f}**"
+        rows.append([name, str(len(means)), mean, interval, f"{min(means):.1f}", laps])
+    return table(head, rows)
 
 
 def _run_row(c: Curve) -> list[str]:

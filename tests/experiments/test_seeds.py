@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import sys
 import time
@@ -13,10 +14,11 @@ import pytest
 
 import DDQN
 from evaluation.evaluation import bootstrap_interval
+from evaluation.scores import read_episodes
 from experiments.seeds import SeedRun, report
 from racing.episode import Episode
 from system.processes import STOP_SIGNALS
-from tests.support.command_line import arguments, files_below, finish, start
+from tests.support.command_line import ROOT, arguments, files_below, finish, start
 from tests.support.outcome import outcome
 from training.main import main
 from training.runs.run_folder import RunFolder
@@ -100,6 +102,29 @@ def test_the_report_is_over_the_seeds() -> None:
     assert "840.0 [730.0, 900.0] on the test tracks: mean of 3 seeds" in text
     assert "worst seed 2: 730.0; 4 laps of 6." in text
     assert "| 2 | 802.0 | **730.0** | 700.0 – 760.0 | 0/2 |" in text
+
+
+def test_five_seeds_are_in_the_docs_as_one_command_reports_them() -> None:
+    """`DDQN.py --seeds 1:5` and the table: the same mean, interval and worst seed."""
+    page = (ROOT / "docs" / "results.md").read_text()
+    means = []
+    for agent in ("ddqn", "dqn"):
+        folders = [ROOT / "results" / "runs" / f"{agent}-seed{seed}" for seed in range(1, 6)]
+        seeds = [
+            SeedRun(seed, RunFolder(folder), 0.0, read_episodes(folder / "test.csv"))
+            for seed, folder in enumerate(folders, start=1)
+        ]
+        row = re.search(
+            rf"\| {agent.upper()} \| 5 \| \*\*(.*)\*\* \| (.*) – (.*) \| (.*) \| (.*)/250 \|", page
+        )
+        assert row
+        mean, low, high, worst, laps = row.groups()
+        line = report(agent.upper(), "default", seeds).splitlines()[2]
+        assert line.startswith(f"{mean} [{low}, {high}] on the test tracks: mean of 5 seeds"), line
+        assert line.endswith(f": {worst}; {laps} laps of 250."), line
+        means += [one.score for one in seeds]
+    readme = (ROOT / "README.md").read_text().replace("\n", " ")
+    assert f"between {min(means):.0f} and {max(means):.0f}" in re.sub(" +", " ", readme)
 
 
 @pytest.mark.parametrize(

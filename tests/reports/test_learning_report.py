@@ -109,6 +109,7 @@ def test_seeds_are_kept_and_told(bench: Bench) -> None:
     )
     lines = bench.record(*folders).splitlines()
     assert bench.kept == {"ddqn-seed1", "ddqn-seed2", "ddqn-seed3"}
+    assert "| DDQN | 3 | **912.3** | 912.3 – 912.3 | 912.3 | 9/9 |" in lines
     test = "**912.3** | 912.3 – 912.3 | 3/3 |"
     assert f"| DDQN | 1 | 1.0 | 3.0 | 9.0 | 9.0 | 9.0 | 10.1 | 90,000 | 9,000 | {test}" in lines
     assert f"| DDQN | 3 | 5.0 | 5.0 | 5.0 | – | 8.0 | – | 80,000 | 8,000 | {test}" in lines
