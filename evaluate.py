@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Drive the same unseen tracks with every driver and tell the scores.
+"""Score drivers on the same tracks, by default tracks that none of them was trained on.
 
 python evaluate.py random models/ddqn.safetensors
 python evaluate.py models/ddqn.safetensors --tracks 0:100 --csv scores.csv
-python evaluate.py -1 --show    watch the newest run drive, also while it trains
-python evaluate.py --all        every driver that there is -> results/scores/*.csv
+python evaluate.py -1 --show    watch the newest run drive, even while it trains
+python evaluate.py --all        every driver -> results/scores/*.csv
 python evaluate.py --table      results/scores/*.csv -> the README's table and the plots in imgs/
 """
 
@@ -42,38 +42,38 @@ NO_SCREEN = "film it with --film FOLDER, or open the window with --virtual-displ
 
 @dataclass(frozen=True)
 class Options:
-    """Measure drivers: whole episodes, raw reward, 1000 frames, nothing ended early."""
+    """Score drivers on whole episodes: raw reward, up to 1000 frames, no early termination."""
 
     drivers: tyro.conf.Positional[tuple[str, ...]]
-    """random, random-continuous, pid, weight files, or runs (-1 is the newest), which drive with their best weights."""
+    """random, random-continuous, pid, weight files, or runs (-1 is the newest), whose best weights are used."""
     tracks: str = "test"
-    """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
+    """Tracks to drive: test, validation, or reset seeds FIRST:LAST (LAST excluded)."""
     episodes: int | None = None
-    """How many tracks of a named set: 50, or 3 in a race, if not given."""
+    """Number of tracks of a named set; by default 50, or 3 in a race."""
     camera: CameraName = "official"
-    """What the driver sees with; scores are reported under the official camera."""
+    """Camera that the driver sees with; reported scores use the official one."""
     csv: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Write one row per episode here (with one driver)."""
+    """Write a CSV file with one row per episode (one driver only)."""
     processes: int = field(default_factory=usable_cpus)
-    """Processes that drive at once; by default as many as may run at once. Changes the time, not the result."""
+    """Processes that drive in parallel; by default one per usable core. Changes the time, not the result."""
     film: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Film the best, the median and the worst episode as mp4, each with a map (with one driver)."""
+    """Film the best, the median and the worst episode as mp4, each with a map (one driver only)."""
     gif: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Write the median episode as a small GIF (with one driver)."""
+    """Write the median episode as a small GIF (one driver only)."""
     race: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None
-    """Race the drivers on these tracks, in one page to look at and to send on; a folder of recordings is a driver."""
+    """Write a web page in which the drivers race on these tracks; a folder of recordings counts as a driver."""
     show: bool = False
-    """Open a window and watch the driver; the best weights of a run that trains are loaded again for every track."""
+    """Watch the driver in a window; if its run is still training, the best weights are reloaded for every track."""
     virtual_display: bool = False
-    """Open the window on a screen of its own that nobody sees (needs Xvfb)."""
+    """Open the window on a virtual display (needs Xvfb)."""
     all: bool = False
-    """Measure every driver that can drive here and write results/scores/."""
+    """Score every available driver and write results/scores/."""
     table: bool = False
     """Rewrite the README's tables and the plots from results/."""
 
 
 def main(options: Options) -> None:
-    """Measure, print, write."""
+    """Score the drivers, print the scores, write what the options ask for."""
     interrupt_for_sure()
     with one_line_errors():
         count = (3 if options.race else 50) if options.episodes is None else options.episodes

@@ -3,8 +3,8 @@
 python human_control.py
 python human_control.py --ghost models/ddqn.safetensors --agents-view
 
-Tracks come in order, and it goes on where you stopped. Your first key starts the clock; every finished episode becomes
-a row of the CSV.
+Tracks come in order, and you continue where you stopped. Your first key starts the clock. Every finished episode
+becomes a row of the CSV.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ NO_SCREEN = "use a machine with a screen, or --virtual-display"
 
 @dataclass(frozen=True)
 class Options:
-    """Drive with the arrow keys, WASD or a gamepad: raw reward, 1000 frames, nothing ended early."""
+    """Drive with the arrow keys, WASD or a gamepad: raw reward, up to 1000 frames, no early termination."""
 
     tracks: str = "test"
-    """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
+    """Tracks to drive: test, validation, or reset seeds FIRST:LAST (LAST excluded)."""
     episodes: int = 50
-    """How many tracks of a named set."""
+    """Number of tracks of a named set."""
     csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = HERE / "results" / "scores" / "human.csv"
-    """Finished episodes are added here, recordings of them to recordings/ beside it; tracks that are in it are not
-    driven again."""
+    """CSV file to add finished episodes to; their recordings go to recordings/ next to it. Tracks that it already has
+    are skipped."""
     ghost: Annotated[str, tyro.conf.arg(metavar="DRIVER")] = ""
-    """Race a driver of evaluate.py on the same track: a weight file, or pid."""
+    """Race against a driver of evaluate.py on the same track: a weight file, or pid."""
     agents_view: bool = False
-    """Show what an agent would see beside the road (key V)."""
+    """Show what an agent would see, next to the road (key V)."""
     virtual_display: bool = False
-    """Open the window on a screen of its own that nobody sees (needs Xvfb)."""
+    """Open the window on a virtual display (needs Xvfb)."""
 
 
 class Race:
@@ -130,7 +130,7 @@ def _told(episode: Episode) -> str:
 
 
 def main(options: Options) -> None:
-    """Drive what is left, and tell the statistics."""
+    """Drive the remaining tracks, and print the statistics."""
     with ExitStack() as stack:
         try:
             tracks = parse_tracks(options.tracks, options.episodes)

@@ -52,17 +52,17 @@ class Options:
     """Drive with the PID controller: whole episodes, raw reward, official camera."""
 
     tracks: str = "test"
-    """test, validation, or FIRST:LAST reset seeds (LAST excluded)."""
+    """Tracks to drive: test, validation, or reset seeds FIRST:LAST (LAST excluded)."""
     episodes: int = 50
-    """How many tracks of a named set."""
+    """Number of tracks of a named set."""
     csv: Annotated[Path | None, PATH] = None
-    """Write one row per episode here."""
+    """Write a CSV file with one row per episode."""
     video: Annotated[Path | None, PATH] = None
-    """Film what the driver sees on every track, as mp4."""
+    """Film what the driver sees on every track, as one mp4."""
     show: bool = False
-    """Open a window with what the driver sees, in real time."""
+    """Show what the driver sees in a window, in real time."""
     gains: PidGains = field(default_factory=PidGains)
-    """Of the controller."""
+    """Gains of the controller."""
 
 
 class WatchedPolicy(PidPolicy):

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Work with runs. RUN is -1 for the newest, an index, a part of a name, a glob or a path.
+"""List, watch, compare and publish runs. RUN is -1 for the newest, an index, a part of a name, a glob or a path.
 
-python runs.py list              what runs there are, and how each stands
-python runs.py monitor [RUN]     watch one that trains
-python runs.py review [RUN]      a page about it, and the same as a picture: curves, scores, test drives
-python runs.py compare RUN...    what differs between runs, how they drive, and what of that is noise
-python runs.py label RUN TEXT    write a line about one, which the list shows
-python runs.py clean [RUN...]    move checkpoints of finished runs to a trash; empty it
-python runs.py export RUN...     their settings, scores and episodes as CSV or JSON
-python runs.py verify RUN...     check the checksums of its checkpoints
-python runs.py mirror RUN...     bring them into object storage
-python runs.py publish RUN       measure its best weights on the test tracks and put them into models/
-python runs.py record RUN...     keep the curves of finished runs in results/ and draw them
-python runs.py record            draw what is kept again
-python runs.py export-model RUN  a folder for others: ONNX, weights, model card, an example
+python runs.py list              list all runs and their states
+python runs.py monitor [RUN]     watch a run train
+python runs.py review [RUN]      write a report, as a page and as an image: curves, scores, test drives
+python runs.py compare RUN...    show how settings and scores differ, and which differences are noise
+python runs.py label RUN TEXT    label a run; the list shows the label
+python runs.py clean [RUN...]    move checkpoints of finished runs to a trash folder; empty it
+python runs.py export RUN...     write settings, scores and episodes as CSV or JSON
+python runs.py verify RUN...     check the checksums of all checkpoints
+python runs.py mirror RUN...     upload runs to object storage
+python runs.py publish RUN       score its best weights on the test tracks and put them into models/
+python runs.py record RUN...     keep the curves of finished runs in results/ and plot them
+python runs.py record            plot the kept curves again
+python runs.py export-model RUN  write a folder for Hugging Face: ONNX, weights, model card, an example
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def list_runs(
     json: bool = False,
     csv: bool = False,
 ) -> None:
-    """What runs there are, and how each stands.
+    """List all runs and their states.
 
     Args:
         runs: Folder of all runs, or a mirror's URL.
-        sort: Column to sort by; --sort=-COLUMN turns the order round.
-        filter: COLUMN=VALUE: only those.
+        sort: Column to sort by; --sort=-COLUMN reverses the order.
+        filter: COLUMN=VALUE: show only the runs with this value.
         json: Print JSON instead of a table.
         csv: Print CSV instead of a table.
     """
@@ -60,12 +60,12 @@ def monitor(
     runs: str = "runs",
     once: bool = False,
 ) -> None:
-    """Watch a run: figures now and a minute ago, curves, time left, age of the last checkpoint.
+    """Watch a run: its scores and speed now and a minute ago, curves, time left, age of the last checkpoint.
 
     Args:
-        run: The run; the newest if not given.
-        runs: Folder of all runs, or a mirror's URL, which is looked at once.
-        once: Print once and end.
+        run: The run; by default the newest.
+        runs: Folder of all runs, or a mirror's URL, which implies --once.
+        once: Print the figures once and exit.
     """
     with one_line_errors():
         from reports import monitor as monitoring
@@ -82,13 +82,13 @@ def review(
     maps: bool = True,
     runs: str = "runs",
 ) -> None:
-    """Write review.png and review.html, a page that needs nothing else, into the run's folder.
+    """Write a report on a run: review.html, a self-contained page, and review.png, in the run's folder.
 
     Args:
-        run: The run; the newest if not given.
-        out: Another folder for them; made if it is not there.
-        maps: Drive the worst, the median and the best test track again, for maps of them.
-        runs: Folder of all runs, or a mirror's URL, which takes an --out.
+        run: The run; by default the newest.
+        out: Folder to write to instead; created if necessary.
+        maps: Drive the worst, the median and the best test track again and draw maps of them.
+        runs: Folder of all runs, or a mirror's URL, which requires --out.
     """
     with one_line_errors():
         from reports import review as reviewing
@@ -107,12 +107,12 @@ def compare(
     out: Path | None = None,
     runs: Path = Path("runs"),
 ) -> None:
-    """Compare runs, grouped over seeds: settings that differ, scores, and whether the differences are noise.
+    """Compare runs, grouped by settings: what differs, the scores, and whether the differences are noise.
 
     Args:
         run: The runs.
         md: Print tables in Markdown.
-        out: Where to draw their learning curves, a PNG.
+        out: Also plot their learning curves to this PNG file.
         runs: Folder of all runs.
     """
     with one_line_errors():
@@ -131,11 +131,11 @@ def compare(
 def label(
     run: tyro.conf.Positional[str], text: tyro.conf.Positional[str], /, runs: Path = Path("runs")
 ) -> None:
-    """Write a line about a run; the list shows it.
+    """Label a run; the list shows the label.
 
     Args:
         run: The run.
-        text: The label; an empty one takes it away.
+        text: The label; an empty one removes it.
         runs: Folder of all runs.
     """
     with one_line_errors():
@@ -152,12 +152,12 @@ def clean(
     yes: bool = False,
     purge: bool = False,
 ) -> None:
-    """Move checkpoints and replays of finished runs to RUNS/.trash; the newest run and the best are left alone.
+    """Move checkpoints and replays of finished runs to RUNS/.trash, but never those of the newest or the best run.
 
     Args:
-        run: The runs; all if none is given.
+        run: The runs; by default all of them.
         runs: Folder of all runs.
-        yes: Do it; otherwise it is only said what would be done.
+        yes: Do it; otherwise only show what would be done.
         purge: Empty the trash instead.
     """
     with one_line_errors():
@@ -179,14 +179,14 @@ def export(
     json: bool = False,
     track: str = "",
 ) -> None:
-    """Write the settings, scores and episodes of runs as tables, CSV files or one JSON file; or give them to a tracker.
+    """Write the settings, scores and episodes of runs as CSV files or one JSON file, or send their curves to a tracker.
 
     Args:
         run: The runs.
         out: Folder for the tables.
         runs: Folder of all runs.
-        json: One runs.json instead of a CSV per table.
-        track: Hand their curves on to wandb or trackio.
+        json: Write one runs.json instead of a CSV file per table.
+        track: Send their curves to wandb or trackio.
     """
     with one_line_errors():
         from reports.export import export as write_tables
@@ -209,7 +209,7 @@ def verify(run: tyro.conf.Positional[tuple[str, ...]], /, runs: str = "runs") ->
 
     Args:
         run: The runs.
-        runs: Folder of all runs, or a mirror's URL: then all of it is downloaded, and nothing kept.
+        runs: Folder of all runs, or a mirror's URL; then every file is downloaded, but not kept.
     """
     with one_line_errors():
         from system.progress import progress
@@ -231,11 +231,11 @@ def mirror(
     to: str = "",
     runs: Path = Path("runs"),
 ) -> None:
-    """Bring runs that nobody trains now into a mirror: the last checkpoint and all small files.
+    """Upload runs that are not training to a mirror: the last checkpoint and all small files.
 
     Args:
         run: The runs.
-        to: The mirror's URL; the run's own --mirror-to if not given.
+        to: The mirror's URL; by default the run's own --mirror-to.
         runs: Folder of all runs.
     """
     with one_line_errors():
@@ -264,15 +264,15 @@ def publish(
     models: Path = HERE / "models",
     results: Path = HERE / "results",
 ) -> None:
-    """Measure a run's best weights on the test tracks and put them into models/ with a card.
+    """Score a run's best weights on the test tracks and put them into models/ with a card.
 
     Args:
         run: The run.
-        episodes: Test tracks to measure on.
-        force: Also replace published weights that drove better.
+        episodes: Number of test tracks to drive.
+        force: Replace published weights even if they scored higher.
         runs: Folder of all runs.
-        models: Where the weights go, as dqn.safetensors or ddqn.safetensors.
-        results: Where the episodes go, one row each.
+        models: Folder for the weights, dqn.safetensors or ddqn.safetensors.
+        results: Folder for the episodes, one row each.
     """
     with one_line_errors():
         from evaluation.evaluation import summary_line
@@ -296,16 +296,16 @@ def record(
     page: Path = HERE / "docs" / "results.md",
     picture: Path = HERE / "imgs" / "learning.png",
 ) -> None:
-    """Keep what finished runs scored in results/runs/, and write the tables and the plot of it.
+    """Keep the scores of finished runs in results/runs/, and update the tables and the plot of learning curves.
 
     Args:
-        run: Runs, each with the test.csv that a run ends with.
-        label: What runs with other settings than the defaults are called, so that they count apart from the others'
-            seeds; the name of a run's preset if not given.
+        run: Finished runs, which have a test.csv; none: only update the tables and the plot.
+        label: Name for runs whose settings are not the defaults, so that they form a group of their own; by default the
+            name of the run's preset.
         runs: Folder of all runs.
-        results: Where to keep it.
-        page: Where the tables go, between their markers.
-        picture: Where the plot goes.
+        results: Folder to keep the scores in.
+        page: Page to write the tables to, between their markers.
+        picture: File to write the plot to.
     """
     with one_line_errors():
         from reports import record as recording
@@ -321,11 +321,11 @@ def export_model(
     out: Path | None = None,
     runs: Path = Path("runs"),
 ) -> None:
-    """Write a folder for others: the network as ONNX, its weights, a model card, an example that drives it.
+    """Write a folder to share: the network as ONNX, its weights, a model card, and an example that drives it.
 
     Args:
         run: The run, or a weight file.
-        out: The folder, which must not be there yet; exports/NAME if not given.
+        out: The folder, which must not exist yet; by default exports/NAME.
         runs: Folder of all runs.
     """
     with one_line_errors():
