@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prioritised (Schaul et al. 2016) Double (van Hasselt et al. 2016) dueling (Wang et al. 2016) DQN; compare DQN.py.
 
-Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a
-clipped gradient, and an average of the weights that drives. docs/algorithm.md explains, docs/settings.md lists it all.
+Both scripts also use n-step returns, one exploration rate per car (Horgan et al. 2018), the Huber loss, gradient
+clipping, and an average of the weights for driving. docs/algorithm.md explains these, docs/settings.md lists settings.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Settings(RunSettings):
 def epsilon_greedy(
     q: NDArray[np.float32], epsilon: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """The action of the highest value or, with probability epsilon, any: q [N, A], epsilon [N] -> [N]."""
+    """Pick the highest-valued action or, with probability epsilon, a random one: q [N, A], epsilon [N] -> [N]."""
     explore = rng.random(len(q)) < epsilon  # [N]
     anything = rng.integers(q.shape[1], size=len(q))  # [N]
     return np.where(explore, anything, q.argmax(axis=1))
 
 
 def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
-    """R + gamma^n Q_target(s', argmax_a Q_online(s', a)) - Q_online(s, a): one chooses, the other rates; [B]."""
+    """Double Q-learning's TD error: R + gamma^n Q_target(s', argmax_a Q_online(s', a)) - Q_online(s, a), [B]."""
     best = tf.argmax(online(batch.next_observation), axis=1)  # [B]
     next_value = tf.gather(target(batch.next_observation), best, axis=1, batch_dims=1)  # [B]
     td_target = batch.n_step_return + batch.discount * next_value  # [B]
@@ -62,7 +62,7 @@ def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
 
 
 class DDQN(QAgent[Settings, PrioritisedReplay]):
-    """What is learned from what, and when."""
+    """A DQN agent: what it learns from and when it updates."""
 
     td_error, epsilon_greedy = staticmethod(td_error), staticmethod(epsilon_greedy)
 
@@ -72,7 +72,7 @@ class DDQN(QAgent[Settings, PrioritisedReplay]):
         self.replay = PrioritisedReplay(settings.replay, settings.cars, shape)
 
     def train(self, cars: Cars) -> Iterator[Metrics]:
-        """The loop. While the cars drive with the weights of now, it learns from what was there before."""
+        """The training loop: while the cars drive with the current weights, the agent learns from past experience."""
         while self.decisions < self.settings.decisions:
             cars.start(self.actor_weights(), self.epsilon)
             ready = self.replay.collected >= self.settings.replay.learning_starts
@@ -81,11 +81,11 @@ class DDQN(QAgent[Settings, PrioritisedReplay]):
             yield metrics
 
     def learn(self) -> Metrics:
-        """A tick's updates, from one draw of the replay."""
+        """Make one tick's updates, on batches sampled from the replay in one go."""
         updates, size = self.settings.learning.updates_per_tick, self.settings.replay.batch_size
         alpha, beta = self.settings.priorities.at(int(self.updates))
         batch, index, probability = self.replay.sample(updates, size, self.rng)
-        weight = (len(self.replay) * probability) ** -beta  # undoes drawing some more often
+        weight = (len(self.replay) * probability) ** -beta  # corrects for sampling by priority
         weight = (weight / weight.max()).astype(np.float32)  # [updates * size]
         delta, metrics = self.repeat(batch, weight)
         priority = (np.abs(delta.astype(np.float64)) + PRIORITY_FLOOR) ** alpha
@@ -93,7 +93,7 @@ class DDQN(QAgent[Settings, PrioritisedReplay]):
         return metrics | {"beta": beta}
 
     def update(self, batch: Batch, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One gradient step on a batch of B transitions: TD errors [B], loss [], norm of the gradient []."""
+        """Make a gradient step on B transitions; returns TD errors [B], loss [] and gradient norm []."""
         learning, weights = self.settings.learning, self.online.trainable_variables
         with tf.GradientTape() as tape:
             delta = self.td_error(self.online, self.target, batch)  # [B]

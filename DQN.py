@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Deep Q-Network (Mnih et al. 2015): experience replay and a fixed target network. Next lesson: `diff DQN.py DDQN.py`.
+"""Deep Q-Network (Mnih et al. 2015): experience replay and a fixed target network. Next: `diff DQN.py DDQN.py`.
 
-Both scripts also take n-step returns, cars that explore at different rates (Horgan et al. 2018), Huber's loss with a
-clipped gradient, and an average of the weights that drives. docs/algorithm.md explains, docs/settings.md lists it all.
+Both scripts also use n-step returns, one exploration rate per car (Horgan et al. 2018), the Huber loss, gradient
+clipping, and an average of the weights for driving. docs/algorithm.md explains these, docs/settings.md lists settings.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Settings(RunSettings):
 def epsilon_greedy(
     q: NDArray[np.float32], epsilon: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """The action of the highest value or, with probability epsilon, any: q [N, A], epsilon [N] -> [N]."""
+    """Pick the highest-valued action or, with probability epsilon, a random one: q [N, A], epsilon [N] -> [N]."""
     explore = rng.random(len(q)) < epsilon  # [N]
     anything = rng.integers(q.shape[1], size=len(q))  # [N]
     return np.where(explore, anything, q.argmax(axis=1))
 
 
 def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
-    """R + gamma^n max_a Q_target(s', a) - Q_online(s, a): what came, and then the best, less what was expected; [B]."""
+    """Q-learning's TD error with an n-step return R: R + gamma^n max_a Q_target(s', a) - Q_online(s, a), [B]."""
     next_value = tf.reduce_max(target(batch.next_observation), axis=1)  # [B]
     td_target = batch.n_step_return + batch.discount * next_value  # [B]
     value = tf.gather(online(batch.observation), batch.action, axis=1, batch_dims=1)  # [B]
@@ -60,7 +60,7 @@ def td_error(online: QNetwork, target: QNetwork, batch: Batch) -> tf.Tensor:
 
 
 class DQN(QAgent[Settings, UniformReplay]):
-    """What is learned from what, and when."""
+    """A DQN agent: what it learns from and when it updates."""
 
     td_error, epsilon_greedy = staticmethod(td_error), staticmethod(epsilon_greedy)
 
@@ -70,7 +70,7 @@ class DQN(QAgent[Settings, UniformReplay]):
         self.replay = UniformReplay(settings.replay, settings.cars, shape)
 
     def train(self, cars: Cars) -> Iterator[Metrics]:
-        """The loop. While the cars drive with the weights of now, it learns from what was there before."""
+        """The training loop: while the cars drive with the current weights, the agent learns from past experience."""
         while self.decisions < self.settings.decisions:
             cars.start(self.actor_weights(), self.epsilon)
             ready = self.replay.collected >= self.settings.replay.learning_starts
@@ -79,14 +79,14 @@ class DQN(QAgent[Settings, UniformReplay]):
             yield metrics
 
     def learn(self) -> Metrics:
-        """A tick's updates, from one draw of the replay."""
+        """Make one tick's updates, on batches sampled from the replay in one go."""
         updates, size = self.settings.learning.updates_per_tick, self.settings.replay.batch_size
         batch = self.replay.sample(updates, size, self.rng)
         _, metrics = self.repeat(batch)
         return metrics
 
     def update(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One gradient step on a batch of B transitions: TD errors [B], loss [], norm of the gradient []."""
+        """Make a gradient step on B transitions; returns TD errors [B], loss [] and gradient norm []."""
         learning, weights = self.settings.learning, self.online.trainable_variables
         with tf.GradientTape() as tape:
             delta = self.td_error(self.online, self.target, batch)  # [B]
