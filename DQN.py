@@ -70,7 +70,7 @@ class DQN(QAgent[Settings, UniformReplay]):
         self.replay = UniformReplay(settings.replay, settings.cars, shape)
 
     def train(self, cars: Cars) -> Iterator[Metrics]:
-        """The training loop: while the cars drive with the current weights, the agent learns from past experience."""
+        """The training loop: while the cars drive with the current weights, it learns from earlier experience."""
         while self.decisions < self.settings.decisions:
             cars.start(self.actor_weights(), self.epsilon)
             ready = self.replay.collected >= self.settings.replay.learning_starts

@@ -1,7 +1,7 @@
-"""TensorFlow and Keras: import them from here.
+"""TensorFlow and Keras, loaded lazily: import them from here.
 
-They are loaded when something of them is first used, so that a command line is understood, and `--help` answered,
-without the seconds that TensorFlow takes. What our numbers rely on is set here, whatever the surroundings say.
+They are loaded on first use, so that the command line is parsed and `--help` answered without the seconds that
+TensorFlow takes to load. Options that affect the numerical results are set here, whatever the environment says.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
-# What a .bashrc or a module file of a shared server may set for other programs: kernels, precision, threads. Ours are
-# TensorFlow's own defaults, and the threads that a run's settings say.
+# Variables for kernels, precision and threads that a .bashrc or a shared server's module file may set for other
+# programs. We use TensorFlow's defaults, and the number of threads in the run's settings.
 NOT_OURS = (
     *("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "TF_DISABLE_MKL"),
     *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS"),
@@ -29,7 +29,7 @@ NOT_OURS = (
 
 
 class DeviceError(ValueError):
-    """The device that was asked for is not there."""
+    """The requested device does not exist."""
 
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 else:
 
     class _Lazy(ModuleType):
-        """Stands for a module until something of it is asked for."""
+        """A placeholder for a module, which it loads on the first attribute access."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(_load(self.__name__), name)
@@ -47,13 +47,13 @@ else:
 
 
 def _load(name: str) -> ModuleType:
-    """Import both, Ctrl-C left as it is, with Keras's settings as they are in a fresh installation."""
+    """Import both, with Keras configured as in a fresh installation and the Ctrl-C handler kept."""
     for variable in NOT_OURS:
         os.environ.pop(variable, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main = threading.current_thread() is threading.main_thread()
-    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # it swallows it
+    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # the import swallows it
     try:
         with _greetings_held_back():
             ours = importlib.import_module("keras")
@@ -61,7 +61,7 @@ def _load(name: str) -> ModuleType:
     finally:
         if main:
             signal.signal(signal.SIGINT, ctrl_c)
-    # ~/.keras/keras.json may say otherwise for somebody else's programs.
+    # ~/.keras/keras.json may contain other values, for other programs.
     ours.config.set_floatx("float32")
     ours.config.set_dtype_policy("float32")
     ours.config.set_epsilon(1e-7)
@@ -73,7 +73,7 @@ def _load(name: str) -> ModuleType:
 
 @contextmanager
 def _greetings_held_back() -> Iterator[None]:
-    """Some lines go to file descriptor 2 whatever the log level is; if the import fails, they are shown."""
+    """Hide what the import writes to file descriptor 2 at any log level; show it if the import fails."""
     with tempfile.TemporaryFile() as said:
         stderr = os.dup(2)
         os.dup2(said.fileno(), 2)
@@ -88,10 +88,10 @@ def _greetings_held_back() -> Iterator[None]:
 
 
 def set_up_tensorflow(threads: int, device: str = "auto") -> None:
-    """Choose the device, let GPU memory grow, and make results repeatable; before TensorFlow allocates anything.
+    """Choose the device, let GPU memory grow, and make results reproducible; call it before TensorFlow is used.
 
-    The order in which sums are taken depends on the number of threads, and with it the last bits of the weights:
-    so it is a setting of the run, and the same in every process of it.
+    The number of threads determines the order of summation, and so the last bits of the weights. It is therefore a
+    setting of the run, and the same in all its processes.
 
     Args:
         threads: Threads per operation.
@@ -110,7 +110,7 @@ def set_up_tensorflow(threads: int, device: str = "auto") -> None:
 
 
 def check_device(device: str) -> None:
-    """Refuse what names no device, without loading TensorFlow.
+    """Check the name of a device, without loading TensorFlow.
 
     Raises:
         DeviceError: If it is none of `auto`, `cpu`, `gpu` and `gpu:INDEX`.
@@ -121,11 +121,11 @@ def check_device(device: str) -> None:
 
 
 def chosen_gpu(device: str, gpus: list[T]) -> list[T]:
-    """The one GPU to use, or none: on a shared server the others are somebody else's.
+    """Return the one GPU to use, or none; on a shared server, the others are left to other users.
 
     Args:
         device: As for `set_up_tensorflow`.
-        gpus: That TensorFlow sees.
+        gpus: The GPUs that TensorFlow sees.
 
     Raises:
         DeviceError: If there is no such GPU.

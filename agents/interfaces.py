@@ -1,4 +1,4 @@
-"""What agents ask of the rest of the program, which they know nothing of."""
+"""The interfaces through which agents use the rest of the program; they import none of it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from agents.schedules import Exploration
 
 
 class ViewLike(Protocol):
-    """What an agent needs to know of the world: images in, actions out."""
+    """What an agent needs to know about the world: the shape of observations, and the actions."""
 
     @property
     def observation_shape(self) -> tuple[int, int, int]:
-        """(K, H, W)."""
+        """(K, H, W): number of images, height, width."""
         ...
 
     @property
     def action_set(self) -> Any:
-        """The actions: a length, and `mirror`, int32 [A], their indices as seen in a mirror."""
+        """The action set: it has a length A, and `mirror`, int32 [A], the index of each action's mirror image."""
         ...
 
 
@@ -50,27 +50,27 @@ class AgentSettings(Protocol):
 
 
 class Cars(Protocol):
-    """N cars that gather experience, in this process or elsewhere."""
+    """N cars that collect experience, in this process or elsewhere."""
 
     def start(self, weights: Weights, epsilon: NDArray[np.float64]) -> None:
-        """Ask every car to drive for a tick; returns at once where driving is elsewhere.
+        """Ask every car to drive for a tick; returns at once if the cars drive in other processes.
 
         Args:
-            weights: Of the network that drives.
+            weights: Weights of the network that drives.
             epsilon: Exploration rate of every car, float64 [N].
         """
         ...
 
     def collect(self) -> Trajectory:
-        """Wait for what was asked for: T decisions of N cars."""
+        """Wait for the experience of the tick, T steps of N cars, and return it."""
         ...
 
 
 class EpsilonGreedy(Protocol):
-    """From action values to actions."""
+    """A function that chooses actions from action values."""
 
     def __call__(
         self, q: NDArray[np.float32], epsilon: NDArray[np.float64], rng: np.random.Generator, /
     ) -> NDArray[np.int64]:
-        """Q [N, A] and exploration rates [N] -> actions [N]."""
+        """Choose an action for every car: Q-values [N, A], exploration rates [N] -> actions [N]."""
         ...

@@ -1,4 +1,4 @@
-"""The settings of the update, and the parts of it that are no lesson: copies, averages, mirror images."""
+"""The settings of the update, and its helper functions: weight copies, weight averages, mirrored transitions."""
 
 from __future__ import annotations
 
@@ -20,40 +20,41 @@ class Learning:
     """How it learns."""
 
     updates_per_tick: Annotated[int, Ge(1), Unit("updates")] = 20
-    """Updates while every car makes steps_per_tick decisions."""
+    """Updates per tick, that is, while every car makes steps_per_tick decisions."""
     learning_rate: NotNegative = 1e-3
-    """Adam's step size at first."""
+    """Adam's step size at the start."""
     learning_rate_end: NotNegative = 2e-5
     """Adam's step size after learning_rate_updates."""
     learning_rate_updates: Updates = 7_500
-    """Updates from the first step size to the last: as many as a default run makes; a longer one wants more."""
+    """Updates over which the step size falls linearly; the default is the length of a default run, so raise it for
+    longer ones."""
     adam_epsilon: NotNegative = 1e-4
     """Adam's epsilon."""
     huber_delta: Positive = 4.0
-    """TD error beyond which the loss grows no faster than the error; a rare crash beyond it is underrated."""
+    """TD error above which the loss is linear; the cost of rare crashes with larger errors is underestimated."""
     max_grad_norm: Positive = 10.0
-    """The gradient is clipped to this global norm."""
+    """Global norm that the gradient is clipped to."""
     target_update_period: Annotated[int, Ge(1), Unit("updates")] = 400
-    """Updates between two copies of the online to the target network."""
+    """Updates between two copies of the online network to the target network."""
     ema_rate: Probability = 0.0004
-    """Share of the online weights that each update adds to the averaged weights, which drive (Polyak & Juditsky
-    1992); 10 / (updates + 10) while that is more, so that the average spans a tenth of the run."""
+    """Rate of the moving average of the online weights, which drives the cars (Polyak & Juditsky 1992). While
+    10 / (updates + 10) is larger, it is used instead, so that the average spans a tenth of the updates so far."""
     mirror: bool = True
-    """Learn from every second transition as seen in a mirror: the world is symmetric."""
+    """Mirror each transition with probability 1/2 before learning from it: the world is symmetric."""
 
     def rate(self, updates: int) -> float:
-        """Adam's step size after so many updates."""
+        """Return Adam's step size after this many updates."""
         return linear(
             updates, self.learning_rate, self.learning_rate_end, self.learning_rate_updates
         )
 
     def averaging(self, updates: tf.Tensor) -> tf.Tensor:
-        """The averaged weights' rate at an update, int64 [] -> float32 []."""
+        """Return the rate of the moving average after this many updates, int64 [] -> float32 []."""
         return tf.maximum(self.ema_rate, 10.0 / (tf.cast(updates, tf.float32) + 10.0))
 
 
 def copy(online: keras.Model, target: keras.Model) -> None:
-    """Give the target network the online network's weights."""
+    """Copy the online network's weights to the target network."""
     for ours, theirs in zip(target.variables, online.variables, strict=True):
         ours.assign(theirs)
 
@@ -65,12 +66,12 @@ def move_average(average: keras.Model, online: keras.Model, rate: tf.Tensor) -> 
 
 
 def mirrored(batch: Batch, mirror: NDArray[np.int32], flip: NDArray[np.bool_]) -> Batch:
-    """Replace the transitions where `flip` by what they are in a mirror.
+    """Replace the transitions selected by `flip` with their mirror images.
 
     Args:
         batch: Transitions, changed in place.
-        mirror: Action indices as seen in a mirror, int32 [A].
-        flip: Which transitions, bool [B].
+        mirror: For each action, the index of its mirror image, int32 [A].
+        flip: Which transitions to mirror, bool [B].
     """
     for images in (batch.observation, batch.next_observation):
         images[flip] = images[flip][..., ::-1]

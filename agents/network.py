@@ -1,4 +1,4 @@
-"""The Q-network: pixels in, one value per action out."""
+"""The Q-network: it maps images to one value per action."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class NetworkSpec:
     """The Q-network's layers."""
 
     dueling: bool
-    """Split the head into state value and action advantages (Wang et al. 2016)."""
+    """Split the head into a state value and action advantages (Wang et al. 2016)."""
     convolutions: tuple[tuple[Size, Size, Size], ...] = ((16, 6, 3), (32, 4, 2))
-    """Convolutions: filters, kernel size (pixels), stride (pixels)."""
+    """Convolutional layers: (filters, kernel size in pixels, stride in pixels) of each."""
     dense: tuple[Size, ...] = (384,)
-    """Units of the dense layers."""
+    """Number of units of each dense layer."""
 
 
 def weights_of(network: keras.Model) -> Weights:
-    """Copies of a network's weights, by name."""
+    """Return copies of a network's weights, by name."""
     return {v.path: np.array(v.numpy()) for v in network.variables}
 
 
 def weight_shapes(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int
 ) -> dict[str, tuple[int, ...]]:
-    """Shapes of the weights that `build_q_network` makes, by name, without making them.
+    """Compute the shapes of the weights of `build_q_network`, by name, without building the network.
 
     Raises:
         ValueError: If a convolution does not fit into what is left of the image.
@@ -50,14 +50,14 @@ def weight_shapes(
 
 
 def activations(spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int) -> int:
-    """Numbers that all layers together make of one observation."""
+    """Count the outputs of all layers for one observation."""
     return sum(outputs for *_, outputs in _layers(spec, observation_shape, actions))
 
 
 def _layers(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int
 ) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Name, shape of the kernel and number of outputs of every layer with weights."""
+    """Yield name, kernel shape and number of outputs of every layer with weights."""
     channels, *size = observation_shape
     for i, (filters, kernel, stride) in enumerate(spec.convolutions):
         if min(size) < kernel:
@@ -78,15 +78,15 @@ def _layers(
 def build_q_network(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int, seed: int
 ) -> keras.Model:
-    """Build a Q-network with freshly drawn weights.
+    """Build a Q-network with random initial weights.
 
     The dueling head is that of Wang et al. 2016, eq. 9: Q = V + A - mean(A).
 
     Args:
-        spec: Layers.
-        observation_shape: (K, H, W): images, height, width.
+        spec: The layers.
+        observation_shape: (K, H, W): number of images, height, width.
         actions: Number of actions A.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
 
     Returns:
         A model from uint8 [B, K, H, W] to float32 [B, A].
@@ -94,7 +94,7 @@ def build_q_network(
     Raises:
         ValueError: If a convolution does not fit into what is left of the image.
     """
-    weight_shapes(spec, observation_shape, actions)  # refuses
+    weight_shapes(spec, observation_shape, actions)  # raises if the layers do not fit
     rng = np.random.default_rng(seed)
 
     def he() -> keras.initializers.Initializer:

@@ -1,4 +1,4 @@
-"""The Q-network as ONNX: the same few operations, built from a weight file's arrays."""
+"""Exports the Q-network as ONNX: the same operations, built from the arrays of a weight file."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from agents.network import NetworkSpec, Weights
 
 INPUT, OUTPUT = "observation", "values"
-OPSET, IR_VERSION = 18, 8  # of 2022: runtimes of many years read them
+OPSET, IR_VERSION = 18, 8  # from 2022, so that older runtimes can read the file
 
 
 class Graph:
-    """Nodes and constants of an ONNX graph, as they are added."""
+    """Collects the nodes and constants of an ONNX graph."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
     def add(self, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
-        """A node; it has one output, of its own name, which is returned."""
+        """Add a node with one output, named like the node; returns this name."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
         return name
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """An array that is always the same; its name is returned."""
+        """Add a constant array; returns its name."""
         from onnx import numpy_helper
 
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
@@ -38,16 +38,16 @@ class Graph:
 def onnx_model(
     spec: NetworkSpec, observation_shape: tuple[int, int, int], actions: int, weights: Weights
 ) -> bytes:
-    """Build the network that `agents.network.build_q_network` builds, with these weights.
+    """Build the ONNX equivalent of `agents.network.build_q_network` with these weights.
 
     Args:
-        spec: Layers.
-        observation_shape: (K, H, W): images, height, width.
+        spec: The layers.
+        observation_shape: (K, H, W): number of images, height, width.
         actions: Number of actions A.
-        weights: By name, float32, of the shapes that `agents.network.weight_shapes` gives.
+        weights: Arrays by name, float32, with the shapes of `agents.network.weight_shapes`.
 
     Returns:
-        An ONNX file, from `observation` uint8 [N, K, H, W] to `values` float32 [N, A], for any N.
+        The bytes of an ONNX file, from `observation` uint8 [N, K, H, W] to `values` float32 [N, A], for any N.
     """
     from onnx import TensorProto, checker, helper
 

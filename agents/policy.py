@@ -1,4 +1,4 @@
-"""What everything that drives has in common."""
+"""The interface of all drivers, and the random drivers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Observation = NDArray[np.uint8]  # [K, H, W], or [N, K, H, W] for a batch
 
 
 class Policy(Protocol):
-    """A driver. It sees observations and nothing else."""
+    """A driver, which sees nothing but observations."""
 
     def reset(self) -> None:
-        """An episode begins."""
+        """Prepare for a new episode."""
         ...
 
     def act(self, observations: Observation) -> NDArray[Any]:
-        """Decide.
+        """Choose an action for each observation.
 
         Args:
             observations: uint8 [N, K, H, W].
@@ -30,28 +30,28 @@ class Policy(Protocol):
 
 
 class RandomPolicy:
-    """Uniform over the actions."""
+    """Chooses uniformly among the actions."""
 
     def __init__(self, actions: int, rng: np.random.Generator) -> None:
         self._actions, self._rng = actions, rng
 
     def reset(self) -> None:
-        """An episode begins; nothing to forget."""
+        """Do nothing: this driver keeps no state."""
 
     def act(self, observations: Observation) -> NDArray[np.int64]:
-        """Action indices, int64 [N]."""
+        """Return random action indices, int64 [N]."""
         return self._rng.integers(self._actions, size=len(observations))
 
 
 class RandomControls:
-    """Uniform over the raw continuous controls."""
+    """Chooses uniformly among the continuous controls."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
     def reset(self) -> None:
-        """An episode begins; nothing to forget."""
+        """Do nothing: this driver keeps no state."""
 
     def act(self, observations: Observation) -> NDArray[np.float64]:
-        """Controls (steer, gas, brake), float64 [N, 3]."""
+        """Return random controls (steer, gas, brake), float64 [N, 3]."""
         return self._rng.uniform((-1.0, 0.0, 0.0), 1.0, size=(len(observations), 3))

@@ -1,4 +1,4 @@
-"""What every agent that learns action values has, and no step of its algorithm: those are in the scripts."""
+"""The base class of the value-based agents. The steps of each algorithm are in the scripts, not here."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class NotFiniteError(ValueError):
 
 
 class QAgent(ABC, Generic[S, R]):
-    """Online, target and averaged network, Adam, counters, random generators; all that the next update depends on.
+    """Holds everything that the next update depends on: the networks, Adam, counters and random generators.
 
     Args:
-        settings: Of the run.
+        settings: The settings of the run.
 
     Attributes:
         online: The network that learns.
-        target: A copy of it from up to `target_update_period` updates ago (Mnih et al. 2015).
-        average: A moving average of the online weights, which drives.
-        updates: Updates so far, int64 [].
-        rng: Draws from the replay.
+        target: A copy of the online network, up to `target_update_period` updates old (Mnih et al. 2015).
+        average: A moving average of the online weights; the cars drive with it.
+        updates: Number of updates so far, int64 [].
+        rng: Random generator for sampling from the replay.
     """
 
     replay: R
@@ -44,7 +44,7 @@ class QAgent(ABC, Generic[S, R]):
     _declared: ClassVar[dict[type, type[QAgent[Any, Any]]]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Remember `class Agent(QAgent[Settings])` as the agent of these settings."""
+        """Register `class Agent(QAgent[Settings])` as the agent for these settings."""
         super().__init_subclass__()
         for base in cls.__dict__.get("__orig_bases__", ()):
             for settings in get_args(base):
@@ -52,10 +52,10 @@ class QAgent(ABC, Generic[S, R]):
 
     @staticmethod
     def declared_for(settings: type) -> type[QAgent[Any, Any]]:
-        """The agent that was declared for a class of settings.
+        """Return the agent that was declared for a class of settings.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If no agent was declared for it.
         """
         if settings not in QAgent._declared:
             raise ValueError(f"no agent was declared for {settings.__name__}: name one")
@@ -71,7 +71,7 @@ class QAgent(ABC, Generic[S, R]):
             1e-4,
             epsilon=settings.learning.adam_epsilon,
             global_clipnorm=settings.learning.max_grad_norm,
-            name="adam",  # or the names of its slots depend on what else is in the process
+            name="adam",  # otherwise the names of its slots depend on what else the process has created
         )
         self.optimizer.build(self.online.trainable_variables)
         self.updates = tf.Variable(0, dtype=tf.int64)
@@ -85,20 +85,20 @@ class QAgent(ABC, Generic[S, R]):
 
     @abstractmethod
     def train(self, cars: Cars) -> Iterator[Metrics]:
-        """The loop: drive, learn, remember; one round a tick, whose metrics it yields, until the decisions are made."""
+        """Run the training loop until all decisions are made: drive, learn, store; yields the metrics of each tick."""
 
     @abstractmethod
     def update(self, batch: Batch, *more: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One gradient step: TD errors [B], loss [] and norm of the gradient []."""
+        """Make one gradient step; returns TD errors [B], loss [] and gradient norm []."""
 
     @property
     def decisions(self) -> int:
-        """Decisions of all cars since the beginning of the run."""
+        """Decisions that all cars together have made since the start of the run."""
         return self.replay.decisions
 
     @property
     def epsilon(self) -> NDArray[np.float64]:
-        """Every car's exploration rate now, float64 [N]."""
+        """The current exploration rate of every car, float64 [N]."""
         return self.settings.exploration.epsilon(self.decisions, self.settings.cars)
 
     def actor_weights(self) -> Weights:
@@ -106,14 +106,14 @@ class QAgent(ABC, Generic[S, R]):
         return weights_of(self.average)
 
     def repeat(self, batch: Batch, *more: NDArray[Any]) -> tuple[NDArray[np.float32], Metrics]:
-        """Make a tick's updates in one call of a graph, some transitions mirrored.
+        """Make all updates of a tick in one graph call, with about half of the transitions mirrored.
 
         Args:
             batch: U * B transitions: updates_per_tick batches of batch_size.
-            more: What else `update` takes, each [U * B].
+            more: Further arguments of `update`, each [U * B].
 
         Returns:
-            TD errors, float32 [U * B], and means over the updates.
+            TD errors, float32 [U * B], and metrics averaged over the updates.
 
         Raises:
             NotFiniteError: If the loss or the gradient is NaN or infinite.
@@ -156,7 +156,7 @@ class QAgent(ABC, Generic[S, R]):
         return td_errors.stack(), loss_sum / updates, norm_sum / updates  # [U, B], [], []
 
     def get_state(self) -> dict[str, NDArray[Any]]:
-        """Everything that the next update depends on, beside the frames and the random generators."""
+        """Return everything that the next update depends on, except the frames and the random generators."""
         state = {
             f"learner/optimizer/{v.path}": np.array(v.numpy()) for v in self.optimizer.variables
         }
@@ -168,7 +168,7 @@ class QAgent(ABC, Generic[S, R]):
         return state | {"learner/updates": np.array(int(self.updates))}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back what `get_state` gave; the frames must be back already."""
+        """Restore what `get_state` returned; the frames must have been restored before."""
         for role, network in self._networks().items():
             for v in network.variables:
                 v.assign(state[f"learner/{role}/{v.path}"])
@@ -181,7 +181,7 @@ class QAgent(ABC, Generic[S, R]):
 
     @property
     def generators(self) -> dict[str, np.random.Generator]:
-        """The random generators, by the purpose that a checkpoint calls them by."""
+        """The random generators, by their names in checkpoints."""
         return {"sampling_rng": self.rng, "mirror_rng": self._mirror_rng}
 
     def _networks(self) -> dict[str, keras.Model]:

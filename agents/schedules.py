@@ -11,19 +11,19 @@ from system.ranges import Decisions, NotNegative, Probability
 
 
 def linear(counter: int, start: float, end: float, duration: int) -> float:
-    """From `start` to `end` while `counter` goes from 0 to `duration`, then `end`."""
+    """Interpolate from `start` to `end` while `counter` goes from 0 to `duration`; return `end` after that."""
     fraction = min(counter / duration, 1.0) if duration > 0 else 1.0
     return start + (end - start) * fraction
 
 
 def ladder(base: float, exponent: float, rungs: int) -> NDArray[np.float64]:
-    """One exploration rate per environment, from careless to careful (Horgan et al. 2018, section 4.1).
+    """Compute one exploration rate per environment, from highest to lowest (Horgan et al. 2018, section 4.1).
 
     epsilon_i = base ** (1 + exponent * i / (rungs - 1))
 
     Args:
         base: The highest rate.
-        exponent: How far the ladder reaches down.
+        exponent: Determines the lowest rate, base ** (1 + exponent).
         rungs: Number of environments N.
 
     Returns:
@@ -38,16 +38,16 @@ class Exploration:
     """How it explores."""
 
     epsilon_start: Probability = 1.0
-    """Exploration rate of every car at first."""
+    """Exploration rate of every car at the start."""
     epsilon_base: Probability = 0.2
-    """Exploration rate of the most careless car in the end."""
+    """Final exploration rate of the car that explores most."""
     epsilon_exponent: NotNegative = 4.0
-    """The most careful car's rate in the end is epsilon_base to the power of 1 + this."""
+    """The final rate of the car that explores least is epsilon_base to the power of 1 + epsilon_exponent."""
     epsilon_decisions: Decisions = 15_000
-    """Decisions from the first rates to the last."""
+    """Decisions over which the rates change linearly from the initial to the final ones."""
 
     def epsilon(self, decisions: int, cars: int) -> NDArray[np.float64]:
-        """Every car's exploration rate after so many decisions, float64 [cars]."""
+        """Return every car's exploration rate after this many decisions, float64 [cars]."""
         ends = ladder(self.epsilon_base, self.epsilon_exponent, cars)
         return np.array(
             [linear(decisions, self.epsilon_start, end, self.epsilon_decisions) for end in ends]

@@ -1,4 +1,4 @@
-"""Weight files: pure data (safetensors) that says for itself which network and which world it is for."""
+"""Weight files: pure data (safetensors), with a card that describes the network and the world they are for."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from agents.backend import keras
 from agents.network import NetworkSpec, Weights, build_q_network, weight_shapes
 from system.ranges import check_fields
 
-LARGEST_BYTES = 64 * 2**20  # the networks here have about 1.5 MB
+LARGEST_BYTES = 64 * 2**20  # the networks of this program take about 1.5 MB
 FORMAT = "carracing-dqn-1"
 
 
 class WeightsError(ValueError):
-    """A file that cannot be used as weights, and why."""
+    """A file cannot be used as weights; the message says why."""
 
 
 def pack(weights: Weights, card: dict[str, Any]) -> bytes:
-    """A weight file's content: weights and a card, which has `network`, `observation` and `actions`."""
+    """Return the content of a weight file: weights, and a card with at least `network`, `observation`, `actions`."""
     return bytes(save(weights, metadata={"format": FORMAT, "card": json.dumps(card)}))
 
 
 def repack(path: Path, card: dict[str, Any]) -> bytes:
-    """A weight file's content with another card.
+    """Return the content of a weight file with its card replaced.
 
     Raises:
         WeightsError: If the file is not a weight file.
@@ -40,7 +40,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     """Read a weight file.
 
     Args:
-        path: Of a safetensors file.
+        path: Path of a safetensors file.
 
     Returns:
         The network with its weights, and the card.
@@ -56,7 +56,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
         if min(*shape, actions) < 1:
             raise ValueError("sizes are at least 1")
         expected = weight_shapes(spec, shape, actions)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as e:  # a stride of 0 divides, too
+    except (KeyError, TypeError, ValueError, ArithmeticError) as e:  # a stride may be 0
         raise WeightsError(f"{path}: its card does not describe a network ({e})") from None
     found = {name: array.shape for name, array in weights.items()}
     if expected != found:
@@ -65,7 +65,7 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
             f"{path}: weights of another architecture: {wrong[0]} should be"
             f" {expected.get(wrong[0], 'absent')}, is {found.get(wrong[0], 'absent')}"
         )
-    network = build_q_network(spec, shape, actions, seed=0)  # not before its size is known
+    network = build_q_network(spec, shape, actions, seed=0)  # only after its size was checked
     for variable in network.variables:
         array = weights[variable.path]
         if array.dtype != np.float32 or not np.isfinite(array).all():
@@ -75,19 +75,19 @@ def unpack(path: Path) -> tuple[keras.Model, dict[str, Any]]:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card of a weight file.
+    """Return the card of a weight file.
 
     Raises:
-        WeightsError: If there is none.
+        WeightsError: If the file is not a weight file.
     """
     return _read(path)[0]
 
 
 def network_from(data: dict[str, Any]) -> NetworkSpec:
-    """A network's shape, from JSON.
+    """Parse a network's layers from JSON data.
 
     Raises:
-        ValueError: If it is none.
+        KeyError, TypeError, ValueError: If the data does not describe layers.
     """
     spec = NetworkSpec(
         convolutions=tuple((int(f), int(k), int(s)) for f, k, s in data["convolutions"]),

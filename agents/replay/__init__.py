@@ -1,4 +1,4 @@
-"""Experience replay: one frame store, two ways to draw from it."""
+"""Experience replay: one frame store and two ways to sample from it."""
 
 from agents.replay.prioritised import PRIORITY_FLOOR, Priorities, PrioritisedReplay
 from agents.replay.replay import Replay

@@ -1,4 +1,4 @@
-"""What every replay has in common: a store of frames that grows."""
+"""The base class of the replays: a frame store that experience is appended to."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from agents.replay.store import FrameStore, ReplaySpec, Trajectory
 
 
 class Replay:
-    """A memory of the last decisions. Subclasses add how transitions are drawn.
+    """Stores the most recent decisions. Subclasses define how transitions are sampled.
 
     Args:
         spec: Capacity, n-step return, discount.
-        environments: Number of environments N, which go in step.
+        environments: Number of environments N, which advance in lockstep.
         observation_shape: (K, H, W).
 
     Raises:
-        ValueError: If the capacity is too small for the stack and the return.
+        ValueError: If the capacity is too small for an image stack and an n-step return.
     """
 
     def __init__(
@@ -27,17 +27,17 @@ class Replay:
         self.store = FrameStore(spec, environments, observation_shape)
 
     def __len__(self) -> int:
-        """Decisions in the replay whose return is known."""
+        """Number of decisions in the replay whose n-step return is known."""
         return (self.store.newest - self.store.oldest) * self.store.environments
 
     @property
     def decisions(self) -> int:
-        """Decisions since the beginning of the run."""
+        """Number of decisions since the start of the run."""
         return self.store.written * self.store.environments
 
     @property
     def collected(self) -> int:
-        """Decisions whose return is known, since the beginning of the run."""
+        """Number of decisions whose n-step return is known, since the start of the run."""
         return self.store.newest * self.store.environments
 
     def extend(self, trajectory: Trajectory) -> None:
@@ -45,8 +45,8 @@ class Replay:
         self.store.extend(trajectory)
 
     def get_state(self) -> dict[str, NDArray[Any]]:
-        """The state beside the store."""
+        """Return the state that is not in the store."""
         return {}
 
     def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back what `get_state` gave; the store must be back already."""
+        """Restore what `get_state` returned; the store must have been restored before."""

@@ -1,8 +1,8 @@
-"""Where experience is kept: every frame once, as bytes; stacks and n-step returns are computed on sampling.
+"""The frame store: it keeps every frame once, as bytes, and computes stacks and n-step returns on sampling.
 
-The store is a ring buffer of time steps. A step holds a frame of each of the N environments, which go in step, and what
-was done on seeing it. An episode's last frame, on which no action was taken, takes a step of its own (`final`), so that
-a time limit can bootstrap from it; while an environment stores it, it begins its next episode.
+The store is a ring buffer of time steps. The N environments advance in lockstep; a step holds one frame of each, and
+the action taken on it. The last frame of an episode, on which no action was taken, occupies a step of its own
+(`final`), so that a return cut off by the time limit can bootstrap from it. During that step, the environment is reset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from system.ranges import Probability
 
-# Beside the frame: action, reward and flags, 9; a priority with its part of the tree, up to 32.
+# In addition to the frame: 9 for action, reward, flags and age; up to 32 for a priority and its share of the sum tree.
 TRANSITION_BYTES = 41
 
 
@@ -29,7 +29,7 @@ class Trajectory:
         action: The action that was taken, uint8 [T, N]; 0 where `final`.
         reward: Its shaped reward, float32 [T, N]; 0 where `final`.
         terminal: Whether the action terminated the episode, bool [T, N]. A time limit is not terminal.
-        final: Whether the frame is the last of its episode, on which no action was taken, bool [T, N].
+        final: Whether the frame is the last of its episode, with no action taken on it, bool [T, N].
         age: Steps since the first frame of the episode, uint16 [T, N].
     """
 
@@ -48,13 +48,13 @@ def side_by_side(parts: list[Trajectory]) -> Trajectory:
 
 
 class Batch(NamedTuple):
-    """Transitions to learn from.
+    """A batch of transitions.
 
     Attributes:
         observation: uint8 [B, K, H, W].
         action: int32 [B].
-        n_step_return: Discounted rewards up to the next observation, float32 [B].
-        discount: gamma^n, or 0 where the episode terminated on the way, float32 [B].
+        n_step_return: Discounted sum of the rewards up to the next observation, float32 [B].
+        discount: gamma^n, or 0 where the episode terminated before the next observation, float32 [B].
         next_observation: uint8 [B, K, H, W].
     """
 
@@ -70,13 +70,13 @@ class ReplaySpec:
     """What the replay stores, and what is sampled from it."""
 
     replay_capacity: Annotated[int, Ge(1), Unit("decisions")] = 400_000
-    """Decisions kept (2.3 KB each with the default images)."""
+    """Number of decisions kept (2.3 KB each with the default images)."""
     learning_starts: Annotated[int, Ge(1), Unit("decisions")] = 4_000
     """Decisions to collect before the first update."""
     batch_size: Annotated[int, Ge(1), Unit("transitions")] = 64
     """Transitions per update."""
     n_step: Annotated[int, Ge(1), Unit("decisions")] = 5
-    """Rewards summed before the network is asked."""
+    """Number of rewards in an n-step return, before it bootstraps from the target network."""
     gamma: Probability = 0.98
     """Discount per decision."""
 
@@ -84,7 +84,7 @@ class ReplaySpec:
         """Check that learning can start.
 
         Raises:
-            ValueError: Naming the settings.
+            ValueError: If batch_size <= learning_starts <= replay_capacity does not hold.
         """
         if not self.batch_size <= self.learning_starts <= self.replay_capacity:
             raise ValueError(
@@ -93,10 +93,10 @@ class ReplaySpec:
             )
 
     def ring_length(self, environments: int, stack: int) -> int:
-        """Length of the ring that holds the capacity.
+        """Compute the length of the ring buffer, in time steps, from the capacity.
 
         Raises:
-            ValueError: If it is too short for a stack and a return.
+            ValueError: If it is too short for an image stack and an n-step return.
         """
         length = self.replay_capacity // environments
         if length <= stack + self.n_step:
@@ -112,11 +112,11 @@ class FrameStore:
 
     Args:
         spec: Capacity, n and gamma.
-        environments: N.
+        environments: Number of environments N.
         observation_shape: (K, H, W).
 
     Raises:
-        ValueError: If the ring is too short for a stack and a return.
+        ValueError: If the ring is too short for an image stack and an n-step return.
     """
 
     def __init__(
@@ -135,20 +135,20 @@ class FrameStore:
             final=np.zeros(shape, np.bool_),
             age=np.zeros(shape, np.uint16),
         )
-        self.written = 0  # steps since the beginning of the run
+        self.written = 0  # steps since the start of the run
 
     @property
     def oldest(self) -> int:
-        """The first step whose stack is whole, counted since the beginning of the run."""
+        """The oldest step whose image stack is complete, counted from the start of the run."""
         return max(self.written - self.length + self.stack - 1, 0)
 
     @property
     def newest(self) -> int:
-        """One past the last step whose return is known."""
+        """One past the newest step whose n-step return is known, counted from the start of the run."""
         return max(self.written - self.n_step, 0)
 
     def extend(self, trajectory: Trajectory) -> None:
-        """Append a trajectory; when the ring is full, it overwrites the oldest steps.
+        """Append a trajectory, overwriting the oldest steps when the ring is full.
 
         Raises:
             ValueError: If the trajectory is longer than the ring.
@@ -164,32 +164,32 @@ class FrameStore:
         self.written += steps
 
     def trajectory(self, first: int, last: int) -> Trajectory:
-        """The steps [first, last), counted since the beginning of the run; for checkpoints."""
+        """Return the steps [first, last), counted from the start of the run; for checkpoints."""
         at = np.arange(first, last) % self.length
         return Trajectory(*(getattr(self._ring, f.name)[at] for f in fields(Trajectory)))
 
     def is_final(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether an index holds the last frame of an episode, and so no transition, bool [B]."""
+        """Return whether each index holds the last frame of an episode, and so no transition, bool [B]."""
         final: NDArray[np.bool_] = self._ring.final.reshape(-1)[index]
         return final
 
     def indices(self, first: int, last: int) -> NDArray[np.int64]:
-        """Indices of all transitions of the steps [first, last), int64 [(last - first) * N]."""
+        """Return the indices of all environments at the steps [first, last), int64 [(last - first) * N]."""
         position = np.arange(first, last) % self.length
         environment = np.arange(self.environments)
         return (position[:, None] * self.environments + environment).reshape(-1)
 
     def batch(self, index: NDArray[np.int64]) -> Batch:
-        """Build the batch of the transitions at `index`, int64 [B].
+        """Build a batch from the transitions at `index`, int64 [B].
 
-        The n-step return is R = sum of gamma^k r_(t+k), k < n, to be continued by gamma^n Q(s_(t+n)) (Sutton 1988; in
-        Deep Q-Networks, Hessel et al. 2018); it stops early where the episode does. Actions on the way that the greedy
-        driver would not take are not corrected for.
+        The n-step return is R = sum of gamma^k r_(t+k) for k < n; the TD target adds gamma^n Q(s_(t+n)) (Sutton 1988;
+        for Deep Q-Networks, Hessel et al. 2018). The sum ends early where the episode does. There is no off-policy
+        correction for exploratory actions.
         """
         ring = self._ring
         position, environment = np.divmod(index, self.environments)  # [B], [B]
         n_step_return = np.zeros(len(index), np.float32)
-        discount = np.ones(len(index), np.float32)  # gamma^(rewards so far), 0 after a terminal one
+        discount = np.ones(len(index), np.float32)  # gamma^(rewards so far), 0 after termination
         steps = np.zeros(len(index), np.int64)
         running = np.ones(len(index), np.bool_)
         for n in range(self.n_step):
@@ -210,7 +210,7 @@ class FrameStore:
     def _stacks(
         self, position: NDArray[np.int64], environment: NDArray[np.int64]
     ) -> NDArray[np.uint8]:
-        """The last K frames; at the start of an episode, its first frame is repeated."""
+        """Stack the last K frames; before the start of an episode, its first frame is repeated."""
         age = self._ring.age[position, environment].astype(np.int64)  # [B]
         back = np.minimum(np.arange(self.stack - 1, -1, -1), age[:, None])  # [B, K]
         stacks: NDArray[np.uint8] = self._ring.frame[

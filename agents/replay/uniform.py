@@ -9,10 +9,10 @@ from agents.replay.store import Batch
 
 
 class UniformReplay(Replay):
-    """Every transition is as likely as every other."""
+    """A replay that samples all transitions with equal probability."""
 
     def sample(self, batches: int, batch_size: int, rng: np.random.Generator) -> Batch:
-        """Draw `batches` batches of `batch_size` with replacement, one after the other in the result."""
+        """Draw `batches` batches of `batch_size` with replacement; the result holds them one after another."""
         count = batches * batch_size
         first, last = self.store.oldest, self.store.newest
         index = np.zeros(0, np.int64)
