@@ -53,7 +53,7 @@ def _load(name: str) -> ModuleType:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main = threading.current_thread() is threading.main_thread()
-    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # the import swallows it
+    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # it would swallow it
     try:
         with _greetings_held_back():
             ours = importlib.import_module("keras")

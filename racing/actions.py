@@ -1,4 +1,4 @@
-"""Discrete action sets: what an action index does to (steer, gas, brake), and its mirror image."""
+"""Discrete action sets: they map an action index to (steer, gas, brake) and to its mirror image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ActionSet:
     """A named list of controls.
 
     Attributes:
-        name: How settings and weight files call it.
+        name: Its name in settings and weight files.
         controls: (steer -1 left to +1 right, gas 0 to 1, brake 0 to 1) of every action.
     """
 
@@ -30,13 +30,13 @@ class ActionSet:
 
     @property
     def mirror(self) -> NDArray[np.int32]:
-        """Index of the action that does the same in a world seen in a mirror, int32 [A]."""
+        """For each action, the index of its mirror image, which steers the other way, int32 [A]."""
         flipped = [(0.0 - steer, gas, brake) for steer, gas, brake in self.controls]
         return np.array([self.controls.index(c) for c in flipped], dtype=np.int32)  # [A]
 
 
-# Steering as fine as fast bends need, and a brake that still steers. Gas is at most what the rear wheels can put on the
-# road at 60 units per second: with more they slip, and the car turns round. The front wheels turn by 0.4 at most.
+# Steering is as fine as fast bends need, and there are actions that brake and steer. Gas is limited to what the rear
+# wheels can transfer at 60 units per second: with more, they slip and the car spins. The steering angle is at most 0.4.
 BRISK = ActionSet(
     "brisk",
     (
@@ -62,7 +62,7 @@ BRISK = ActionSet(
     ),
 )
 
-# Gymnasium's own five, in its order: nothing, right, left, gas, brake.
+# Gymnasium's own five actions, in its order: nothing, right, left, gas, brake.
 STOCK = ActionSet(
     "stock",
     ((0.0, 0.0, 0.0), (0.6, 0.0, 0.0), (-0.6, 0.0, 0.0), (0.0, 0.2, 0.0), (0.0, 0.0, 0.8)),
@@ -72,10 +72,10 @@ ACTION_SETS = {s.name: s for s in (BRISK, STOCK)}
 
 
 def action_set(name: str) -> ActionSet:
-    """Look an action set up by name.
+    """Look up an action set by name.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no set of that name.
     """
     if name not in ACTION_SETS:
         raise ValueError(f"action set must be one of {', '.join(ACTION_SETS)}, got {name!r}")

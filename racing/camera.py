@@ -1,8 +1,8 @@
-"""The fast camera: it draws the official camera's image without drawing the world.
+"""The fast camera: it reproduces the official camera's image without redrawing the world.
 
 The official camera paints 1000x800 pixels, polygon by polygon, and shrinks them to 96x96. The fast camera
-paints each track once, as a map in grey, and cuts every image out of the map with one affine warp; what moves
-(the car) is drawn on top, in a small supersampled patch. Its cost does not depend on how much is in view.
+paints each track once, as a grey map, and cuts every image out of the map with one affine warp. The car is drawn on
+top, in a small supersampled patch. The cost of an image does not depend on how much is in view.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PIXEL_Y = sim.WINDOW_H / sim.STATE_H
 
 
 def _greys(colours: list[tuple[int, int, int]]) -> list[int]:
-    """The grey that the official camera makes of a colour: pygame's shrinking darkens it by a level or two."""
+    """Return the official camera's grey of each colour: pygame's scaling darkens it by a level or two."""
     surface = pygame.Surface((sim.WINDOW_W, sim.WINDOW_H))
     band = sim.WINDOW_W // len(colours)
     for i, colour in enumerate(colours):
@@ -65,17 +65,17 @@ _WHEEL = _WHEEL_X + 1j * _WHEEL_Y  # complex [4]
 
 
 class FastCamera:
-    """The same view, cut out of a map of the track."""
+    """Cuts the view of the official camera out of a map of the track."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self._track: list[Any] | None = None  # the one that the maps show
+        self._track: list[Any] | None = None  # the track in the maps
         self._painted = 0
         self._maps: list[NDArray[np.uint8]] = []
         self._tiles: list[NDArray[np.float64]] = []
 
     def render(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """The present view, uint8 [H, W]."""
+        """Return the current view, uint8 [H, W]."""
         self._follow(simulator)
         hull = simulator.car.hull
         zoom = 0.1 * sim.SCALE * max(1 - simulator.t, 0) + _FULL_ZOOM * min(simulator.t, 1)
@@ -168,7 +168,7 @@ _GRASS = _grass_maps()[0]
 
 
 def _paint_track(simulator: Simulator, tiles: list[NDArray[np.float64]]) -> list[NDArray[np.uint8]]:
-    """Maps of a track as it is before anything was touched."""
+    """Paint the maps of a track before any tile was touched."""
     canvas = _GRASS.copy()
     tile = -1
     for polygon, colour in simulator.road_poly:
@@ -195,7 +195,7 @@ def _draw_car(view: NDArray[np.uint8], vehicle: Any, zoom: float) -> None:
 
 
 def _wheels(vehicle: Any) -> tuple[NDArray[np.complex128], list[int]]:
-    """Wheels and the light stripes on them, as seen from the car: corners x + iy, [n, 4], and greys."""
+    """Return the wheels and the light stripes on them, relative to the car: corners x + iy, [n, 4], and greys."""
     hull = vehicle.hull
     x, y, angle = hull.position[0], hull.position[1], hull.angle
     towards = cmath.exp(-1j * angle)
@@ -215,7 +215,7 @@ def _wheels(vehicle: Any) -> tuple[NDArray[np.complex128], list[int]]:
 
 
 def _stripe(phase: float) -> NDArray[np.complex128] | None:
-    """The light part of a turning wheel, complex [4], or None where it is on the far side."""
+    """Return the light stripe of a turning wheel, complex [4], or None if it is on the far side."""
     near, far = math.sin(phase), math.sin(phase + 1.2)
     if near > 0 and far > 0:
         return None
@@ -228,12 +228,12 @@ def _stripe(phase: float) -> NDArray[np.complex128] | None:
 
 @lru_cache(maxsize=64)
 def _hull(zoom: float) -> tuple[NDArray[np.int32], ...]:
-    """The hull's polygons on the patch: it always points up, so only the zoom-in changes them."""
+    """Return the hull's polygons on the patch; the hull always points up, so they depend on the zoom only."""
     return tuple(_to_patch(polygon, zoom) for polygon in _HULL)
 
 
 def _to_patch(points: NDArray[np.complex128], zoom: float) -> NDArray[np.int32]:
-    """From world units seen from the car to the patch, complex [...] -> fixed-point int32 [..., 2]."""
+    """Convert world units relative to the car to patch pixels, complex [...] -> fixed-point int32 [..., 2]."""
     fixed = np.empty((*points.shape, 2), dtype=np.float64)
     step = CAR_SCALE * 2**SUBPIXEL_BITS
     half = 2 ** (SUBPIXEL_BITS - 1)

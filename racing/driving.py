@@ -1,4 +1,4 @@
-"""Whole episodes, from reset to end. The policy is passed in; what came of every action is handed out."""
+"""Drives whole episodes with a given policy, and yields the result of every action."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from racing.spec import Step
 from racing.world import World
 
 Act = Callable[[World], Any]
-"""Decides for one car: an action index, or (steer, gas, brake)."""
+"""Chooses the action of one car: an action index, or (steer, gas, brake)."""
 ActTogether = Callable[[NDArray[np.uint8], list[int]], Sequence[Any] | NDArray[Any]]
-"""Decides for n cars: from their observations, uint8 [n, K, H, W], and their indices to n actions."""
+"""Chooses n actions for n cars, from their observations, uint8 [n, K, H, W], and their indices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A decision, after it was carried out.
+    """A decision and its result.
 
     Attributes:
-        observation: What it was taken from, uint8 [K, H, W].
+        observation: The observation that it is based on, uint8 [K, H, W].
         action: An action index, or (steer, gas, brake).
-        step: What came of it.
+        step: Its result.
     """
 
     observation: NDArray[np.uint8]
@@ -36,18 +36,18 @@ class Moment:
 def drive(
     world: World, track: int | None, act: Act, hold: int = 1, render: bool = True
 ) -> Iterator[Moment]:
-    """One whole episode.
+    """Drive one whole episode.
 
     Args:
-        world: To drive in.
-        track: Reset seed; None if the world was reset already.
-        act: Decides.
-        hold: World steps that an action lasts. To watch every frame of a driver that decides every fourth
-            one, make a world whose steps are one frame, and hold each action for four.
-        render: Whether observations are taken; if not, `act` has to ask the simulator.
+        world: The world to drive in.
+        track: Reset seed; None if the world has been reset already.
+        act: Chooses the actions.
+        hold: Number of world steps that an action lasts. To watch every frame of a driver that decides every
+            fourth frame, use a world whose steps are one frame, and hold each action for four.
+        render: Whether to update observations; if not, `act` has to query the simulator.
 
     Yields:
-        A moment after every step of the world; `world` is then as that step left it.
+        A moment after every step of the world; `world` is in the state after that step.
     """
     if track is not None:
         world.reset(track, render=render)
@@ -62,15 +62,15 @@ def drive(
 def drive_together(
     worlds: Sequence[World], tracks: Sequence[int], act: ActTogether
 ) -> Iterator[dict[int, Moment]]:
-    """Whole episodes of several cars in step, each on its track, until the last one ends.
+    """Drive whole episodes of several cars in lockstep, each on its own track, until the last one ends.
 
     Args:
-        worlds: One per car.
+        worlds: One world per car.
         tracks: Reset seeds, one per car.
-        act: Decides for the cars that still run. A batch of one shape, if that is needed, is its business.
+        act: Chooses actions for the cars whose episodes go on; n shrinks as episodes end.
 
     Yields:
-        The moments of the cars that ran, by their indices.
+        The moments of the cars that made this step, by car index.
     """
     for world, track in zip(worlds, tracks, strict=True):
         world.reset(track)

@@ -1,4 +1,4 @@
-"""One row per episode: the record behind every number."""
+"""Records of finished episodes, from which all scores are computed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ END_REASONS: tuple[EndReason, ...] = ("lap", "out", "time", "stuck")
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode.
+    """The record of a finished episode.
 
     Attributes:
         track: Reset seed.
         score: Sum of the simulator's own rewards.
-        frames: Length, 1/50 s each.
-        tiles: Tiles visited.
-        track_tiles: Tiles of the track.
-        laps: Laps completed, 0 or 1.
+        frames: Length in frames of 1/50 s.
+        tiles: Number of tiles visited.
+        track_tiles: Number of tiles of the track.
+        laps: Number of laps completed, 0 or 1.
         end_reason: `lap`, `out` of the playfield, `time` limit, or `stuck` (only in training).
     """
 
@@ -35,7 +35,7 @@ class Episode:
 
 
 def finished(world: World, track: int, stuck: bool = False) -> Episode:
-    """The record of a world's episode, which has just ended."""
+    """Make the record of a world's episode that has just ended."""
     simulator = world.simulator
     return Episode(
         track=track,
@@ -49,7 +49,7 @@ def finished(world: World, track: int, stuck: bool = False) -> Episode:
 
 
 def possible(episode: Episode) -> bool:
-    """Whether the simulator pays this: 1000 for all tiles, -0.1 per frame, -100 for the frame that leads out."""
+    """Check a record against the simulator's rewards: 1000 for all tiles, -0.1 per frame, -100 for leaving."""
     e, out = episode, episode.end_reason == "out"
     return (
         e.track >= 0

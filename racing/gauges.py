@@ -1,8 +1,8 @@
-"""The car's instruments: read off the official image's indicator strip, drawn again for small images.
+"""The car's gauges, read from the indicator strip of the official image and redrawn for small images.
 
-The strip below the official image shows speed, steering angle and rate of turn as bars. Shrunk as it is, it would
-lose most of that, and it also shows the score, which an agent is not to see. So the three bars are measured and
-drawn again: large, and such that the image seen in a mirror shows the mirrored car.
+The strip below the official image shows speed, steering angle and rate of turn as bars. Scaled down, it would lose
+most of this, and it also shows the score, which an agent must not see. So the three bars are measured and redrawn:
+large, and so that the mirrored image shows the mirrored car.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-GAUGE_ROWS = 12  # of an official image's 96
+GAUGE_ROWS = 12  # of the 96 rows of an official image
 _WIDTH = 96
 _HALF = _WIDTH // 2
 _ROWS_PER_BAR = GAUGE_ROWS // 3
 
-# A bar that reaches the image's rim. A car turns the front wheels by 0.4 at most; a spin is 2 and more.
+# The values at which a bar reaches the edge of the image. The steering angle is at most 0.4; a spin turns at 2 or more.
 FULL_SPEED, FULL_STEERING, FULL_TURN = 110.0, 0.42, 4.0
 
 # The official strip, in image pixels: 0.02 strip heights per unit of speed, and so on.
 _SPEED_COLUMN, _STEERING_COLUMN, _TURN_COLUMN = 13, 48, 72
-_STEERING_ROW = 4  # which both level bars fill
-_REACH = 12  # how far to look from where they begin
+_STEERING_ROW = 4  # a row that both horizontal bars cover
+_REACH = 12  # columns to either side of their zero that are read
 _PIXELS_PER_SPEED = 0.02 * 96 / 40
 _PIXELS_PER_STEERING = 10.0 * 96 / 40
 _PIXELS_PER_TURN = 0.8 * 96 / 40
-_SPEED_EXCESS = 1.5 * 96 / 800  # it is drawn on whole screen pixels, both ends included
+_SPEED_EXCESS = 1.5 * 96 / 800  # the bar is drawn on whole screen pixels, both ends included
 
 
 class Gauges(NamedTuple):
-    """What the instruments show.
+    """The values that the gauges show.
 
     Attributes:
         speed: World units per second.
@@ -45,7 +45,7 @@ class Gauges(NamedTuple):
 
 
 def measure(car: Any) -> Gauges:
-    """What the instruments of a simulator's car show."""
+    """Measure the gauges of a simulator's car."""
     return Gauges(
         float(car.hull.linearVelocity.length),
         float(car.wheels[0].joint.angle),
@@ -64,12 +64,12 @@ def read(strip: NDArray[np.uint8]) -> Gauges:
 
 
 def _leftward(row: NDArray[np.float64], zero: int) -> float:
-    """Length of a bar that begins at a column, positive to the left, image pixels."""
+    """Return the length of a bar that starts at column `zero`, image pixels, positive to the left."""
     return float(row[zero - _REACH : zero].sum() - row[zero : zero + _REACH].sum())
 
 
 def draw(gauges: Gauges) -> NDArray[np.uint8]:
-    """Speed (to both sides of the middle), steering and rate of turn as white bars, uint8 [12, 96]."""
+    """Draw speed (to both sides of the middle), steering and rate of turn as white bars, uint8 [12, 96]."""
     bars = np.zeros((3, _WIDTH), np.uint8)
     _fill(bars[0, _HALF:], gauges.speed / FULL_SPEED)
     bars[0, :_HALF] = bars[0, : _HALF - 1 : -1]  # so that a mirror does not change it
@@ -82,7 +82,7 @@ def draw(gauges: Gauges) -> NDArray[np.uint8]:
 
 
 def _fill(pixels: NDArray[np.uint8], share: float) -> None:
-    """Whiten the first pixels, uint8 [48], the last of them in part."""
+    """Fill a share of the pixels with white, uint8 [48], the last pixel in part."""
     length = min(share, 1.0) * _HALF
     whole = int(length)
     pixels[:whole] = 255

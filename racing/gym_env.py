@@ -24,26 +24,27 @@ _SETS = {"training": TRAINING, "validation": VALIDATION, "test": TEST}
 class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
     """CarRacing-v3's physics, tracks and rewards, with the fast camera, a frame skip and discrete actions.
 
-    Observations are uint8 [K, H, W], oldest image first; each is the caller's own. `info` has what shaping needs
-    (see `racing.world.Step`). Films are Gymnasium's own, RGB [400, 600, 3].
+    Observations are uint8 [K, H, W], oldest image first; the caller owns the array. `info` contains the fields of
+    `racing.spec.Step`, which shaping needs. `render` returns Gymnasium's own image, RGB [400, 600, 3].
 
-    `reset(seed=1)` IS TEST TRACK 1, unless `tracks` says otherwise: as in CarRacing-v3, a seed is a road, so that the
-    same seed can be compared here and there. Seeds 0 to 9999 are the test tracks, 10000 to 19999 the validation
-    tracks. Libraries that train seed the first reset by themselves (Stable-Baselines3 with `seed=0`). To train, make
-    the environment with `tracks="training"`: then a seed still makes everything repeatable, but only training tracks
-    are driven. A seeded test track that is followed by resets without a seed, as when training, causes a warning.
+    `reset(seed=1)` IS TEST TRACK 1, unless `tracks` says otherwise: as in CarRacing-v3, the seed determines the track,
+    so that results can be compared between the two. Seeds 0 to 9999 are the test tracks, 10000 to 19999 the validation
+    tracks. Training libraries seed the first reset themselves (Stable-Baselines3 with `seed=0`). To train, make the
+    environment with `tracks="training"`: a seed then still makes everything reproducible, but only training tracks
+    are used. If a reset without a seed follows one that was seeded with a test track, as in training, there is a
+    warning.
 
-    A copy (`copy.deepcopy`, `pickle`) is in the same place of the same episode: it drives there again.
+    A copy (`copy.deepcopy`, `pickle`) is in the same state of the same episode: it repeats the actions so far.
 
     Args:
         render_mode: None or `rgb_array`.
         camera: `fast` or `official`.
-        tracks: Which ones resets lead to: `training`, `validation` or `test`, drawn by a generator that the seed
-            sets; or `all`: a seed is a track, and resets without a seed draw training tracks.
-        spec: Fields of `racing.world.WorldSpec`.
+        tracks: The set that resets draw from, with a generator that the seed initialises: `training`, `validation`
+            or `test`; or `all`: a seed is a track, and resets without a seed draw training tracks.
+        spec: Fields of `racing.spec.WorldSpec`.
 
     Raises:
-        ValueError: If an argument cannot be, naming it.
+        ValueError: If an argument is invalid; the message names it.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": FPS}  # noqa: RUF012
@@ -68,13 +69,13 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         shape = (self.world_spec.stack, self.world_spec.height, self.world_spec.width)
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(action_set(self.world_spec.actions)))
-        # A film has an image per decision, and is to last as long as the episode.
+        # A film has one image per decision, and should play at the speed of the episode.
         self.metadata = {**self.metadata, "render_fps": FPS / self.world_spec.frame_skip}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-        """Start on a track: see the class for which one."""
+        """Start an episode; the docstring of the class says on which track."""
         super().reset(seed=seed)
         self._track, self._actions = self._choose_track(seed), []
         self._world.reset(self._track)
@@ -96,11 +97,11 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return int(seed)
 
     def step(self, action: np.int64) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
-        """One decision.
+        """Make one decision.
 
         Raises:
-            InvalidAction: If it is not in the action space.
-            ResetNeeded: Before the first reset.
+            InvalidAction: If the action is not in the action space.
+            ResetNeeded: If `reset` was not called before.
         """
         if self._track is None:
             raise ResetNeeded("call reset before step")
@@ -117,7 +118,7 @@ class FastCarRacing(gymnasium.Env[NDArray[np.uint8], np.int64]):
         return observation, step.reward, step.terminated, step.truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Gymnasium's image for films, RGB, uint8 [400, 600, 3]; None where no render mode was chosen."""
+        """Draw Gymnasium's image for films, RGB, uint8 [400, 600, 3]; returns None without a render mode."""
         if self.render_mode is None:
             gymnasium.logger.warn('nothing is rendered without render_mode="rgb_array"')
             return None

@@ -1,4 +1,4 @@
-"""The protocol of a camera, and the official camera: Gymnasium's image, as an agent sees it."""
+"""The camera protocol, and the official camera, which converts Gymnasium's image for the agent."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from racing.vision import preprocess
 
 
 class Camera(Protocol):
-    """Takes a grey image of a simulator at the agent's size."""
+    """Takes grey images of a simulator, in the size that the agent sees."""
 
     def render(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """What an agent sees now, uint8 [H, W]."""
+        """Return the current image, uint8 [H, W]."""
         ...
 
 
 class OfficialCamera:
-    """Gymnasium's renderer, then greyscale, gauges and shrink."""
+    """Uses Gymnasium's image, made grey, with gauges redrawn, and scaled down."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
 
     def render(self, simulator: Simulator) -> NDArray[np.uint8]:
-        """What an agent sees now, uint8 [H, W]."""
+        """Return the current image, uint8 [H, W]."""
         return preprocess(simulator.draw(), self.height, self.width)

@@ -1,7 +1,7 @@
 """Gymnasium's image of CarRacing, byte for byte, in less than a third of its time.
 
-The order of things is that of `CarRacing._render`: ground, car, flip, indicators, score, shrink. The ground is left to
-`racing.scenery`; canvases and the font are kept from image to image instead of being made again.
+The steps are those of `CarRacing._render`: ground, car, flip, indicators, score, scaling. `racing.scenery` draws the
+ground; canvases and the font are reused from image to image.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = (sim.STATE_W, sim.STATE_H), (sim.VIDEO_W, sim.VIDEO_H)
 SCREEN = (sim.WINDOW_W, sim.WINDOW_H)
-STRIP = sim.WINDOW_H // 8  # rows of the indicators, which are drawn over the ground
+STRIP = sim.WINDOW_H // 8  # rows of the indicators, drawn over the ground
 VIEW = pygame.Rect(0, STRIP, sim.WINDOW_W, sim.WINDOW_H - STRIP)  # before the flip
 FONT_SIZE = 42
 SCORE_CENTRE = (60, sim.WINDOW_H - sim.WINDOW_H * 2.5 / 40.0)
 
 
 class _Canvases:
-    """What every image of this process is drawn on, one at a time."""
+    """The canvases of this process; one image is drawn at a time."""
 
     def __init__(self) -> None:
         self.load_font()
@@ -49,11 +49,11 @@ class _Canvases:
 
 
 def draw_image(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An image of this moment.
+    """Draw an image of the current state.
 
     Args:
-        simulator: After its start.
-        size: SMALL, as an agent gets it, or LARGE, for films and with the tyres' marks.
+        simulator: A simulator that has been started.
+        size: SMALL, as an agent gets it, or LARGE, for films, with tyre marks.
 
     Returns:
         RGB, uint8 [height, width, 3].
@@ -65,10 +65,10 @@ def draw_image(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]
 
 
 def draw_screen(simulator: Simulator) -> pygame.Surface:
-    """The image for people, 1000x800, with the tyres' marks: a surface that the next image is drawn over.
+    """Draw the image for people, 1000x800, with tyre marks; the next image is drawn over the returned surface.
 
     Args:
-        simulator: After its start.
+        simulator: A simulator that has been started.
     """
     with _lock:
         return _draw_screen(simulator, marks=True)
@@ -93,4 +93,4 @@ def _draw_screen(simulator: Simulator, marks: bool) -> pygame.Surface:
 
 
 _canvases = _Canvases()
-_lock = threading.Lock()  # pygame's functions share buffers, and let other threads run meanwhile
+_lock = threading.Lock()  # pygame functions share buffers, and release the GIL

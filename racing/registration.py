@@ -1,4 +1,4 @@
-"""Tells Gymnasium of the fast world, without loading it."""
+"""Registers the fast world with Gymnasium, without loading it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ENV_ID = "CarRacingFast-v3"
 
 
 def register_envs() -> None:
-    """Make `gymnasium.make(ENV_ID)` known; a second time changes nothing."""
+    """Register ENV_ID for `gymnasium.make`; a second call changes nothing."""
     if ENV_ID not in gymnasium.registry:
-        # By name, so that its spec can be written down and read in another process.
+        # By name, so that the spec can be serialised and used in another process.
         gymnasium.register(ENV_ID, entry_point="racing.gym_env:FastCarRacing")

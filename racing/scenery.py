@@ -1,8 +1,8 @@
-"""Field, grass and road of the official image, drawn as Gymnasium draws them, but without what is out of view.
+"""Draws field, grass and road of the official image as Gymnasium does, but only what is in view.
 
-Gymnasium rotates every polygon of the world one by one in Python: some 800 for an image that shows 60. Here they
+Gymnasium rotates every polygon of the world one by one in Python: about 800 for an image that shows 60. Here they
 are rotated as one array, with the same arithmetic, and the visible ones are drawn with the same calls in the same
-order. The image is the same to the byte.
+order. The image is identical byte for byte.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FIELD = sim.PLAYFIELD * np.array([(1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0,
 
 
 def _grass() -> NDArray[np.float64]:
-    """Corners of the grass patches in Gymnasium's order, world units, float64 [400, 4, 2]."""
+    """Return the corners of the grass patches in Gymnasium's order, world units, float64 [400, 4, 2]."""
     near = sim.GRASS_DIM * np.arange(-20.0, 20.0, 2.0)
     far = near + sim.GRASS_DIM
     patches = [
@@ -41,9 +41,9 @@ class Scenery:
 
     Args:
         road: Polygons and their colours, as `CarRacing.road_poly` has them. Colours are read when an image is
-            drawn: a tile changes its own when it is visited.
+            drawn, because a tile changes colour when it is visited.
         grass_colour: RGB.
-        field_colour: RGB, of the ground between the patches of grass.
+        field_colour: RGB of the ground between the patches of grass.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class Scenery:
         translation: Sequence[float],
         angle: float,
     ) -> None:
-        """Draw at least what is seen in an area.
+        """Draw at least everything that is visible in an area.
 
         Args:
-            surface: To draw on. It is not to clip to the area: lines that are cut elsewhere have other pixels.
-            area: Of the surface.
+            surface: The surface to draw on. It must not clip to the area: lines cut there get different pixels.
+            area: The visible part of the surface.
             zoom: Pixels per world unit.
-            translation: Of the world's origin from the surface's first pixel, pixels.
-            angle: By which the world is turned, radians.
+            translation: Position of the world's origin on the surface, pixels.
+            angle: Angle by which the world is rotated, radians.
         """
-        cos, sin = pygame.math.Vector2(1, 0).rotate_rad(angle)  # to the bit what Gymnasium takes
+        cos, sin = pygame.math.Vector2(1, 0).rotate_rad(angle)  # bitwise as in Gymnasium
 
         def to_screen(x: Any, y: Any) -> tuple[Any, Any]:
             return (
@@ -98,7 +98,7 @@ class Scenery:
 
 
 def _covers(field: NDArray[np.float64], area: pygame.Rect) -> bool:
-    """Whether a convex polygon, clockwise where y points up, has an area inside; float64 [4, 2]."""
+    """Return whether a convex polygon, float64 [4, 2], clockwise where y points up, contains an area."""
     wide = area.inflate(2 * MARGIN, 2 * MARGIN)
     corners = np.array([wide.topleft, wide.topright, wide.bottomright, wide.bottomleft])  # [4, 2]
     along = np.roll(field, -1, axis=0) - field  # [4, 2]

@@ -1,4 +1,4 @@
-"""What training pays. It never touches the score: a score is the sum of the simulator's own rewards."""
+"""Reward shaping for training. Scores do not use it: a score is the sum of the simulator's own rewards."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ CRAWL = 10.0  # world units per second
 
 @dataclass(frozen=True)
 class Shaping:
-    """What it practises, and what training pays: from what came of a decision to the reward that is learned from."""
+    """Reward shaping, and how training tracks are chosen."""
 
     retry_share: Annotated[float, Interval(ge=0, le=1)] = 0.5
-    """Share of episodes on a track where a car made no lap before, while there are any."""
+    """Probability that an episode repeats a track on which the actor did not complete a lap, if there is one."""
     grass_penalty: Points = 1.0
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: Points = 20.0
-    """Points lost per tile left behind untouched: one of them keeps a lap from ending."""
+    """Points lost per tile that the car passes without touching it: a single missed tile keeps the lap from ending."""
     stuck_frames: Annotated[int, Ge(1), Unit("frames (1/50 s)")] = 200
-    """An episode ends after so many frames without a new tile."""
+    """A training episode ends after this many frames without a new tile."""
     stuck_penalty: Points = 60.0
-    """Points lost when an episode ends so."""
+    """Points lost when an episode ends this way."""
     crawl_penalty: Points = 2.0
-    """Points lost per decision that ends slower than 10 units/s: standing still must be worse than trying."""
+    """Points lost per decision that ends at less than 10 units/s: standing still must cost more than driving."""
     speed_limit: Speed = 95.0
-    """Speed above which haste costs; 0 for no limit. An image shows 37 units ahead, too few to brake from 100."""
+    """Speed above which points are lost; 0 for no limit. An image shows 37 units ahead: too few to brake from 100."""
     speed_penalty: Points = 0.3
-    """Points lost per decision and unit/s above the limit."""
+    """Points lost per decision and unit/s above speed_limit."""
     slip_limit: Speed = 4.0
-    """Sideways speed above which slipping costs: it prices a spin where it begins, not where its harm shows."""
+    """Sideways speed above which points are lost, so that a spin costs points as soon as it begins."""
     slip_penalty: Points = 0.5
-    """Points lost per decision and unit/s above that."""
+    """Points lost per decision and unit/s above slip_limit."""
     reward_offset: Annotated[float, Interval(ge=-1000, le=1000), Unit("points")] = 3.5
-    """Points taken off every decision: centres the values of good driving near 0 (Naik et al. 2024)."""
+    """Points subtracted at every decision: this centres the values of good driving near 0 (Naik et al. 2024)."""
     reward_scale: Annotated[float, Gt(0)] = 0.1
     """Factor from points to the reward that the network learns from."""
 
     def stuck(self, step: Step) -> bool:
-        """Whether the episode ends because nothing is gained any more."""
+        """Return whether the episode ends because the car makes no progress."""
         return step.idle_frames >= self.stuck_frames and not (step.terminated or step.truncated)
 
     def terminal(self, step: Step) -> bool:
-        """Whether the value of what comes after is 0.
+        """Return whether the state after the step has value 0, so that the return does not bootstrap from it.
 
-        A lap's end is not: the agent cannot see it coming, and a value of 0 would punish the best that it can do.
+        The end of a lap is not terminal: the agent cannot see it coming, and value 0 would punish the best driving.
         """
         return (step.terminated and not step.lap_done) or self.stuck(step)
 
     def reward(self, step: Step) -> float:
-        """The reward to learn from."""
+        """Return the shaped reward, which the agent learns from."""
         points = step.reward - self.reward_offset
         points -= self.grass_penalty * step.grass_frames
         points -= self.missed_tile_penalty * step.missed_tiles

@@ -1,7 +1,7 @@
-"""Gymnasium's CarRacing-v3, whose camera is called only when somebody wants an image.
+"""Gymnasium's CarRacing-v3, rendered only on demand.
 
-Physics, tracks and rewards are Gymnasium's own code. The camera is 98 % of the cost of a step, and an agent
-that decides every fourth frame does not need three of four images.
+Physics, tracks and rewards are Gymnasium's own code. Rendering takes 98 % of the time of a step, and an agent that
+decides every fourth frame does not need the other three images.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from racing.official_image import LARGE, SMALL, draw_image, draw_screen
 from racing.scenery import Scenery
 
 TIME_LIMIT_FRAMES = 1000  # as registered for CarRacing-v3
-MISSED_LAG_TILES = (
-    3  # a tile this far behind the front wheels' farthest will not be touched any more
-)
-MISSED_AT_ONCE = 6  # a short cut across the grass is one mistake, not fifty
+MISSED_LAG_TILES = 3  # a tile this far behind the front will not be touched any more
+MISSED_AT_ONCE = 6  # a shortcut across the grass counts as one mistake, not as fifty
 
 _NO_IMAGE = np.zeros((96, 96, 3), dtype=np.uint8)
 
@@ -29,9 +27,9 @@ class Simulator(CarRacing):  # type: ignore[misc]
     """CarRacing-v3 with images on demand and a record of the tiles.
 
     Attributes:
-        visits: Tiles that were driven over, in order; they change shade.
-        front: How far along the track the car got, tiles.
-        missed: Tiles left behind untouched; one of them keeps the lap from ending.
+        visits: Indices of the visited tiles, in order; the tiles change their shade.
+        front: How far along the track the car has come, tiles.
+        missed: Number of tiles passed without touching them; a single one keeps the lap from ending.
     """
 
     def __init__(self) -> None:
@@ -42,29 +40,29 @@ class Simulator(CarRacing):  # type: ignore[misc]
         self._visited: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.front = self._settled = 0
         self._scenery: Scenery | None = None
-        self._scenery_of: object = None  # the road that it shows
+        self._scenery_of: object = None  # the road in _scenery
 
     def _render(self, mode: str) -> NDArray[np.uint8]:
         return _NO_IMAGE
 
     @property
     def scenery(self) -> Scenery:
-        """What lies on the ground of this track, ready to be drawn."""
+        """The ground of this track, prepared for drawing."""
         if self._scenery is None or self._scenery_of is not self.road_poly:
             self._scenery = Scenery(self.road_poly, self.grass_color, self.bg_color)
             self._scenery_of = self.road_poly
         return self._scenery
 
     def draw(self) -> NDArray[np.uint8]:
-        """Gymnasium's own image of this moment, RGB, uint8 [96, 96, 3]."""
+        """Draw Gymnasium's own image of the current state, RGB, uint8 [96, 96, 3]."""
         return draw_image(self, SMALL)
 
     def draw_large(self) -> NDArray[np.uint8]:
-        """Gymnasium's image for films, RGB, uint8 [400, 600, 3]."""
+        """Draw Gymnasium's image for films, RGB, uint8 [400, 600, 3]."""
         return draw_image(self, LARGE)
 
     def draw_screen(self) -> pygame.Surface:
-        """Gymnasium's image for people at its full size, 1000x800; the next image is drawn over it."""
+        """Draw Gymnasium's image for people in full size, 1000x800; the next image is drawn over it."""
         return draw_screen(self)
 
     def start(self, track_seed: int) -> None:
@@ -76,7 +74,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
         self._note_visits()
 
     def drive(self, control: Sequence[float] | NDArray[np.float64]) -> tuple[float, bool]:
-        """One frame (1/50 s) of physics.
+        """Simulate one frame (1/50 s).
 
         Args:
             control: (steer, gas, brake).
@@ -91,7 +89,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
         return float(reward), bool(terminated)
 
     def _note_visits(self) -> None:
-        # A contact lasts at least one frame: a tile that was visited in this one is still under a wheel.
+        # A contact lasts at least one frame, so a tile visited in this frame is still under a wheel.
         for tile in sorted({tile.idx for wheel in self.car.wheels for tile in wheel.tiles}):
             if not self._visited[tile]:
                 self._visited[tile] = True
@@ -99,7 +97,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
                 self._count_missed(tile)
 
     def _count_missed(self, tile: int) -> None:
-        """Advance the front to a newly visited tile, and count what was left behind."""
+        """Advance the front to a newly visited tile, and count the tiles left behind untouched."""
         tiles = len(self._visited)
         ahead = (tile - self.front) % tiles
         if ahead > tiles // 2:  # behind the car: driving backwards, or a late touch
@@ -113,7 +111,7 @@ class Simulator(CarRacing):  # type: ignore[misc]
 
     @property
     def lap_done(self) -> bool:
-        """Whether every tile was visited."""
+        """Whether every tile has been visited."""
         return bool(self.tile_visited_count == len(self.track) or self.new_lap)
 
     @property

@@ -1,4 +1,4 @@
-"""How a driver meets the world, and what comes of a decision. Imports no simulator: settings are read without one."""
+"""Observations, actions and step results of a world. Imports no simulator, so that settings can be read without it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from racing.actions import ActionSet, action_set
 
 CameraName = Literal["fast", "official"]
 EndReason = Literal["", "lap", "out", "time", "stuck"]
-IMAGE_WIDTH = IMAGE_HEIGHT = 96  # of the official camera, pixels
+IMAGE_WIDTH = IMAGE_HEIGHT = 96  # official camera, pixels
 
 
 class DrivingError(ValueError):
-    """Driving gave NaN or infinity; what and where."""
+    """Driving produced NaN or infinity; the message says what and where."""
 
 
 @dataclass(frozen=True)
@@ -23,54 +23,54 @@ class View:
     """What the agent sees and does."""
 
     height: Annotated[int, Interval(ge=8, le=IMAGE_HEIGHT), Unit("pixels")] = 48
-    """Height of an image."""
+    """Height of the images that the agent sees."""
     width: Annotated[int, Interval(ge=8, le=IMAGE_WIDTH), Unit("pixels")] = 48
-    """Width of an image."""
+    """Width of the images that the agent sees."""
     stack: Annotated[int, Interval(ge=1, le=16), Unit("images")] = 4
-    """Images in an observation, frame_skip frames apart."""
+    """Number of images in an observation, frame_skip frames apart."""
     frame_skip: Annotated[int, Interval(ge=1, le=50), Unit("frames (1/50 s)")] = 4
-    """Length of a decision: the action is held so long."""
+    """Length of a decision: each action is held for this many frames."""
     greedy_frame_skip: Annotated[int, Interval(ge=1, le=50), Unit("frames (1/50 s)")] = 2
-    """The same for the greedy driver, which does better when it may change its mind sooner; divides frame_skip."""
+    """Length of a decision of the greedy driver, which scores higher with shorter ones; must divide frame_skip."""
     actions: str = "brisk"
     """Action set: brisk or stock."""
 
     def check(self) -> None:
-        """Refuse an unknown action set, and frame skips that do not divide.
+        """Check that the action set exists, and that greedy_frame_skip divides frame_skip.
 
         Raises:
-            ValueError: Naming the setting.
+            ValueError: If not; the message names the setting.
         """
         self.greedy_world()
 
     @property
     def action_set(self) -> ActionSet:
-        """The actions, with their mirror images."""
+        """The action set, with the mirror images of its actions."""
         return action_set(self.actions)
 
     @property
     def observation_shape(self) -> tuple[int, int, int]:
-        """(K, H, W): images, height, width."""
+        """(K, H, W): number of images, height, width."""
         return self.stack, self.height, self.width
 
     def world(self) -> WorldSpec:
-        """How the cars that train meet the world."""
+        """Return the specification of the world that the training cars drive in."""
         return WorldSpec(self.height, self.width, self.stack, self.frame_skip, self.actions)
 
     def greedy_world(self) -> WorldSpec:
-        """How the greedy driver meets it."""
+        """Return the specification of the world that the greedy driver drives in."""
         return self.world().deciding_every(self.greedy_frame_skip)
 
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """How a driver meets the world. Weights are only good for the world that they were trained in.
+    """The observations and actions of a driver. Weights only work in the kind of world that they were trained in.
 
     Attributes:
         height: Height of an image, pixels.
         width: Width of an image, pixels.
-        stack: Images in an observation.
-        frame_skip: Frames (1/50 s) that a decision lasts.
+        stack: Number of images in an observation.
+        frame_skip: Length of a decision, frames (1/50 s).
         actions: Name of the action set; empty for a driver with continuous controls.
         stack_spacing: Decisions between two images of an observation.
     """
@@ -83,13 +83,13 @@ class WorldSpec:
     stack_spacing: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse values that are out of range.
+        """Check the ranges of all fields.
 
         Raises:
-            ValueError: Naming the field.
+            ValueError: If a value is out of range; the message names the field.
         """
         numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
-        if not all(type(n) is int for n in numbers):  # a weight file's card may say anything
+        if not all(type(n) is int for n in numbers):  # a weight file's card may contain anything
             raise ValueError(f"a world is described by whole numbers, got {numbers}")
         if not 8 <= self.height <= IMAGE_HEIGHT or not 8 <= self.width <= IMAGE_WIDTH:
             raise ValueError(
@@ -109,17 +109,17 @@ class WorldSpec:
 
     @property
     def history(self) -> int:
-        """How many of the last images are kept to take an observation from."""
+        """Number of past images to keep for an observation."""
         return (self.stack - 1) * self.stack_spacing + 1
 
     def deciding_every(self, frames: int) -> WorldSpec:
-        """The same view of the world for a driver that changes its mind sooner.
+        """Return a specification with the same observations, but shorter decisions.
 
         Args:
-            frames: That a decision lasts then; images of an observation stay as far apart as they are.
+            frames: The new length of a decision, frames. The images of an observation stay as far apart in time.
 
         Raises:
-            ValueError: If that does not divide `frame_skip`.
+            ValueError: If `frames` does not divide `frame_skip`.
         """
         if frames < 1 or self.frame_skip % frames:
             raise ValueError(
@@ -131,18 +131,18 @@ class WorldSpec:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of one decision.
+    """The result of one decision.
 
     Attributes:
         reward: Sum of the simulator's own rewards.
-        terminated: The lap ended or the car left the playfield: nothing comes after.
-        truncated: The time limit was reached: more would have come.
-        frames: Frames that the decision lasted.
-        grass_frames: Of these, with no wheel on the road.
-        missed_tiles: Tiles found to be left behind untouched.
-        idle_frames: Frames since the last new tile.
-        speed: Of the car at the end, world units per second.
-        sideways: Its speed to either side then, world units per second; a car that grips has less than 4.
+        terminated: Whether the lap ended or the car left the playfield.
+        truncated: Whether the time limit cut the episode off.
+        frames: Number of frames that the decision lasted.
+        grass_frames: Number of these frames with no wheel on the road.
+        missed_tiles: Number of tiles that the car has passed without touching them.
+        idle_frames: Number of frames since the last new tile.
+        speed: The car's speed at the end, world units per second.
+        sideways: Its sideways speed at the end, world units per second; below 4 unless the tyres slip.
         lap_done: Whether the lap ended.
     """
 

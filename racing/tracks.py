@@ -1,7 +1,7 @@
-"""Which tracks are for training, for choosing a checkpoint, and for the reported numbers.
+"""The sets of tracks for training, for choosing weights (validation), and for reported scores (test).
 
-A track is the seed of `reset`. The three ranges cannot meet, so a number measured on the test tracks was
-measured on roads that neither the gradient nor the choice of a checkpoint has seen.
+A track is the seed of `reset`. The three ranges do not overlap, so neither training nor the choice of weights has
+seen the tracks that scores are reported on.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ TEST = range(0, 10_000)
 VALIDATION = range(10_000, 20_000)
 TRAINING = range(1_000_000, 2**31 - 1)
 
-MOST = 10_000  # tracks of one evaluation
+MOST = 10_000  # tracks in one evaluation
 NAMED = {"test": TEST, "validation": VALIDATION}
 
 
 def parse_tracks(text: str, episodes: int) -> list[int]:
-    """Turn `test`, `validation` or `FIRST:LAST` (LAST excluded) into track seeds.
+    """Parse `test`, `validation` or `FIRST:LAST` (LAST excluded) into track seeds.
 
     Args:
-        text: A name of a set, of which the first `episodes` tracks are taken, or a range of reset seeds.
-        episodes: How many tracks of a named set to take.
+        text: The name of a set, of which the first `episodes` tracks are taken, or a range of reset seeds.
+        episodes: Number of tracks to take from a named set.
 
     Returns:
         Track seeds, ascending.
 
     Raises:
-        ValueError: If the text names no tracks, or `episodes` is not in the set.
+        ValueError: If the text is neither of these, or a named set has fewer than `episodes` tracks.
     """
     if text in NAMED:
         if not 1 <= episodes <= len(NAMED[text]):
@@ -46,5 +46,5 @@ def parse_tracks(text: str, episodes: int) -> list[int]:
 
 
 def draw_training_track(rng: np.random.Generator) -> int:
-    """A training track, uniform over the training range."""
+    """Draw a training track, uniformly from the training range."""
     return int(rng.integers(TRAINING.start, TRAINING.stop))

@@ -1,4 +1,4 @@
-"""What an agent sees: the road in grey, the car's gauges below it, small."""
+"""Composes the images that an agent sees: the road in grey, with the car's gauges below, scaled down."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from racing import gauges
 from racing.spec import IMAGE_HEIGHT
 
-# Of the official 96x96 image, rows 84 to 95 hold the indicators and the score. An agent sees the indicators drawn
-# again, and never its own score.
+# Rows 84 to 95 of the official 96x96 image show the indicators and the score. For the agent, the indicators are
+# redrawn and the score is left out.
 ROAD_ROWS = IMAGE_HEIGHT - gauges.GAUGE_ROWS
 
 
 def compose(
     road: NDArray[np.uint8], shown: gauges.Gauges, height: int, width: int
 ) -> NDArray[np.uint8]:
-    """Put the gauges below the road, uint8 [84, 96], and area-average: uint8 [height, width]."""
+    """Append the gauges below the road, uint8 [84, 96], and scale down by area: uint8 [height, width]."""
     grey = np.concatenate([road, gauges.draw(shown)])  # [96, 96]
     if (height, width) == grey.shape:
         return grey
@@ -25,12 +25,12 @@ def compose(
 
 
 def grey_road(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The road of an official image, uint8 [96, 96, 3] -> [84, 96]."""
+    """Cut the road out of an official image and turn it grey, uint8 [96, 96, 3] -> [84, 96]."""
     return np.asarray(
         cv2.cvtColor(np.ascontiguousarray(rgb[:ROAD_ROWS]), cv2.COLOR_RGB2GRAY), np.uint8
     )
 
 
 def preprocess(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """What an agent sees of an official image, uint8 [96, 96, 3] -> [height, width]."""
+    """Convert an official image to what an agent sees, uint8 [96, 96, 3] -> [height, width]."""
     return compose(grey_road(rgb), gauges.read(rgb[ROAD_ROWS:]), height, width)

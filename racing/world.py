@@ -1,4 +1,4 @@
-"""One car on one track, as an agent meets it: observations, actions, and what came of them."""
+"""The environment of one car: it takes actions, and returns observations, rewards and other results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class World:
     """A simulator with a camera and an action set.
 
     Raises:
-        ValueError: If there is no such camera.
+        ValueError: If there is no camera of that name.
     """
 
     def __init__(self, spec: WorldSpec, camera: CameraName = "fast") -> None:
@@ -37,7 +37,7 @@ class World:
         self.score = 0.0
 
     def reset(self, track_seed: int, render: bool = True) -> None:
-        """Put the car at the start of a track; without `render`, the observation is left out of date."""
+        """Put the car at the start of a track; without `render`, the observation is not updated."""
         self.simulator.start(track_seed)
         self._track = track_seed
         self.score = 0.0
@@ -48,12 +48,12 @@ class World:
             self._images = np.repeat(self.render()[None], self.spec.history, axis=0)
 
     def render(self) -> NDArray[np.uint8]:
-        """What the camera sees now, uint8 [H, W]."""
+        """Return the current camera image, uint8 [H, W]."""
         return self.camera.render(self.simulator)
 
     @property
     def observation(self) -> NDArray[np.uint8]:
-        """The last K images, oldest first; after a reset, the first image K times. uint8 [K, H, W]."""
+        """The last K images, oldest first, uint8 [K, H, W]; after a reset, K copies of the first image."""
         return self._images[:: self.spec.stack_spacing]
 
     def step(self, action: int | NDArray[np.float64], render: bool = True) -> Step:
@@ -61,10 +61,10 @@ class World:
 
         Args:
             action: An index into the action set, or (steer, gas, brake).
-            render: Whether to take an image at the end. Without one, the observation is out of date.
+            render: Whether to take an image at the end. Without it, the observation is not updated.
 
         Raises:
-            DrivingError: If the car's speed is NaN or infinite; the physics would then count every tile as touched.
+            DrivingError: If the car's speed is NaN or infinite; the engine would then count every tile as touched.
         """
         control = np.asarray(action) if self._controls is None else self._controls[action]
         reward, terminated, frames, grass, missed = 0.0, False, 0, 0, self.simulator.missed
@@ -104,12 +104,12 @@ class World:
 
     @property
     def time_is_up(self) -> bool:
-        """Whether the time limit was reached."""
+        """Whether the time limit has been reached."""
         return self.simulator.frames >= TIME_LIMIT_FRAMES
 
     @property
     def end_reason(self) -> EndReason:
-        """Why the simulator ended the episode; empty while it runs."""
+        """Why the episode ended; empty while it goes on."""
         if self._out:
             return "out"
         if self.simulator.lap_done:
