@@ -1,1 +1,1 @@
-"""Who can drive, one protocol for every driver, and scores."""
+"""The drivers, one evaluation protocol for all of them, and scores."""

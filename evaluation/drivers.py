@@ -26,13 +26,13 @@ NAMED = ("random", "random-continuous", "pid")
 
 @dataclass(frozen=True)
 class Driver:
-    """Somebody who can drive.
+    """A driver that can be evaluated.
 
     Attributes:
-        name: As given.
-        world: How it meets the world.
-        policy: Makes the policy for one episode on a track; what it draws depends on the track alone.
-        network: Of a driver that learned: it decides for several cars at once.
+        name: The name it was loaded by.
+        world: The world that it drives in.
+        policy: Makes the policy for one episode on a track; its random numbers depend only on the track.
+        network: The network of a trained driver, which drives several cars at once; otherwise None.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Driver:
     network: NetworkDriver | None = None
 
     def acting_on(self, tracks: Sequence[int]) -> ActTogether:
-        """Decides for cars on these tracks, one each, as `racing.driving.drive_together` wants it."""
+        """Return a function that drives one car on each of these tracks, for `racing.driving.drive_together`."""
         if network := self.network:
 
             def greedily(observations: Observation, cars: list[int]) -> NDArray[np.int64]:
@@ -64,7 +64,7 @@ class Driver:
 
 
 def acting(policy: Policy) -> Act:
-    """A policy at the wheel of one car, whose episode begins."""
+    """Return a function that drives one car with a policy, from the start of an episode."""
     policy.reset()
 
     def act(world: World) -> Any:
@@ -74,10 +74,10 @@ def acting(policy: Policy) -> Act:
 
 
 def check_driver(name: str) -> None:
-    """Refuse what is no driver, without loading a network.
+    """Check the name of a driver, without loading a network.
 
     Raises:
-        ValueError: Saying what would be one.
+        ValueError: If there is no such driver; the message lists the possible ones.
     """
     if name in NAMED:
         return
@@ -88,10 +88,10 @@ def check_driver(name: str) -> None:
 
 
 def load_driver(name: str) -> Driver:
-    """Make a driver ready; one that learned computes as in every evaluation, on one thread of the CPU.
+    """Load a driver; a trained one computes on one CPU thread, as in every evaluation.
 
     Raises:
-        ValueError: If there is none of that name, or its file is no weight file.
+        ValueError: If there is no driver of that name, or its file is not a weight file.
     """
     check_driver(name)
     if name == "random":
@@ -114,8 +114,8 @@ def _learned(path: Path) -> Driver:
     from agents.weights import WeightsError, unpack
     from evaluation.network_driver import NetworkDriver, NetworkPolicy
 
-    with contextlib.suppress(RuntimeError):  # too late: who uses it already has set it up
-        set_up_tensorflow(threads=1, device="cpu")  # the same last bits wherever it drives
+    with contextlib.suppress(RuntimeError):  # TensorFlow is already in use, and set up
+        set_up_tensorflow(threads=1, device="cpu")  # the same results to the last bit everywhere
     network, card = unpack(path)
     try:
         world = WorldSpec(**card["world"])

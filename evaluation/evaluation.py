@@ -1,4 +1,4 @@
-"""One protocol for every driver: whole episodes, raw reward, 1000 frames, nothing ended early."""
+"""The evaluation protocol of all drivers: whole episodes of up to 1000 frames, unshaped reward, no early end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TELL_SECONDS = 0.5
 
 
 def drive(driver: Driver, track: int, camera: CameraName = "official") -> Episode:
-    """One whole episode."""
+    """Drive one whole episode."""
     [episode] = drive_together(driver, [track], camera)
     return episode
 
@@ -39,14 +39,13 @@ def drive_together(
     camera: CameraName = "official",
     on_progress: Callable[[float], None] = lambda gain: None,
 ) -> list[Episode]:
-    """One whole episode on each of some tracks, in step.
+    """Drive one whole episode on each track, in lockstep.
 
     Args:
-        driver: One that learned drives all of them at once.
-        tracks: Reset seeds; of different places in a batch (see `evaluation.split`).
+        driver: The driver; a trained one computes the actions for all tracks at once.
+        tracks: Reset seeds, each with a different place in a batch (see `evaluation.split`).
         camera: Which camera the driver sees with.
-        on_progress: Called after every decision with the share of an episode that was driven since the last call; they
-            add up to 1 for each.
+        on_progress: Called after every decision with the progress since the last call; it adds up to 1 per episode.
 
     Returns:
         One record per track, in order.
@@ -64,7 +63,7 @@ def drive_together(
 
 
 def frame_by_frame(driver: Driver, track: int, camera: CameraName = "official") -> Iterator[World]:
-    """The same episode, watched: its world after every frame (1/50 s)."""
+    """Drive the same episode as `drive`, and yield its world after every frame (1/50 s)."""
     world = World(replace(driver.world, frame_skip=1), camera)
     act = acting(driver.policy(track))
     for _ in driving.drive(world, track, act, hold=driver.world.frame_skip):
@@ -79,22 +78,22 @@ def evaluate(
     on_progress: OnProgress = lambda done, total: None,
     notify: Callable[[str], None] = notify,
 ) -> list[Episode]:
-    """Drive a list of tracks, in parallel. An episode depends on the driver and the track alone.
+    """Drive a list of tracks, in parallel. An episode depends only on the driver and the track.
 
     Args:
-        name: Of the driver.
+        name: Name of the driver.
         tracks: Reset seeds; the first 50 test tracks if None.
         camera: Which camera the driver sees with.
-        processes: How many at once; as many as this process has processors and memory for if None.
-        on_progress: Called twice a second and at the end, with episodes driven (also in part) and in all.
-        notify: Called with one line if there is too little memory for so many processes.
+        processes: Number of processes; if None, as many as the available cores and memory allow.
+        on_progress: Called twice a second and at the end, with the episodes driven (including parts) and in total.
+        notify: Called with one line if there is too little memory for this many processes.
 
     Returns:
         One record per track, in order.
 
     Raises:
         ValueError: If there is no such driver, or too little memory for one process.
-        ChildProcessError: If a process died; why.
+        ChildProcessError: If a process died; the message says why.
     """
     tracks = list(TEST[:50]) if tracks is None else tracks
     check_driver(name)
@@ -102,7 +101,7 @@ def evaluate(
     groups = groups_in_step(tracks, min(PLACES, -(-len(tracks) // count)) if learned(name) else 1)
     try:
         done = multiprocessing.get_context("spawn").Value("d", 0.0)
-    except OSError as e:  # it does not say where
+    except OSError as e:  # the error does not say where
         raise OSError(e.errno, f"{e.strerror}: processes share memory there", "/dev/shm") from None
     calls = [partial(_drive, [tracks[i] for i in group]) for group in groups]
     with in_processes(calls, count, "drive again", _begin, (name, camera, done)) as driven:
@@ -110,7 +109,7 @@ def evaluate(
         while waiting:
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
             for future in ready:
-                future.result()  # or what went wrong
+                future.result()  # raises what went wrong
             on_progress(done.value if waiting else len(tracks), len(tracks))
     episodes = {
         index: episode
@@ -121,12 +120,12 @@ def evaluate(
 
 
 def _begin(name: str, camera: CameraName, done: Synchronized[float]) -> None:
-    """In each process: make the driver ready once."""
+    """Load the driver, once in each process."""
     global _driver, _camera, _done
     _camera, _done = camera, done
     try:
         _driver = load_driver(name)
-    except ValueError as e:  # for who asks to say why
+    except ValueError as e:  # raised with the first task
         _driver = e
     except (MemoryError, ImportError) as e:
         _driver = ChildProcessError(f"a process could not load what drives: {e or 'out of memory'}")
@@ -153,16 +152,16 @@ class Summary:
     """Statistics of a driver's scores.
 
     Attributes:
-        episodes: How many.
-        mean: Of the scores.
-        low: Lower end of the 95 % bootstrap interval of the mean.
-        high: Upper end.
+        episodes: Number of episodes.
+        mean: Mean score.
+        low: Lower end of the 95 % bootstrap confidence interval of the mean.
+        high: Upper end of this interval.
         std: Sample standard deviation (n - 1).
-        min: Lowest.
-        median: Middle.
-        max: Highest.
-        laps: Laps completed.
-        frames: Mean length.
+        min: Lowest score.
+        median: Median score.
+        max: Highest score.
+        laps: Number of laps completed.
+        frames: Mean length of an episode, frames.
     """
 
     episodes: int
@@ -178,7 +177,7 @@ class Summary:
 
 
 def summarise(episodes: list[Episode]) -> Summary:
-    """Statistics over at least one episode; the interval is a percentile bootstrap with a fixed seed."""
+    """Compute statistics over at least one episode; the interval is a percentile bootstrap with a fixed seed."""
     scores = np.array([e.score for e in episodes])
     low, high = bootstrap_interval(scores)
     return Summary(
@@ -196,7 +195,7 @@ def summarise(episodes: list[Episode]) -> Summary:
 
 
 def bootstrap_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of the mean of at least one value, with a fixed seed."""
+    """Compute the 95 % percentile bootstrap interval of the mean of at least one value, with a fixed seed."""
     array = np.asarray(values, np.float64)
     draws = np.random.default_rng(0).integers(len(array), size=(BOOTSTRAP_DRAWS, len(array)))
     low, high = np.percentile(array[draws].mean(axis=1), [2.5, 97.5])
@@ -204,7 +203,7 @@ def bootstrap_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[f
 
 
 def summary_line(who: str, episodes: list[Episode]) -> str:
-    """The statistics in one line."""
+    """Format the statistics as one line."""
     s = summarise(episodes)
     return (
         f"{who}: {s.episodes} episodes, mean {s.mean:.1f} [{s.low:.1f}, {s.high:.1f}], std {s.std:.1f},"

@@ -1,4 +1,4 @@
-"""Driving by a Q-network: greedily, for several cars at once."""
+"""Drives greedily with a Q-network, several cars at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from evaluation.split import PLACES, place
 
 
 class NetworkDriver:
-    """A Q-network that always computes a batch of one shape.
+    """A Q-network that always computes batches of the same shape.
 
     The last bits of a matrix product depend on the shape of the batch, and may depend on the row. So a track has the
-    same row in every batch, alone or among others: what is decided on it depends on the driver and the track alone.
+    same row in every batch, alone or with others: the actions then depend only on the driver and the track.
 
     Args:
-        network: From uint8 [B, K, H, W] to float32 [B, A].
+        network: A model from uint8 [B, K, H, W] to float32 [B, A].
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -28,11 +28,11 @@ class NetworkDriver:
         self._values = tf.function(network, input_signature=[signature], autograph=False)
 
     def values(self, observations: Observation, tracks: Sequence[int]) -> NDArray[np.float32]:
-        """Action values, float32 [n, A].
+        """Compute action values, float32 [n, A].
 
         Args:
-            observations: Of n cars, uint8 [n, K, H, W].
-            tracks: On which they drive; no two may have the same place.
+            observations: Observations of n cars, uint8 [n, K, H, W].
+            tracks: The tracks they drive on; no two may have the same place.
         """
         rows = [place(track) for track in tracks]
         batch = np.zeros(self._shape, np.uint8)
@@ -43,19 +43,19 @@ class NetworkDriver:
 
 
 class NetworkPolicy:
-    """A network at the wheel of one car: takes the action of the highest value."""
+    """Drives one car with a network, always taking the highest-valued action."""
 
     def __init__(self, driver: NetworkDriver, track: int) -> None:
         self._driver, self._track = driver, track
 
     def reset(self) -> None:
-        """An episode begins; nothing to forget."""
+        """Do nothing: this driver keeps no state."""
 
     def values(self, observations: Observation) -> NDArray[np.float32]:
-        """Action values, uint8 [1, K, H, W] -> float32 [1, A]."""
+        """Compute action values, uint8 [1, K, H, W] -> float32 [1, A]."""
         return self._driver.values(observations, [self._track])
 
     def act(self, observations: Observation) -> NDArray[np.int64]:
-        """The action's index, int64 [1]."""
+        """Return the index of the action, int64 [1]."""
         actions: NDArray[np.int64] = self.values(observations).argmax(axis=1)
         return actions

@@ -1,4 +1,4 @@
-"""Episodes as CSV: the record behind every number."""
+"""Reads and writes episodes as CSV, from which all reported scores are computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from system.files import write_whole
 
 
 def write_episodes(path: Path, episodes: list[Episode]) -> None:
-    """Write a CSV with one row per episode, over what was there, in one step."""
+    """Write a CSV with one row per episode, replacing an existing file atomically."""
     head, rows = (f.name for f in fields(Episode)), (astuple(episode) for episode in episodes)
     write_whole(path, as_csv(head, rows))
 
@@ -21,7 +21,7 @@ def read_episodes(path: Path) -> list[Episode]:
     """Read what `write_episodes` wrote.
 
     Raises:
-        ValueError: If the file has other columns, no rows, a track twice, or a row that cannot be.
+        ValueError: If the file has other columns, no rows, a track twice, or an impossible row.
     """
     names = [f.name for f in fields(Episode)]
     try:

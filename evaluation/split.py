@@ -1,4 +1,4 @@
-"""How an evaluation is split: tracks into groups that drive in step, and groups among processes."""
+"""Splits an evaluation: tracks into groups that drive in lockstep, and groups among processes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from collections.abc import Callable, Sequence
 from system.cpus import usable_cpus
 from system.memory import NotEnoughMemoryError, address_space_bytes, available_bytes
 
-PLACES = 8  # rows of a network's batch, whoever drives
+PLACES = 8  # rows of a network's batch, always
 MIB, GIB = 2**20, 2**30
-# Of a process that drives, with TensorFlow and without it, measured on Linux and rounded up: memory of its own,
-# memory that it shares with the others, and address space.
+# Needs of a process that drives, with TensorFlow (True) and without it, measured on Linux and rounded up: its own
+# memory, memory shared with the other processes, and address space.
 OWN_BYTES = {True: 340 * MIB, False: 70 * MIB}
 SHARED_BYTES = {True: 450 * MIB, False: 50 * MIB}
 ADDRESS_SPACE_BYTES = {True: 2200 * MIB, False: 600 * MIB}
 
 
 def learned(name: str) -> bool:
-    """Whether a driver's name is that of a weight file, so that it needs TensorFlow."""
+    """Return whether a driver's name is that of a weight file, which needs TensorFlow."""
     return name.endswith(".safetensors")
 
 
 def place(track: int) -> int:
-    """The row that a track has in every batch of a network."""
+    """Return the row of a track in every batch of a network."""
     return track % PLACES
 
 
 def groups_in_step(tracks: Sequence[int], most: int) -> list[list[int]]:
-    """Indices of tracks that drive in step: in a group, no two tracks have the same place.
+    """Group tracks that drive in lockstep: no two tracks of a group have the same place.
 
     Args:
-        tracks: In any order, also the same one twice.
-        most: Tracks of a group, at least 1.
+        tracks: Track seeds in any order; duplicates are allowed.
+        most: Largest number of tracks in a group, at least 1.
 
     Returns:
-        Every index once.
+        Groups of indices into `tracks`, every index once.
     """
     queues: list[deque[int]] = [deque() for _ in range(PLACES)]
     for index, track in enumerate(tracks):
@@ -50,13 +50,13 @@ def groups_in_step(tracks: Sequence[int], most: int) -> list[list[int]]:
 def count_processes(
     name: str, wanted: int | None, tracks: int, notify: Callable[[str], None]
 ) -> int:
-    """How many processes to drive in.
+    """Choose the number of processes to drive in.
 
     Args:
-        name: Of the driver.
-        wanted: As many as this process has processors for if None.
-        tracks: To drive: more processes than that have nothing to do.
-        notify: Called with one line if memory allows fewer than wanted.
+        name: Name of the driver.
+        wanted: Number of processes; if None, the number of available cores.
+        tracks: Number of tracks, which is also the largest useful number of processes.
+        notify: Called with one line if there is only memory for fewer.
 
     Raises:
         NotEnoughMemoryError: If there is no memory for a single one.
@@ -70,7 +70,7 @@ def count_processes(
         )
     count = min(wanted or usable_cpus(), tracks)
     left, own = available_bytes(), OWN_BYTES[network]
-    shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # here already
+    shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # already loaded here
     fit = (left - shared) // own
     if count <= fit:
         return count
@@ -78,7 +78,7 @@ def count_processes(
         raise NotEnoughMemoryError(
             f"driving needs {own / MIB:.0f} MiB of memory, {left / MIB:.0f} are left"
         )
-    fit = max(fit, 1)  # what is shared are files, which the system can read again
+    fit = max(fit, 1)  # shared memory is file-backed: the system can evict it
     if fit < count:
         notify(
             f"driving in {fit} instead of {count} processes: each needs {own / MIB:.0f} MiB of"
