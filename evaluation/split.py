@@ -70,7 +70,7 @@ def count_processes(
         )
     count = min(wanted or usable_cpus(), tracks)
     left, own = available_bytes(), OWN_BYTES[network]
-    shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # already loaded here
+    shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # loaded here
     fit = (left - shared) // own
     if count <= fit:
         return count

@@ -11,7 +11,7 @@ __all__ = ["Outcome", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads TensorFlow and the simulator no sooner than somebody trains."""
+    """Import lazily, so that TensorFlow and the simulator are loaded only for training."""
     if name in __all__:
         from training import session
 

@@ -1,4 +1,4 @@
-"""The command line of the scripts that train: preset, then files, then flags."""
+"""Parses the command line of the training scripts: flags override files, and files override the preset."""
 
 from __future__ import annotations
 
@@ -26,51 +26,52 @@ OF_ITS_PLACE = (
     "runs",
     "name",
     "resume",
-)  # what one run's config.json says that is not for another run
+)  # belongs to one run, and is not taken over by another
 
 
 @dataclass(frozen=True)
 class Many:
-    """Several runs by one command."""
+    """Train several runs with one command."""
 
     seeds: str = ""
-    """Train with several seeds and report over all of them: FIRST:LAST, LAST included (1:5 are five), or 1,3,7. The
-    same command line goes on with what is not trained yet."""
+    """Train with several seeds and report on all of them: FIRST:LAST, LAST included (1:5 are five), or 1,3,7. The
+    same command continues with the runs that are not finished."""
     jobs: int | None = None
-    """With --seeds: runs at once; one, or one per GPU of --devices, if not given. Changes the time, not the result."""
+    """With --seeds: number of runs at a time; by default one, or one per GPU of --devices. Changes the time, not the
+    result."""
     devices: str = ""
-    """With --seeds: GPUs, such as 0,1; one run at a time on each."""
+    """With --seeds: GPUs to use, such as 0,1; one run at a time on each."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What settings a run is started with, and who is told of it."""
+    """Options of the launch that are not settings of the run."""
 
     config: Annotated[
         tuple[Path, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FILE")
     ] = ()
-    """JSON or TOML file of settings by their names, such as the config.json of a run; may be given more than once.
-    A later file wins over an earlier one, every file over the preset, and flags over all of them."""
+    """JSON or TOML file of settings by name, such as the config.json of a run; may be given more than once. Later files
+    override earlier ones, files override the preset, and flags override files."""
     print_config: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the settings as TOML, each with where its value came from, and end."""
+    """Print all settings as TOML, with the source of each value, and exit."""
     metrics_port: Annotated[int | None, tyro.conf.arg(metavar="PORT")] = None
-    """Port for Prometheus; 0 is any free one. Needs the extra `metrics`."""
+    """Port for Prometheus; 0 for any free port. Needs the extra `metrics`."""
     metrics_address: str = "127.0.0.1"
-    """Address that the port is opened on; others than the loopback address let everybody there read."""
+    """Address to open the port on; on any other than the loopback address, the metrics can be read from the network."""
     metrics_file: Annotated[Path | None, tyro.conf.arg(metavar="PATH.prom")] = None
-    """Write the metrics into this file, for node_exporter's textfile collector."""
+    """Write the metrics to this file, for node_exporter's textfile collector."""
     many: Flat[Many] = Many()
 
 
 @dataclass(frozen=True)
 class Command(Generic[S]):
-    """What a command line asks for.
+    """A parsed command line.
 
     Attributes:
-        settings: Of the run.
-        run: A run to go on with, if any.
-        launch: What is not a setting of a run.
-        sources: Where each setting came from, by its flat name.
+        settings: The settings of the run.
+        run: The run to resume, if any.
+        launch: Options that are not settings of a run.
+        sources: The source of each value, by flat name.
     """
 
     settings: S
@@ -79,7 +80,7 @@ class Command(Generic[S]):
     sources: dict[str, str] = field(default_factory=dict)
 
     def as_toml(self) -> str:
-        """All settings, for `--config`; a comment says where each came from."""
+        """Format all settings as TOML for `--config`, with the source of each value as a comment."""
         lines = [f"{name} = {_toml(value)}" for name, value in flat(self.settings).items()]
         width = min(max(map(len, lines)), 60)
         pairs = zip(lines, flat(self.settings), strict=True)
@@ -87,7 +88,7 @@ class Command(Generic[S]):
 
 
 def read_command_line(agent: str, presets: dict[str, S]) -> Command[S]:
-    """Read `sys.argv`.
+    """Parse `sys.argv`.
 
     Args:
         agent: Name of the script.
@@ -111,7 +112,7 @@ def read_command_line(agent: str, presets: dict[str, S]) -> Command[S]:
 
 
 def _parse(base: S, files: dict[Path, dict[str, Any]]) -> tuple[S, Launch]:
-    """Flags over files over these settings."""
+    """Apply the files to these settings, then the flags."""
     for path, values in files.items():
         try:
             base = from_json(base, values)
@@ -129,10 +130,10 @@ def _parse(base: S, files: dict[Path, dict[str, Any]]) -> tuple[S, Launch]:
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """Settings by their names, from JSON or TOML; of a run's config.json without what is of its place.
+    """Read settings by name from JSON or TOML; from a run's config.json, without its folder and name.
 
     Raises:
-        ValueError: If it cannot be read, or is not a list of names and values.
+        ValueError: If the file cannot be read, or does not contain names with values.
     """
     try:
         data = path.read_bytes()
@@ -152,21 +153,21 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 
 def _given(flag: str) -> list[str]:
-    """All that a flag is given, before everything is parsed: other flags' defaults depend on it."""
+    """Return all values of a flag before the full parse, because the defaults of other flags depend on them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument(flag, action="append", default=[], dest="given")
     try:
         found: list[str] = parser.parse_known_args()[0].given
-    except argparse.ArgumentError:  # nothing after it: tyro says so
+    except argparse.ArgumentError:  # it has no value: tyro reports that
         return []
     return found
 
 
 def _chosen_preset(presets: dict[str, S], files: dict[Path, dict[str, Any]]) -> S:
-    """The settings to start from: that --preset names, or else a file.
+    """Return the preset that --preset or a file names.
 
     Raises:
-        ValueError: If there are none of that name.
+        ValueError: If there is no preset of that name.
     """
     in_files = [values["preset"] for values in files.values() if "preset" in values]
     name = (_given("--preset") or in_files or ["default"])[-1]
@@ -176,10 +177,10 @@ def _chosen_preset(presets: dict[str, S], files: dict[Path, dict[str, Any]]) -> 
 
 
 def _chosen_run(agent: str, settings: RunSettings) -> RunFolder | None:
-    """The run that --resume names.
+    """Return the run that --resume names, or None to start a new one.
 
     Raises:
-        ValueError: If there is none, or it is another script's.
+        ValueError: If there is no such run, or another script made it.
     """
     if not settings.resume:
         return None
@@ -206,13 +207,13 @@ def _chosen_run(agent: str, settings: RunSettings) -> RunFolder | None:
 
 
 def _settings_of(run: RunFolder, settings: RunSettings, default: S) -> S:
-    """The settings that a run goes on with, if no flag says otherwise.
+    """Return the settings that a resumed run has before flags are applied.
 
     Raises:
-        RunError: If they are not what this version understands.
+        RunError: If this version does not understand them.
     """
     config = run.config() | {"resume": settings.resume}
-    if is_url(settings.resume):  # it goes on being mirrored to where it comes from
+    if is_url(settings.resume):  # mirror it to where it came from
         config["mirror_to"] = run_of_url(settings.resume)[0]
     try:
         theirs = from_json(default, config)
@@ -232,7 +233,7 @@ def _preset_name(settings: RunSettings) -> str:
 def _sources(
     settings: RunSettings, base: RunSettings, base_name: str, files: dict[Path, dict[str, Any]]
 ) -> dict[str, str]:
-    """Where every value came from."""
+    """Return the source of every value."""
     sources = dict.fromkeys(flat(settings), base_name)
     if base_name.startswith("preset "):
         default = type(base)()
@@ -247,12 +248,12 @@ def _sources(
 
 
 def _toml(value: Any) -> str:
-    """A value in TOML, which writes bare numbers, strings and lists as JSON does."""
+    """Format a value as TOML, whose numbers, strings and lists are written as in JSON."""
     return json.dumps(value, default=str)
 
 
 def read_or_exit(agent: str, presets: dict[str, S]) -> Command[S]:
-    """As `read_command_line`, with checked settings; bad input ends the program in one line."""
+    """Parse and check the command line; invalid input ends the program with a one-line error."""
     try:
         command = read_command_line(agent, presets)
         check(command.settings)

@@ -1,4 +1,4 @@
-"""The command line of the scripts that train. Nothing heavy is imported before it is understood."""
+"""The main function of the training scripts. Nothing heavy is imported before the command line is parsed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ S = TypeVar("S", bound=RunSettings)
 
 
 def main(agent: type[Any], presets: dict[str, S]) -> None:
-    """Train as the command line says, and leave with its exit code.
+    """Train as the command line says, and exit with the code for the outcome.
 
     Args:
-        agent: Learns; a subclass of QAgent.
+        agent: The class of the agent, a subclass of QAgent.
         presets: Settings to start from, by name.
     """
     on_first_stop_signal(
@@ -50,7 +50,7 @@ def main(agent: type[Any], presets: dict[str, S]) -> None:
 
 
 def _here(run: RunFolder) -> RunFolder:
-    """The run in a folder, downloaded if it is in a mirror."""
+    """Return the run in a local folder; downloads it if it is in a mirror."""
     try:
         return run.fetch()
     except ValueError as e:
@@ -60,7 +60,7 @@ def _here(run: RunFolder) -> RunFolder:
 
 
 def _is_finished(run: RunFolder, settings: RunSettings) -> bool:
-    """Whether nothing is left to do, also where it is now asked to go further."""
+    """Return whether nothing is left to do, even if more decisions are asked for than before."""
     return run.is_finished() and settings.decisions <= run.config()["decisions"]
 
 
@@ -100,10 +100,10 @@ def _train(agent: type[Any], settings: RunSettings, run: RunFolder | None, launc
 
 
 def _metrics(launch: Launch) -> list[Sink]:
-    """What Prometheus is told, if anything.
+    """Return the sinks for Prometheus, if it was asked for.
 
     Raises:
-        ValueError: If it cannot be, or the package is missing.
+        ValueError: If the port or the file cannot be used, or the package is missing.
     """
     if launch.metrics_port is None and launch.metrics_file is None:
         return []

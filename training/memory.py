@@ -1,4 +1,4 @@
-"""How much memory a run needs, added up before anything is allocated."""
+"""Estimates the memory of a run before anything is allocated."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from agents.replay.store import TRANSITION_BYTES
 from system.cpus import usable_cpus
 from system.memory import Need, NotEnoughMemoryError, check_available_memory
 
-# Copies of the weights: three networks, Adam's two, gradients, drivers', a checkpoint of them all; 28 were measured.
+# Copies of the weights: three networks, Adam's two, gradients, drivers, a checkpoint of all; 28 were measured.
 WEIGHT_COPIES = 30
-ACTIVATION_COPIES = 4  # three networks look at a batch, and one's gradients are taken
-# A worker's own, measured while it drove, less its cars; shared libraries come on top.
+ACTIVATION_COPIES = 4  # three networks process a batch, one of them with gradients
+# Private memory of a worker, measured while driving, without its cars and shared libraries.
 WORKER_BYTES = 300 * 2**20
-CAR_BYTES = 6 * 2**20  # the maps of its track, as the fast camera paints them
+CAR_BYTES = 6 * 2**20  # the maps that the fast camera paints of its track
 
 
 def worker_count(settings: Any) -> int:
-    """Processes that drive: as set; or as many as there are cores beside the learner's, actors, and room in the memory.
+    """Return the number of workers: as set, or limited by the cores without the learner's, the actors, and the memory.
 
-    On a cluster, as many as are set, or one per actor; the cluster decides how many it has CPUs for.
+    On a cluster: as set, or one per actor; the cluster starts as many as it has CPUs for.
 
     Raises:
         ValueError: If the run does not fit into the memory.
@@ -47,12 +47,12 @@ def check_run_memory(settings: Any, workers: int) -> None:
     """Check that there is enough memory for a run's replay, network, batches and processes.
 
     Args:
-        settings: Of the run.
-        workers: Processes that drive.
+        settings: The settings of the run.
+        workers: Number of processes that drive.
 
     Raises:
         ValueError: If a tick is longer than the replay, or an image smaller than a convolution.
-        NotEnoughMemoryError: With the figures, and the setting to make smaller.
+        NotEnoughMemoryError: If there is not; the message has the figures, and the setting to reduce.
     """
     s, shape, actions = settings, settings.view.observation_shape, len(settings.view.action_set)
     length = s.replay.ring_length(s.cars, s.view.stack)

@@ -1,4 +1,4 @@
-"""Presets: what both scripts set otherwise than their defaults, by flat names."""
+"""Presets: values that differ from the defaults, for both scripts, by flat names."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ LONG: dict[str, Any] = {
     "validation_tracks": 128,
 }
 
-# Many cores beside a GPU: four times the default's cars and updates in a tick, so that each decision is replayed as
-# often, more workers have something to do, and weights travel a quarter as often.
+# Many cores and a GPU: four times as many cars and updates per tick as by default. The replay ratio stays the same,
+# more workers can be used, and weights are sent a quarter as often.
 SERVER: dict[str, Any] = {"preset": "server", "cars": 64, "updates_per_tick": 80}
 
-# Seconds from the beginning to the end: does it work here?
+# A run of a few seconds, to check that everything works.
 SMOKE: dict[str, Any] = {
     "preset": "smoke",
     "decisions": 3072,

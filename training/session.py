@@ -1,4 +1,4 @@
-"""A run from its settings to its score, without a command line: `train(Settings(seed=3))`."""
+"""A whole run, from settings to score, without a command line: `train(Settings(seed=3))`."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ MakeWorld = Callable[[WorldSpec], World]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         run: Its folder.
-        finished: Whether all was done; otherwise it was stopped and can be resumed.
-        decisions: Made.
-        best_validation: Best mean score on the validation tracks; minus infinity before the first.
-        test: The best weights on the test tracks, if they were driven.
-        minutes: Of training with validation, resumed runs added up.
+        finished: Whether the run is complete; otherwise it was stopped and can be resumed.
+        decisions: Number of decisions made.
+        best_validation: Best mean score on the validation tracks; minus infinity before the first validation.
+        test: Episodes of the best weights on the test tracks; empty if they were not driven.
+        minutes: Time of training and validation, summed over resumed runs.
     """
 
     run: Path
@@ -74,25 +74,25 @@ def train(
     stop: Stop | None = None,
     make_world: MakeWorld = World,
 ) -> Outcome:
-    """Train, keep the best weights, and drive the test tracks with them.
+    """Train an agent, keep the best weights, and drive the test tracks with them.
 
     Args:
-        settings: Of the run.
-        agent: Learns; by default the one that was declared for these settings.
-        run: A run to go on with; a new one if None.
-        sinks: Receive what happens, in addition to the run's own files.
+        settings: The settings of the run.
+        agent: The class of the agent; by default the one that was declared for these settings.
+        run: The run to resume; a new one if None.
+        sinks: Receive all events, in addition to the run's own files.
         stop: Checked between ticks.
         make_world: Makes a world for a car.
 
     Returns:
-        The run, and how it drives.
+        The run folder and the scores.
 
     Raises:
         ValueError: If the settings, the device or the run cannot be used (RunError, CheckpointError,
-            DeviceError, NotEnoughMemoryError); nothing was written then, unless a run was damaged.
+            DeviceError, NotEnoughMemoryError); nothing has been written then, unless a run was damaged.
         TrainingError: If something is NaN or infinite.
-        WorkerError: If worker processes die again and again.
-        OSError: If the disk does not take it.
+        WorkerError: If worker processes die repeatedly.
+        OSError: If a file cannot be written.
     """
     agent, stop = agent or QAgent.declared_for(type(settings)), stop or Stop()
     check(settings)
@@ -109,7 +109,7 @@ def train(
         mirror.check_free(agent.__name__, settings.name, run)
     with ExitStack() as stack:
         early_log, lost = RunLog(sinks), list[Callable[[str], None]]()
-        # They load TensorFlow while this process does.
+        # The workers load TensorFlow while this process does.
         group = WorkerGroup(settings, count, spec, stack, early_log.notify, surroundings)
         pool = Pool(spec, group.workers, lambda text: lost[0](text), group.new_workers)
         stack.callback(pool.close)
@@ -122,7 +122,7 @@ def train(
             run = RunFolder.create(settings.runs, name, settings.name, config, **began_with)
         else:
             run.lock()
-        stack.callback(run.unlock)  # who calls this from Python may go on with it at once
+        stack.callback(run.unlock)  # the caller may resume it at once
         workers = len(group.workers)
         mirrors = (
             [mirror.follow(run, settings.keep_checkpoints, is_new, stop.ask, early_log)]
@@ -140,7 +140,7 @@ def train(
         try:
             outcome = _train_and_test(settings, learner, pool, run, log, stop)
         except CheckpointError:
-            raise  # the run is what it was before
+            raise  # the run is unchanged
         except BaseException as e:
             status.state("failed", str(e))
             raise
@@ -180,7 +180,7 @@ def _train_and_test(
         log.notify(f"{run.path}: {name}, seed {settings.seed}, {settings.decisions:,} decisions")
     run.go_on_with(flat(settings))
     trainer.train()
-    pool.close()  # the test drive needs its memory
+    pool.close()  # the test needs its memory
     test: list[Episode] = []
     if not stop.asked and settings.test_episodes:
         try:
@@ -191,7 +191,7 @@ def _train_and_test(
         else:
             run.finish((run.path / BEST).read_bytes())
     if stop.asked:
-        # In a container boot.sh says it: `docker start`.
+        # In a container, boot.sh prints how: `docker start`.
         again = f"; go on with: {command(f'{name}.py', '--resume', run.path)}"
         log.notify("stopped" + ("" if "IN_CONTAINER" in os.environ else again))
     finished = not stop.asked
@@ -200,7 +200,7 @@ def _train_and_test(
 
 
 def _test(run: RunFolder, settings: RunSettings, decisions: int, log: RunLog) -> list[Episode]:
-    """Drive unseen tracks with the best weights, in as many processes as trained if that was said."""
+    """Drive the test tracks with the best weights, in as many processes as in training if their number was set."""
     best, tracks = run.path / BEST, list(TEST[: settings.test_episodes])
     processes = None if settings.workers == "auto" else settings.workers + 1
 
@@ -217,7 +217,7 @@ def _test(run: RunFolder, settings: RunSettings, decisions: int, log: RunLog) ->
 def actor_spec(
     settings: Any, agent: type[QAgent[Any, Any]], make_world: MakeWorld = World
 ) -> ActorSpec:
-    """What every actor of a run has in common."""
+    """Make the specification that all actors of a run share."""
     return ActorSpec(
         world=settings.view.world(),
         greedy_world=settings.view.greedy_world(),
@@ -230,7 +230,7 @@ def actor_spec(
 
 
 def make_card(agent: str, spec: ActorSpec, settings: Any, facts: dict[str, Any]) -> dict[str, Any]:
-    """What a weight file says of itself."""
+    """Make the card of a weight file, which describes it."""
     world = spec.greedy_world
     return {
         "agent": agent,

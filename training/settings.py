@@ -1,4 +1,4 @@
-"""The settings of a run: those that every agent shares, and three ways to use any: flat, changed, checked."""
+"""The settings that all agents share, and functions to flatten, change and check settings."""
 
 from __future__ import annotations
 
@@ -24,72 +24,72 @@ Flat = Annotated[
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where, how far and with what a run runs."""
+    """The settings of a run that all agents share."""
 
     preset: str = "default"
     """Settings to start from: default (minutes), long (highest score, an hour), server (many cores beside a GPU) or
     smoke (seconds, to try it)."""
     seed: Annotated[int, Ge(0)] = 1
-    """Of everything that is random."""
+    """Seed of all random generators."""
     decisions: Annotated[int, Ge(1), Unit("decisions")] = 100_000
-    """Length of the run, all cars together."""
+    """Length of the run: decisions of all cars together."""
     runs: Path = Path("runs")
-    """Folder of all runs."""
+    """Folder that contains all runs."""
     name: str = ""
-    """Name of the run; its starting time (UTC) and seed if empty."""
+    """Name of the run; if empty, its starting time (UTC) and seed."""
     resume: str = ""
-    """Go on with a run: its folder, its name or a part of it, its URL in a mirror, -1 for the newest of this script, or
-    auto: with the run of this --name if it is there or in --mirror-to, else begin it."""
+    """Run to resume: its folder, its name or a part of it, its URL in a mirror, or -1 for the newest of this script; or
+    auto: resume the run called --name if it exists here or in --mirror-to, otherwise start it."""
     cars: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 16
-    """Cars that gather experience; each explores at a rate of its own."""
+    """Cars that collect experience; each has its own exploration rate."""
     cars_per_actor: Annotated[int, Interval(ge=1, le=4096), Unit("cars")] = 1
-    """Cars that share a batch of the network and drive in one process; divides cars. Changes the last bits of the
+    """Cars that share a batch of the network and drive in one process; must divide cars. Changes the last bits of the
     result."""
     workers: Annotated[int, Interval(ge=0, le=1024), Unit("processes")] | Literal["auto"] = "auto"
-    """Processes that drive beside the one that learns; 0 drives in the same; auto takes the cores that this process
-    may use. Changes the speed, not the result."""
+    """Processes that drive, in addition to the one that learns; 0: the learner drives, too; auto: as many as cores and
+    memory allow. Changes the speed, not the result."""
     pool: Literal["processes", "ray"] = "processes"
-    """Where the workers are: processes of this machine, or a Ray cluster. Changes the speed, not the result.
-    docs/cluster.md."""
+    """Where the workers run: in processes on this machine, or on a Ray cluster (docs/cluster.md). Changes the speed,
+    not the result."""
     address: str = ""
-    """With --pool ray: host:port of a cluster, or auto for that of this machine; Ray is started here if empty."""
+    """With --pool ray: host:port of a cluster, or auto for the one on this machine; if empty, Ray is started here."""
     threads: Annotated[int, Interval(ge=1, le=1024), Unit("threads")] = 1
     """Threads per TensorFlow operation, in every process. Changes the last bits of the result."""
     device: str = "auto"
-    """What learns: auto, cpu, gpu or gpu:INDEX."""
+    """Device that learns: auto, cpu, gpu or gpu:INDEX."""
     steps_per_tick: Count = 16
-    """Decisions per car between two exchanges of weights and experience."""
+    """Decisions of every car in a tick, that is, between two exchanges of weights and experience."""
     validate_every: Annotated[int, Ge(1), Unit("decisions")] = 20_000
-    """Decisions between two greedy drives on validation tracks; the best weights are kept."""
+    """Decisions between two validations (greedy drives on validation tracks); the best weights are kept."""
     validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 24
-    """Tracks of such a drive."""
+    """Number of tracks in a validation."""
     checkpoint_every: Annotated[int, Ge(1), Unit("decisions")] = 10_000
     """Decisions between two checkpoints."""
     test_episodes: Annotated[int, Interval(ge=0, le=len(TEST)), Unit("tracks")] = 50
-    """Test tracks that the best weights drive at the end, official camera; 0 for none."""
+    """Number of test tracks that the best weights drive at the end, with the official camera; 0 for none."""
     until_score: NotNegative = 0.0
-    """Training ends when a validation's mean score is as high; 0 for not before all decisions are made."""
+    """Training ends when the mean score of a validation reaches this; 0 to make all decisions."""
     patience: Annotated[int, Ge(0), Unit("validations")] = 0
-    """Training ends after so many validations in a row without a new best; 0 for never."""
+    """Training ends after this many validations in a row without a new best; 0 for no such limit."""
     hours: Annotated[float, Ge(0), Unit("hours")] = 0.0
-    """The run stops after so long, counted from each start, and can be resumed (exit code 3); 0 for no limit."""
+    """The run stops after this time, counted from each start, and can be resumed (exit code 3); 0 for no limit."""
     keep_checkpoints: Annotated[int, Interval(ge=1, le=10_000), Unit("checkpoints")] = 2
-    """Checkpoints to keep; older ones are deleted."""
+    """Number of checkpoints to keep; older ones are deleted."""
     weights: str = ""
-    """Weight file that learning begins with; random weights if empty."""
+    """Weight file to start from; random weights if empty."""
     track: str = ""
-    """Where the curves go, too: wandb or trackio, if it is installed; what hangs or fails there does not stop the
-    run. docs/trackers.md."""
+    """Experiment tracker that also receives the curves: wandb or trackio, if installed; its failures do not stop the
+    run (docs/trackers.md)."""
     mirror_to: str = ""
-    """Object storage that the run is mirrored to after each checkpoint, s3://BUCKET/PREFIX, gs://, az:// or
-    file:///FOLDER, with credentials from the environment; --resume MIRROR/AGENT/NAME goes on from there.
-    docs/mirrors.md."""
+    """Object storage that the run is mirrored to after each checkpoint: s3://BUCKET/PREFIX, gs://, az:// or
+    file:///FOLDER, with credentials from the environment; --resume MIRROR/AGENT/NAME resumes from there
+    (docs/mirrors.md)."""
 
     def check(self) -> None:
-        """Refuse cars that cannot be divided, an unknown tracker or mirror, and what hangs on another setting.
+        """Check the settings that depend on each other, the tracker and the mirror.
 
         Raises:
-            ValueError: Naming the settings.
+            ValueError: If something does not fit; the message names the settings.
         """
         if self.cars % self.cars_per_actor:
             raise ValueError(
@@ -106,14 +106,14 @@ class RunSettings:
 
 
 def groups(settings: Any) -> Iterator[Any]:
-    """The groups of some settings, and the settings themselves first."""
+    """Yield the settings themselves, then their groups."""
     yield settings
     values = (getattr(settings, field.name) for field in fields(settings))
     yield from (value for value in values if is_dataclass(value))
 
 
 def flat(settings: Any) -> dict[str, Any]:
-    """Every setting by its name, groups opened up."""
+    """Return every setting by its name, including those inside groups."""
     return {
         field.name: getattr(group, field.name)
         for group in groups(settings)
@@ -123,10 +123,10 @@ def flat(settings: Any) -> dict[str, Any]:
 
 
 def changed(settings: T, **values: Any) -> T:
-    """The same settings with some of them changed, by their flat names.
+    """Return the settings with some of them changed, by their flat names.
 
     Raises:
-        ValueError: If there is no setting of such a name, with the nearest one.
+        ValueError: If a name is unknown; the message suggests the closest one.
     """
     for name in values.keys() - flat(settings).keys():
         near = difflib.get_close_matches(name, flat(settings), 1)
@@ -147,10 +147,10 @@ def changed(settings: T, **values: Any) -> T:
 
 
 def check(settings: Any) -> None:
-    """Check every setting against its type and range, then what belongs together.
+    """Check every setting against its type and range, then the settings that depend on each other.
 
     Raises:
-        ValueError: Naming the setting and what it may be.
+        ValueError: If one is invalid; the message names it and the allowed values.
     """
     for group in groups(settings):
         check_fields(group)
@@ -160,7 +160,7 @@ def check(settings: Any) -> None:
 
 
 def from_json(settings: T, values: dict[str, Any]) -> T:
-    """Settings changed by what a JSON or TOML file says, by their flat names.
+    """Return the settings with the values of a JSON or TOML file, by their flat names.
 
     Raises:
         ValueError: If a name is unknown or a value is of the wrong type.
@@ -174,7 +174,7 @@ def from_json(settings: T, values: dict[str, Any]) -> T:
 
 
 def _as(default: Any, value: Any) -> Any:
-    """JSON has no tuples and no paths."""
+    """Convert a JSON value to the type of the default: JSON has no tuples and no paths."""
     if isinstance(default, Path) and isinstance(value, str):
         return Path(value)
     if isinstance(default, tuple) and isinstance(value, list):

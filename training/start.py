@@ -1,4 +1,4 @@
-"""Beginning with weights that were learned before."""
+"""Starts a run from existing weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from system.files import sha256
 
 
 def start_from_weights(agent: QAgent[Any, Any], weights: str) -> dict[str, Any]:
-    """Give the online, the target and the averaged network these weights.
+    """Load weights into the online, the target and the averaged network.
 
     Args:
-        agent: That has learned nothing yet.
-        weights: A weight file; nothing is done if empty.
+        agent: An agent that has not learned yet.
+        weights: Path of a weight file; if empty, nothing is done.
 
     Returns:
-        What a run notes of it.
+        What the run records about the file.
 
     Raises:
-        WeightsError: If it cannot be read, or is of another network, other observations or other actions.
+        WeightsError: If it cannot be read, or is for another network, other observations or other actions.
     """
     if not weights:
         return {}

@@ -1,4 +1,4 @@
-"""A wish to stop: asked for by anybody at any time, granted at the next moment at which nothing is lost."""
+"""A request to stop: it can come at any time, and is met at the next moment at which no work is lost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 class InterruptedTaskError(Exception):
-    """Work that is made again by who resumes was given up."""
+    """Work was interrupted that a resumed run repeats."""
 
 
 class Stop:
-    """Whether a run is to stop.
+    """Holds whether a run is to stop.
 
     Attributes:
         asked: Whether `ask` was called.
@@ -22,17 +22,17 @@ class Stop:
         self._interruptible = False
 
     def ask(self) -> None:
-        """Stop soon. Called from a signal's handler, it ends what is `interruptible` at once."""
+        """Request a stop. Called from a signal handler, it interrupts `interruptible` work at once."""
         self.asked = True
         if self._interruptible:
             raise InterruptedTaskError
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Work that takes long, and that who resumes makes again: a stop ends it.
+        """Mark long work that a resumed run repeats: a stop interrupts it.
 
         Raises:
-            InterruptedTaskError: If a stop is or was asked for.
+            InterruptedTaskError: If a stop was or is requested.
         """
         try:
             self._interruptible = True

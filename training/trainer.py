@@ -1,7 +1,7 @@
-"""The trainer goes with an agent through its loop: it logs, validates, saves, and stops when it is asked to.
+"""The trainer runs an agent's training loop: it logs, validates, saves checkpoints, and stops on request.
 
-While the cars drive with the weights of a tick's beginning, the agent makes its updates from the replay as it was
-then. So driving and learning overlap, and still the result depends on nothing but the seed and the settings.
+During a tick, the cars drive with the weights from its start, while the agent learns from the replay as it was at its
+start. So driving and learning overlap, and yet the result depends only on the seed and the settings.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ PackBest = Callable[[Weights, dict[str, Any]], bytes]
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on, and why."""
+    """Training cannot continue; the message says why."""
 
 
 class Trainer:
-    """An agent, its cars, and where it all goes.
+    """Connects an agent with its cars, its run folder and the logs.
 
     Args:
-        agent: Learns.
-        pool: Drives.
-        run: Where the best weights go.
-        checkpoints: Where the run is saved.
-        log: Told everything.
-        stop: Asked between ticks.
-        pack_best: Makes a file of weights that drove better than all before, and of the facts of their validation.
+        agent: The agent to train.
+        pool: Drives the cars.
+        run: Run folder, which the best weights are written to.
+        checkpoints: Checkpoints of the run.
+        log: Receives all events and metrics.
+        stop: Checked between ticks.
+        pack_best: Makes the content of a weight file from the best weights so far and their validation row.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Trainer:
         self._run, self._checkpoints, self._log, self._stop = run, checkpoints, log, stop
         self._pack_best = pack_best
         self.fleet = Fleet(pool, s.cars // s.cars_per_actor, s.steps_per_tick, s.seed)
-        self.seconds = 0.0  # of training, resumed runs added up
+        self.seconds = 0.0  # of training, summed over resumed runs
         self.best_score = -math.inf
-        self._best = b""  # what pack_best made
+        self._best = b""  # the result of pack_best
         self._validated_at = 0  # decisions
-        self._without_best = 0  # validations since the best one
+        self._without_best = 0  # validations since the best
 
     def train(self) -> None:
-        """Go on until the decisions are made, or until a stop; a checkpoint is there from the first moment on.
+        """Train until all decisions are made or a stop is requested; a checkpoint is written before the first tick.
 
         Raises:
-            TrainingError: If something is NaN or infinite; the last checkpoint is then from before.
+            TrainingError: If something is NaN or infinite; the last checkpoint is from before that.
         """
         try:
             if not self._checkpoints.steps():
@@ -88,7 +88,7 @@ class Trainer:
                 self.seconds += time.monotonic() - began
                 self._log_tick(metrics, before, time.monotonic() - began)
                 if self._passed(self.settings.checkpoint_every, before) or self._is_done:
-                    self.save()  # before validation, which may be done again
+                    self.save()  # before validation, which can be repeated on resuming
                     saved_at = self.agent.decisions
                 self._validate_if_due()
                 if time.monotonic() > deadline:
@@ -114,7 +114,7 @@ class Trainer:
 
     @property
     def _is_good_enough(self) -> bool:
-        """Whether the validations say that training is to end; the clock has no part in it."""
+        """Whether until_score or patience ends training; this does not depend on wall-clock time."""
         wanted, patience = self.settings.until_score, self.settings.patience
         return bool(wanted and self.best_score >= wanted) or 0 < patience <= self._without_best
 
@@ -122,7 +122,7 @@ class Trainer:
         return self.agent.decisions // every > before // every
 
     def _log_tick(self, metrics: Metrics, before: int, seconds: float) -> None:
-        """Log the episodes that ended, a point of every curve if something was learned, and the speed."""
+        """Log the finished episodes, the speed, and, if there were updates, a point of every curve."""
         agent, log, now = self.agent, self._log, self.agent.decisions
         for episode, shaped_return, epsilon in self.fleet.episodes:
             log.episode(now, episode, shaped_return, epsilon)
@@ -145,14 +145,14 @@ class Trainer:
     def _validate_if_due(self) -> None:
         last = self._is_done and self._validated_at < self.agent.decisions
         if last or self._passed(self.settings.validate_every, self._validated_at):
-            with contextlib.suppress(InterruptedTaskError):  # who resumes makes it again
+            with contextlib.suppress(InterruptedTaskError):  # a resumed run repeats it
                 self.validate()
 
     def validate(self) -> None:
-        """Drive greedily with the averaged weights on validation tracks; keep them if they are the best.
+        """Drive greedily with the averaged weights on the validation tracks; keep the weights if they are the best.
 
         Raises:
-            InterruptedTaskError: If a stop ended it; nothing of it was noted then.
+            InterruptedTaskError: If a stop interrupted it; its results are then discarded.
             TrainingError: If something is NaN or infinite.
         """
         began = time.monotonic()
@@ -164,7 +164,7 @@ class Trainer:
 
         on_progress(0, 1)
         weights = self.agent.actor_weights()
-        self._check_finite(weights)  # relu hides NaN: the values would look like values
+        self._check_finite(weights)  # ReLU hides NaN: the Q-values would look valid
         with self._stop.interruptible():
             drive = self._pool.validate(weights, tracks, on_progress)
         seconds = self.seconds + time.monotonic() - began
@@ -185,11 +185,11 @@ class Trainer:
         write_whole(self._run.path / BEST, self._best)
 
     def save(self) -> None:
-        """Write a checkpoint, if all in it is finite.
+        """Write a checkpoint, if all its arrays are finite.
 
         Raises:
-            TrainingError: If it is not.
-            OSError: If the disk does not take it.
+            TrainingError: If they are not.
+            OSError: If it cannot be written.
         """
         began = time.monotonic()
         arrays = self.agent.get_state()
@@ -216,16 +216,16 @@ class Trainer:
                 raise self._error(f"{name} contains NaN or infinity")
 
     def restore(self) -> None:
-        """Go back to the last checkpoint that is whole.
+        """Restore the newest intact checkpoint.
 
         Raises:
-            CheckpointError: If none is.
+            CheckpointError: If there is none.
         """
         state, arrays = self._checkpoints.load_newest(self.agent.replay.store, self._log.notify)
         self._best = arrays.pop("best").tobytes()
         self.agent.set_state(arrays)
         self.seconds, self._validated_at = state["seconds"], state["validated_at"]
-        self._without_best = state.get("without_best", 0)  # checkpoints of before have none
+        self._without_best = state.get("without_best", 0)  # older checkpoints lack it
         if state["best_score"] is not None:
             self.best_score = state["best_score"]
             self._keep_best()
@@ -238,7 +238,7 @@ class Trainer:
 def validation_row(
     decisions: int, updates: int, seconds: float, episodes: list[Episode]
 ) -> dict[str, Any]:
-    """What greedy drives on validation tracks came to: a row of validation.csv."""
+    """Summarise greedy episodes on validation tracks as a row of validation.csv."""
     scores = np.array([e.score for e in episodes])
     return {
         "decisions": decisions,

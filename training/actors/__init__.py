@@ -1,1 +1,1 @@
-"""Who gathers experience, and where."""
+"""Actors, which collect experience, and the workers that run them."""

@@ -1,4 +1,4 @@
-"""An actor: N cars that drive in step. Its rollout is a function of its state and of the network's weights."""
+"""An actor: N cars that drive in lockstep. A rollout depends only on the actor's state and the network's weights."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from racing.tracks import draw_training_track
 from racing.world import World
 from training.actors.driving import ActorSpec, DrivingNetwork
 
-FAILED_TRACKS = 500  # remembered at most; the oldest are forgotten
-LARGEST_REWARD = 1e30  # as float32, with room for the sum of a return
+FAILED_TRACKS = 500  # that are kept; the oldest are dropped
+LARGEST_REWARD = 1e30  # fits into float32, also as a sum in a return
 
 
 @dataclass(frozen=True)
 class CarState:
-    """A car in mid-episode: all that is needed to drive there again.
+    """The state of a car within an episode, sufficient to reconstruct it.
 
     Attributes:
         track: Reset seed.
         actions: Actions so far, one index per decision.
         shaped_return: Sum of the shaped rewards so far.
-        ended: Whether the episode is over and its last frame is still to be stored.
+        ended: Whether the episode has ended, with its last frame still to be stored.
     """
 
     track: int
@@ -43,8 +43,8 @@ class ActorState:
     """Everything that an actor's next rollout depends on, apart from the weights.
 
     Attributes:
-        cars: Where they are.
-        failed: Tracks without a lap, oldest first, which wait to be driven again.
+        cars: States of the cars.
+        failed: Tracks on which no lap was completed, to be repeated, oldest first.
         track_rng: State of the generator that draws tracks.
         exploration_rng: State of the generator of exploration.
     """
@@ -55,7 +55,7 @@ class ActorState:
     exploration_rng: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Convert the state to JSON data, for a checkpoint."""
         cars = [
             {
                 "track": c.track,
@@ -70,7 +70,7 @@ class ActorState:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ActorState:
-        """What `as_json` gave."""
+        """Restore a state from what `as_json` returned."""
         cars = tuple(
             CarState(**{**c, "actions": bytes.fromhex(c["actions"])}) for c in data["cars"]
         )
@@ -79,13 +79,13 @@ class ActorState:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What a rollout returns.
+    """The result of a rollout.
 
     Attributes:
         trajectory: T steps of N cars.
-        state: Of the actor, after the rollout.
-        episodes: Those that ended during it, each with its shaped return and its car.
-        mean_q: Mean over the decisions of the value of the best action.
+        state: The actor's state after the rollout.
+        episodes: Episodes that ended during the rollout, each with its shaped return and the index of its car.
+        mean_q: Mean over the decisions of the highest action value.
     """
 
     trajectory: Trajectory
@@ -95,7 +95,7 @@ class Rollout:
 
 
 def first_state(spec: ActorSpec, seed: np.random.SeedSequence) -> ActorState:
-    """The state in which a run begins."""
+    """Make the initial state of an actor."""
     track_rng, exploration_rng = (np.random.default_rng(s) for s in seed.spawn(2))
     cars = tuple(
         CarState(draw_training_track(track_rng), b"", 0.0, False) for _ in range(spec.cars)
@@ -107,31 +107,31 @@ Driving = Generator[NDArray[np.uint8], NDArray[np.float32], Rollout]
 
 
 class Actor:
-    """Keeps simulators at hand between rollouts; they are rebuilt from the state where they do not match it."""
+    """Runs rollouts. It keeps its simulators in between, and reconstructs them if the given state does not match."""
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
         self._worlds = [spec.make_world(spec.world) for _ in range(spec.cars)]
-        self._at: tuple[CarState, ...] | None = None  # where the simulators stand
+        self._at: tuple[CarState, ...] | None = None  # the state that the simulators are in
 
     def rollout(self, state: ActorState, steps: int, epsilon: NDArray[np.float64]) -> Driving:
-        """Drive: a generator that yields observations, uint8 [N, K, H, W], and is sent their Q-values, float32 [N, A].
+        """Drive, as a generator that yields observations, uint8 [N, K, H, W], and is sent Q-values, float32 [N, A].
 
-        So the actors of a process can share one call of the network.
+        This way, the actors of a process can share one call of the network.
 
         Args:
-            state: State to begin in.
+            state: The state to start from.
             steps: Decisions per car.
             epsilon: Exploration rate of each car, float64 [N].
 
         Returns:
-            Experience and the state after it.
+            The experience, and the state after it.
 
         Raises:
             DrivingError: If a reward or the physics is NaN or infinite.
         """
         self._restore(state.cars)
-        self._at = None  # until it is over: an error leaves them anywhere
+        self._at = None  # until the rollout is complete: after an error, their state is unknown
         track_rng, exploration_rng = _generator(state.track_rng), _generator(state.exploration_rng)
         cars, episodes, best_values = list(state.cars), list[tuple[Episode, float, int]](), []
         failed = deque(state.failed, maxlen=FAILED_TRACKS)
@@ -190,7 +190,7 @@ class Actor:
 
 
 def in_step(drivings: list[Driving], network: DrivingNetwork) -> list[Rollout]:
-    """Let several actors drive in step, one call of the network for all of them at every step."""
+    """Run several actors in lockstep, with one call of the network for all of them at every step."""
     if not drivings:
         return []
     rollouts = list[Rollout]()
@@ -207,12 +207,12 @@ def in_step(drivings: list[Driving], network: DrivingNetwork) -> list[Rollout]:
 
 
 def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator) -> int:
-    """A new track, or one that a car failed on: the plainest prioritised level replay (Jiang et al. 2021).
+    """Choose a new track or a failed one: a minimal form of prioritised level replay (Jiang et al. 2021).
 
     Args:
-        failed: Tracks without a lap, of which the oldest is taken out if it is driven again.
-        retry_share: Probability of driving one of them.
-        rng: Draws.
+        failed: Tracks on which no lap was completed; if one is repeated, it is the oldest, which is removed.
+        retry_share: Probability of repeating a failed track.
+        rng: Random generator.
 
     Returns:
         A reset seed.
@@ -223,7 +223,7 @@ def next_track(failed: deque[int], retry_share: float, rng: np.random.Generator)
 
 
 def drive_again(world: World, car: CarState) -> None:
-    """Bring a world to where a car was: physics repeats bit for bit; only images that are still needed are rendered."""
+    """Reconstruct a car's state by repeating its actions; only the images that are still needed are rendered."""
     unseen = len(car.actions) - world.spec.history
     world.reset(car.track, render=unseen < 0)
     for i, action in enumerate(car.actions):

@@ -1,4 +1,4 @@
-"""What all actors of a run have in common, the network that a process drives with, and whole greedy drives."""
+"""The specification that all actors share, the network that a process drives with, and greedy drives."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from racing.shaping import Shaping
 from racing.spec import WorldSpec
 from racing.world import World
 
-DEVICE = "CPU"  # of driving, also where a GPU learns: every process then finds the same values
+DEVICE = "CPU"  # for driving, even if a GPU learns, so that all processes compute the same values
 FILM_EVERY = 4  # decisions between two images of a film
 
 
 @dataclass(frozen=True)
 class ActorSpec:
-    """What every actor of a run has in common; values that another process can be given.
+    """The specification that all actors of a run share; it can be sent to other processes.
 
     Attributes:
-        world: How the cars that train meet the world.
-        greedy_world: How the greedy driver meets it.
-        network: What drives them.
-        shaping: What training pays.
-        cars: Of one actor, which share a batch of the network.
-        choose: The agent's epsilon-greedy.
+        world: The world that the training cars drive in.
+        greedy_world: The world that the greedy driver drives in.
+        network: The network that drives them.
+        shaping: The reward shaping.
+        cars: Number of cars per actor, which share a batch of the network.
+        choose: The agent's epsilon-greedy function.
         make_world: Makes a world for a car.
     """
 
@@ -47,7 +47,7 @@ class ActorSpec:
 
 @dataclass(frozen=True)
 class Drive:
-    """Whole greedy episodes.
+    """The result of a greedy drive over whole episodes.
 
     Attributes:
         episodes: One record per track, in order.
@@ -59,10 +59,10 @@ class Drive:
 
 
 class DrivingNetwork:
-    """The network of a process, to drive with.
+    """The network that a process drives with.
 
-    It takes observations in batches of `spec.cars`, whatever the number of cars that this process drives: the last bits
-    of a value depend on the shape of a batch, and must not depend on how cars are spread over processes.
+    It processes observations in batches of `spec.cars`, however many cars this process drives: the last bits of a
+    value depend on the shape of the batch, and must not depend on how the cars are distributed over processes.
     """
 
     def __init__(self, spec: ActorSpec) -> None:
@@ -84,12 +84,12 @@ class DrivingNetwork:
         self._q = tf.function(q, input_signature=[signature], autograph=False)
 
     def load(self, weights: Weights) -> None:
-        """Take weights over."""
+        """Load weights."""
         for variable in self._network.variables:
             variable.assign(weights[variable.path])
 
     def q(self, observations: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Action values, uint8 [N, K, H, W] -> float32 [N, A]."""
+        """Compute action values, uint8 [N, K, H, W] -> float32 [N, A]."""
         count = len(observations)
         missing = -count % self._batch
         if missing:
@@ -106,11 +106,11 @@ def drive_greedily(
     tracks: list[int],
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Drive:
-    """Whole episodes without exploration, in step, under the fast camera.
+    """Drive whole episodes without exploration, in lockstep, with the fast camera.
 
     Args:
-        spec: Of the actors.
-        network: Drives.
+        spec: Specification of the actors.
+        network: The network that drives.
         tracks: Reset seeds.
         on_progress: Called after every decision with the number of cars that have finished.
     """

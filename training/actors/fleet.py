@@ -1,4 +1,4 @@
-"""All cars of a run: their states, and what came of their last tick."""
+"""All cars of a run: their states, and the results of their last tick."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from training.actors.worker import Request
 
 
 class Fleet:
-    """The cars that gather experience, in actors that the pool shares among its workers.
+    """The cars that collect experience, in actors that the pool distributes over its workers.
 
     Args:
-        pool: Drives.
+        pool: Runs the actors.
         actors: Number of actors, each of `pool.spec.cars` cars.
         steps: Decisions per car and tick.
-        seed: Of the run; the agent's generators take the first two seeds that follow from it.
+        seed: Seed of the run; the agent's generators use the first two seeds derived from it.
 
     Attributes:
-        episodes: That ended in the last tick, each with its shaped return and its car's exploration rate.
-        mean_q: Mean value of the best action over the last tick's decisions.
+        episodes: Episodes that ended in the last tick, each with its shaped return and its car's exploration rate.
+        mean_q: Mean over the last tick's decisions of the highest action value.
     """
 
     def __init__(self, pool: Pool, actors: int, steps: int, seed: int) -> None:
@@ -38,13 +38,13 @@ class Fleet:
         self.mean_q = 0.0
 
     def start(self, weights: Weights, epsilon: NDArray[np.float64]) -> None:
-        """Ask every car to drive for a tick; exploration rates float64 [actors * cars]."""
+        """Ask every car to drive for a tick, with exploration rates float64 [actors * cars]."""
         self._epsilon = epsilon.reshape(len(self._states), -1)  # [actors, cars]
         requests = [Request(i, s, self._epsilon[i]) for i, s in enumerate(self._states)]
         self._pool.submit(requests, weights, self._steps)
 
     def collect(self) -> Trajectory:
-        """Wait for the tick's experience."""
+        """Wait for the tick's experience and return it."""
         rollouts = self._pool.collect()
         self._states = [r.state for r in rollouts]
         self.mean_q = float(np.mean([r.mean_q for r in rollouts]))
@@ -56,9 +56,9 @@ class Fleet:
         return side_by_side([r.trajectory for r in rollouts])
 
     def get_state(self) -> list[dict[str, Any]]:
-        """Where every car is, as JSON."""
+        """Return the states of all actors as JSON data."""
         return [state.as_json() for state in self._states]
 
     def set_state(self, states: list[dict[str, Any]]) -> None:
-        """Put back what `get_state` gave."""
+        """Restore what `get_state` returned."""
         self._states = [ActorState.from_json(state) for state in states]

@@ -1,4 +1,4 @@
-"""The pool: shares tasks among workers, in a fixed order, and repeats those of a worker that is lost."""
+"""The pool distributes tasks over workers, in a fixed order, and repeats the tasks of lost workers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MOST_RESTARTS_PER_TASK = 5
 
 
 class WorkerError(RuntimeError):
-    """Workers were lost again and again on the same task."""
+    """Workers were lost repeatedly on the same task."""
 
 
 class Pool:
-    """Runs actors on workers; the result depends neither on the number of workers nor on where they are.
+    """Runs actors on workers; the result does not depend on the number of workers or where they run.
 
     Args:
-        spec: Of the actors.
-        workers: Do the work; if there are none, this process does.
-        notify: Called with a line when a worker was lost.
+        spec: Specification of the actors.
+        workers: The workers; if there are none, this process does the work.
+        notify: Called with one line when a worker was lost.
         new_workers: Called at every tick; returns workers that have joined.
     """
 
@@ -47,10 +47,10 @@ class Pool:
         self.spec, self._notify, self._new_workers = spec, notify, new_workers
         self._here = LocalWorker(spec)
         self._workers = list(workers)
-        self._asked: list[tuple[Worker, Task, list[int]]] = []  # who, what, and for which actors
+        self._asked: list[tuple[Worker, Task, list[int]]] = []  # the last: indices of actors
 
     def submit(self, requests: list[Request], weights: Weights, steps: int) -> None:
-        """Ask for a rollout of every request, `steps` decisions per car; returns at once if there are workers."""
+        """Request rollouts of `steps` decisions per car; returns at once if there are workers."""
         self._workers += self._new_workers()
         workers = self._workers or [self._here]
         self._asked = []
@@ -61,11 +61,11 @@ class Pool:
             self._asked.append((worker, task, [r.actor for r in share]))
 
     def collect(self) -> list[Rollout]:
-        """Wait for the rollouts that were asked for, in the order of the actors.
+        """Wait for the requested rollouts, and return them in the order of the actors.
 
         Raises:
-            DrivingError: If driving gave NaN or infinity.
-            WorkerError: If workers were lost again and again.
+            DrivingError: If driving produced NaN or infinity.
+            WorkerError: If workers were lost repeatedly.
         """
         by_actor: dict[int, Rollout] = {}
         for worker, task, actors in self._asked:
@@ -78,16 +78,16 @@ class Pool:
         tracks: list[int],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Drive:
-        """Whole greedy episodes on every track; this process, which would only wait, takes its share.
+        """Drive a whole greedy episode on every track; this process takes a share of the tracks, too.
 
         Args:
-            weights: Drive.
+            weights: Weights of the network that drives.
             tracks: Reset seeds.
-            on_progress: Called often with the episodes done here and all of them here.
+            on_progress: Called often with the number of episodes done in this process, and their total in it.
 
         Raises:
-            DrivingError: If driving gave NaN or infinity.
-            WorkerError: If workers were lost again and again.
+            DrivingError: If driving produced NaN or infinity.
+            WorkerError: If workers were lost repeatedly.
         """
         busy = [self._here, *self._workers][: len(tracks)]
         tasks = [ValidationTask(weights, tracks[i :: len(busy)]) for i in range(len(busy))]
@@ -112,7 +112,7 @@ class Pool:
         raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task")
 
     def _after_loss(self, worker: Worker, task: Task, lost: WorkerLostError) -> Worker:
-        """Replace a lost worker; returns the worker that does the task again."""
+        """Replace a lost worker; returns the worker that repeats the task."""
         try:
             worker.restart()
         except NoCapacityError:

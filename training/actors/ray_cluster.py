@@ -16,11 +16,11 @@ from system.cpus import usable_cpus
 from system.processes import STOP_SIGNALS
 
 SECONDS_TO_CONNECT = 3.0
-# Of a cluster that is started for a run: the messages of a tick are some 10 MB.
+# For a cluster that is started for a run: the messages of a tick take about 10 MB.
 OBJECT_STORE_BYTES = 512 * 2**20
-# By default Ray looks for a cluster for 20 s. That somebody listens there is known by then; it may refuse the token.
+# By default, Ray tries to connect for 20 s. We have checked that the port is open; the token may still be refused.
 CONNECTION_VARIABLES = {"RAY_NUM_REDIS_GET_RETRIES": "5"}
-# What a cluster is started with. Workers have niceness 15 by default, which leaves them nothing where cores are busy.
+# For starting a cluster. By default, Ray runs workers at niceness 15, which starves them on busy cores.
 CLUSTER_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 

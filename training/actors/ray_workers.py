@@ -26,9 +26,9 @@ from training.actors.worker import (
 )
 
 Surroundings = Callable[[], dict[str, Any]]
-SECONDS_TO_PLACE = 180.0  # a worker on a node: a process is started, and imports what a world needs
-SECONDS_TO_JOIN = 300.0  # a first node of a cluster that grows by itself
-SECONDS_TO_PLACE_AGAIN = 20.0  # a tick waits for it
+SECONDS_TO_PLACE = 180.0  # for starting a worker process with its imports on a node
+SECONDS_TO_JOIN = 300.0  # for the first node of an autoscaling cluster
+SECONDS_TO_PLACE_AGAIN = 20.0  # short, because the tick waits for it
 
 
 class RayActor:
@@ -72,7 +72,7 @@ class RayWorker:
     def _spawn(self) -> None:
         self._actor = self._group.new_actor()
         self.facts = self._actor.facts.remote()
-        self._loaded = self._actor.load.remote()  # the first task finds TensorFlow there
+        self._loaded = self._actor.load.remote()  # in advance of the first task
 
     def is_up(self, seconds: float = 0.0) -> bool:
         """Whether it was placed on a node and may work; waits up to `seconds` for that.
@@ -133,8 +133,8 @@ class RayWorkerGroup:
 
     Args:
         cluster: The cluster.
-        spec: Of the actors.
-        threads: TensorFlow's, in each worker.
+        spec: Specification of the actors.
+        threads: Number of TensorFlow threads in each worker.
         surroundings: Called on every node: returns `processor`, and what must be the same on all nodes.
 
     Attributes:
@@ -154,7 +154,7 @@ class RayWorkerGroup:
         """Start the workers; returns those placed by now. `new_workers` returns the others once nodes have joined.
 
         Args:
-            most: The largest number of workers of any use.
+            most: The largest useful number of workers.
 
         Raises:
             ClusterError: If none could be placed, or a node has another version of the program or of a library.

@@ -1,4 +1,4 @@
-"""Workers do tasks: in this process, in another one, or wherever another `Worker` puts them."""
+"""Workers carry out tasks, in this process or in another one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from system.processes import STOP_SIGNALS, blocked_signals, end_with_parent
 from training.actors.actor import Actor, ActorState, Rollout, in_step
 from training.actors.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 
-CARS_AT_ONCE = 16  # of a validation, which bounds its memory
-SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two: then it hangs
+CARS_AT_ONCE = 16  # in a validation, to bound its memory
+SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two
 
 
 @dataclass(frozen=True)
 class Request:
-    """Asks for a rollout: the actor, the state it starts in, and each car's exploration rate, float64 [N]."""
+    """A request for a rollout: the actor, its initial state, and each car's exploration rate, float64 [N]."""
 
     actor: int
     state: ActorState
@@ -46,7 +46,7 @@ class RolloutTask:
 
 @dataclass(frozen=True)
 class ValidationTask:
-    """Whole greedy episodes."""
+    """Whole greedy episodes on some tracks."""
 
     weights: Weights
     tracks: list[int]
@@ -65,10 +65,10 @@ class NoCapacityError(Exception):
 
 
 class Worker(Protocol):
-    """Works on one task at a time. What it answers depends on the task alone, not on the worker."""
+    """Works on one task at a time. The answer depends only on the task, not on the worker."""
 
     def ask(self, task: Task) -> None:
-        """Hand a task over; returns at once where the work is elsewhere."""
+        """Hand over a task; returns at once if the work is done in another process."""
         ...
 
     def answer(self) -> Answer:
@@ -80,7 +80,7 @@ class Worker(Protocol):
         ...
 
     def restart(self) -> None:
-        """Begin again with a new worker and the same task.
+        """Replace the lost process, and start the same task again.
 
         Raises:
             NoCapacityError: If there is no capacity for one; the worker may rejoin the pool later.
@@ -93,7 +93,7 @@ class Worker(Protocol):
 
 
 class RolloutWorker:
-    """Does the tasks of one process: its actors, and the network that they share."""
+    """Carries out the tasks of one process, with its actors and the network that they share."""
 
     def __init__(self, spec: ActorSpec) -> None:
         self.spec = spec
@@ -105,7 +105,7 @@ class RolloutWorker:
         """Work on a task.
 
         Raises:
-            DrivingError: If driving gave NaN or infinity.
+            DrivingError: If driving produced NaN or infinity.
         """
         if self._network is None:
             self._network = DrivingNetwork(self.spec)
@@ -145,7 +145,7 @@ class LocalWorker:
         self._task = task
 
     def answer(self) -> Answer:
-        """Work."""
+        """Carry out the task and return its answer."""
         assert self._task is not None, "answer() follows ask()"
         return self.rollout_worker.run(self._task)
 
@@ -161,8 +161,8 @@ class ProcessWorker:
     """Works in a process of its own, which starts to load TensorFlow at once.
 
     Args:
-        spec: Of the actors.
-        threads: TensorFlow's.
+        spec: Specification of the actors.
+        threads: Number of TensorFlow threads.
     """
 
     def __init__(self, spec: ActorSpec, threads: int) -> None:
@@ -181,14 +181,14 @@ class ProcessWorker:
         theirs.close()
 
     def ask(self, task: Task) -> None:
-        """Hand a task over; returns at once, even if the process does not read."""
+        """Hand over a task; returns at once, even if the process is not reading."""
         self._task = task
-        sent = ForkingPickler.dumps(task)  # now, because the weights go on changing
+        sent = ForkingPickler.dumps(task)  # now, because the weights keep changing
         self._sender = threading.Thread(target=_send, args=(self._pipe, sent), daemon=True)
         self._sender.start()
 
     def answer(self) -> Answer:
-        """Wait for the process."""
+        """Wait for the answer of the process."""
         try:
             if self._pipe.poll(SECONDS_TO_ANSWER):
                 answer: Answer = self._pipe.recv()
@@ -209,17 +209,17 @@ class ProcessWorker:
         self._process.kill()
         self._process.join()
         if self._sender:
-            self._sender.join()  # it fails now; later its bytes could get into the next process's pipe
+            self._sender.join()  # otherwise it could write into the next process's pipe
         self._pipe.close()
 
 
 def _send(pipe: Connection, task: memoryview) -> None:
-    with contextlib.suppress(OSError):  # a dead one: answer() will notice
+    with contextlib.suppress(OSError):  # if the process is dead, answer() will notice
         pipe.send_bytes(task)
 
 
 def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
-    """The main function of a worker process: does tasks until its trainer is gone."""
+    """The main function of a worker process: carries out tasks until the trainer is gone."""
     end_with_parent()
     set_up_tensorflow(threads, "cpu")
     worker = RolloutWorker(spec)
@@ -231,7 +231,7 @@ def _work(pipe: Connection, spec: ActorSpec, threads: int) -> None:
 
 
 def run_task(worker: RolloutWorker, task: Task) -> Answer:
-    """The answer, or the error: another process would fail in the same way, so no retry would help."""
+    """Return the answer, or the error, which is not retried: another process would fail in the same way."""
     try:
         return worker.run(task)
     except DrivingError as e:

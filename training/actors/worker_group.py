@@ -18,15 +18,15 @@ class WorkerGroup:
     """The workers of a run, which start to load TensorFlow at once.
 
     Args:
-        settings: Of the run.
+        settings: The settings of the run.
         count: The largest number of workers.
-        spec: Of the actors.
+        spec: Specification of the actors.
         stack: Leaves the cluster when it is closed.
         notify: Called with lines for the user.
         surroundings: Called on every node: returns what must be the same on all of them.
 
     Attributes:
-        workers: Those that are there from the beginning.
+        workers: The workers that are available from the start.
 
     Raises:
         ValueError: If there is no such cluster, no free CPU in it, or another version of the program (ClusterError).
