@@ -1,1 +1,1 @@
-"""What a run leaves behind: its folder and its checkpoints."""
+"""Run folders and checkpoints."""

@@ -1,11 +1,11 @@
-"""Checkpoints: complete, whole or not there, checked before they are believed.
+"""Checkpoints: complete, written atomically, and verified before they are loaded.
 
-A run's checkpoints/ holds a folder per checkpoint, named by the decisions made until then, with
+A run's checkpoints/ has one folder per checkpoint, named by the number of decisions so far, with
 - `arrays.safetensors`: weights, target weights, averages, optimizer slots, priorities, the best weights;
 - `state.json`: counters, random generators, actors, logs;
 - `manifest.json`: the run, SHA-256 and size of every file that belongs to the checkpoint; written last.
-Beside them, replay/ holds what was seen between two checkpoints, steps FIRST-LAST.safetensors: written once, never
-changed, shared by the checkpoints.
+Next to them, replay/ holds the experience between two checkpoints, steps FIRST-LAST.safetensors: these files are
+written once, never changed, and shared by the checkpoints.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: Where they are; made when the first is saved.
-        run: What tells the run from others, whose checkpoints are refused.
-        keep: How many to keep; by default the last and the one before.
+        folder: Folder of the checkpoints; created when the first is saved.
+        run: Identity of the run; checkpoints of other runs are refused.
+        keep: Number of checkpoints to keep; by default two.
     """
 
     def __init__(self, folder: Path, run: str = "", keep: int = 2) -> None:
         self.folder, self._run, self._keep = folder, run, keep
 
     def steps(self) -> list[int]:
-        """Decisions at which there is a checkpoint, oldest first."""
+        """Return the decisions of all checkpoints, oldest first."""
         if not self.folder.is_dir():
             return []
         folders = (p.name for p in self.folder.iterdir() if p.is_dir())
@@ -52,10 +52,10 @@ class Checkpoints:
         arrays: dict[str, NDArray[Any]],
         store: FrameStore,
     ) -> None:
-        """Save everything; the replay only as far as it is new.
+        """Save a checkpoint; of the replay, only new steps are written.
 
         Raises:
-            OSError: If the disk does not take it; earlier checkpoints are then untouched.
+            OSError: If it cannot be written; earlier checkpoints are then unchanged.
         """
         chunks = self._save_replay(store)
         aside = self.folder / f".{decisions:09d}.part"
@@ -89,17 +89,17 @@ class Checkpoints:
     def load_newest(
         self, store: FrameStore, notify: Callable[[str], None]
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Read the last checkpoint that is whole, set aside what came after it, and fill the store.
+        """Load the newest intact checkpoint, set aside anything newer, and fill the store.
 
         Args:
-            store: To fill.
-            notify: Called with a line about every checkpoint that is not whole.
+            store: The store to fill.
+            notify: Called with one line about every damaged checkpoint.
 
         Returns:
             State and arrays as they were saved.
 
         Raises:
-            CheckpointError: Naming every file that is missing or damaged, if none is whole; all is then left as it was.
+            CheckpointError: If none is intact; the message names the missing or damaged files, and nothing is changed.
         """
         problems = []
         for step in reversed(self.steps()):
@@ -116,13 +116,13 @@ class Checkpoints:
     def load(
         self, decisions: int, store: FrameStore
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Read a checkpoint and fill the store.
+        """Load a checkpoint and fill the store.
 
         Returns:
             State and arrays as they were saved.
 
         Raises:
-            CheckpointError: Naming the file that is missing or damaged.
+            CheckpointError: If a file is missing or damaged; the message names it.
         """
         folder = self.folder / f"{decisions:09d}"
         manifest = self._manifest(folder)
@@ -136,7 +136,7 @@ class Checkpoints:
         return state, arrays
 
     def problems(self) -> list[str]:
-        """What is wrong with any file of any checkpoint, without loading it; reads only."""
+        """Return the problems of all files of all checkpoints; only reads, and loads nothing."""
         found = []
         for step in self.steps():
             folder = self.folder / f"{step:09d}"
@@ -173,7 +173,7 @@ class Checkpoints:
         return data
 
     def _save_replay(self, store: FrameStore) -> dict[str, Any]:
-        """Write the steps that are new since the last checkpoint; list all chunks that the ring still holds."""
+        """Write the steps since the last checkpoint; return all chunks that the ring buffer still holds."""
         chunks = self._newest_chunks()
         last = max(map(_last, chunks), default=0)
         begin = store.written - store.length
@@ -189,7 +189,7 @@ class Checkpoints:
         return chunks
 
     def _newest_chunks(self) -> dict[str, Any]:
-        """Those of the last checkpoint; none where something is wrong, so that all is written again."""
+        """Return the chunks of the last checkpoint; none if something is wrong, so that all are written again."""
         steps = self.steps()
         try:
             files = self._manifest(self.folder / f"{steps[-1]:09d}")["files"] if steps else {}
@@ -200,21 +200,21 @@ class Checkpoints:
         return chunks if whole else {}
 
     def _drop_chunks(self) -> None:
-        """Keep what the checkpoints need."""
+        """Delete what no checkpoint needs."""
         needed: set[str] = set()
         for kept in self.steps():
             try:
                 needed |= set(self._manifest(self.folder / f"{kept:09d}")["files"])
             except CheckpointError:
-                return  # which chunks it needs is not known: keep all
+                return  # unknown which chunks it needs: keep all
         for chunk in (self.folder / "replay").glob("*.safetensors"):
             if f"replay/{chunk.name}" not in needed:
                 chunk.unlink()
 
     def _forget_after(self, decisions: int) -> None:
-        """Set aside what a resumed run will make again: later checkpoints, which could not be read.
+        """Set aside later checkpoints, which could not be read: the resumed run makes them again.
 
-        What was half written when the run was killed is removed.
+        Partly written files of a killed run are removed.
         """
         for part in [*self.folder.glob(".*.part*"), *self.folder.glob("replay/.*.part*")]:
             shutil.rmtree(part) if part.is_dir() else part.unlink()

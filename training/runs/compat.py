@@ -1,4 +1,4 @@
-"""Runs of earlier versions: their settings by today's names."""
+"""Converts settings of earlier versions to the current names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RENAMED = {
     "average_rate": "ema_rate",
     "slots_per_tick": "steps_per_tick",
 }
-# Settings that came later, as they were before they could be set.
+# Settings that were added later, with the values that applied before.
 ADDED = {
     "until_score": 0.0,
     "patience": 0,
@@ -27,7 +27,7 @@ ADDED = {
 
 
 def renamed(config: dict[str, Any]) -> dict[str, Any]:
-    """A config.json by today's names; until they were one fleet, cars were counted by actor."""
+    """Convert a config.json to the current names; earlier versions counted cars per actor."""
     new = {RENAMED.get(name, name): value for name, value in config.items()}
     if "actors" in new:
         actors, cars = new.pop("actors"), new.get("cars", 0)

@@ -1,4 +1,4 @@
-"""The fingerprint of a run: what must not depend on how it was carried out, by how many workers, stopped or killed."""
+"""The fingerprint of a run: results that must not depend on the number of workers, or on stops and kills."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Hashes of what a run left behind.
+    """Hashes of the results of a run.
 
     Attributes:
-        decisions: Of the last checkpoint, like the next three.
+        decisions: Decisions of the last checkpoint; the next three are also of this checkpoint.
         arrays: Networks, optimizer, priorities.
-        replay: What it holds.
-        state: Counters, random generators, actors; seconds aside.
+        replay: Content of the replay.
+        state: Counters, random generators, actors, without times.
         episodes: episodes.csv.
-        validations: validation.csv, seconds aside.
-        events: TensorBoard's, in order; speeds aside.
-        best: The weights that drove best.
+        validations: validation.csv, without times.
+        events: TensorBoard's events in order, without speeds.
+        best: The best weights.
     """
 
     decisions: int
@@ -39,13 +39,13 @@ class Fingerprint:
     best: str
 
     def differences(self, expected: Fingerprint) -> str:
-        """Names of what is not as expected, or `nothing`."""
+        """Return the names of the differences, or `nothing`."""
         names = (f.name for f in fields(self))
         return " ".join(n for n in names if getattr(self, n) != getattr(expected, n)) or "nothing"
 
 
 def fingerprint(run: Path) -> Fingerprint:
-    """What a run that came to its end left behind."""
+    """Compute the fingerprint of a finished run."""
     newest = max(p for p in (run / CHECKPOINTS).iterdir() if p.name.isdecimal())
     state = json.loads((newest / "state.json").read_text())
     state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
@@ -67,7 +67,7 @@ def fingerprint(run: Path) -> Fingerprint:
 
 
 def _replay(run: Path, files: Iterable[str]) -> dict[str, bytes]:
-    """What the replay holds, however it was cut into chunks: a stop makes a checkpoint, and so a cut, of its own."""
+    """Return the content of the replay, independent of chunks: each stop adds a checkpoint, and so a chunk."""
     config = RunFolder(run).config()
     length = config["replay_capacity"] // config["cars"]
     chunks = [Path(name) for name in files if name.startswith("replay/")]
@@ -77,7 +77,7 @@ def _replay(run: Path, files: Iterable[str]) -> dict[str, bytes]:
 
 
 def events(run: Path) -> list[tuple[int, str, bytes]]:
-    """Step, name and value of everything that TensorBoard shows of the run's course, speeds aside."""
+    """Return step, name and value of everything in the TensorBoard files, except speeds."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     files = sorted(run.glob("events.out.tfevents.*"), key=lambda p: p.name.rpartition(".")[2])

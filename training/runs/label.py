@@ -1,4 +1,4 @@
-"""Labels: a line of one's own about a run, in a file beside its others, so that a living trainer is not disturbed."""
+"""Labels: a line of text about a run, in a file of its own, so that a running trainer is not disturbed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ LONGEST = 100  # characters
 
 
 def read_label(run: RunFolder) -> str:
-    """The label of a run; empty if it has none."""
+    """Return the label of a run; empty if it has none."""
     with contextlib.suppress(OSError, ValueError):
         return (run.path / LABEL).read_text(encoding="utf-8").strip()[:LONGEST]
     return ""
 
 
 def write_label(run: RunFolder, text: str) -> None:
-    """Label a run, over the label that it had; an empty one takes it away.
+    """Label a run, replacing its label; an empty text removes it.
 
     Raises:
         RunError: If it is not one line of at most 100 characters.

@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint: what belongs to it, and proof that it is what was saved."""
+"""The manifest of a checkpoint: it lists the files with their checksums."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MANIFEST = "manifest.json"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used, and why."""
+    """A checkpoint cannot be used; the message says why."""
 
 
 def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[str, Any]:
@@ -20,12 +20,12 @@ def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[
 
     Args:
         data: Content of a manifest.json.
-        where: Its checkpoint, for messages.
-        decisions: What it must say.
-        run: What it must say, too.
+        where: The checkpoint, for messages.
+        decisions: The expected decisions.
+        run: The expected identity of the run.
 
     Raises:
-        CheckpointError: If it is damaged, of another run, or of another place.
+        CheckpointError: If it is damaged, or belongs to another run or checkpoint.
     """
     try:
         manifest: dict[str, Any] = json.loads(data)["manifest"]
@@ -50,14 +50,14 @@ def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[
 
 
 def file_in_run(name: str, decisions: int) -> str:
-    """Where in a run's folder a file lies that a manifest names."""
+    """Return the path, within a run's folder, of a file that a manifest names."""
     if name.startswith("replay/"):
         return f"checkpoints/{name}"
     return f"checkpoints/{decisions:09d}/{name}"
 
 
 def sealed(manifest: dict[str, Any]) -> bytes:
-    """A manifest that vouches for itself: with its own SHA-256, in the one form that it is ever written in."""
+    """Serialise a manifest with its own SHA-256, always in the same form."""
     text = json.dumps(manifest, sort_keys=True)
     sealed = {"manifest": manifest, "sha256": sha256(text.encode())}
     return json.dumps(sealed, indent=1, sort_keys=True).encode()

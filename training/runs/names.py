@@ -1,4 +1,4 @@
-"""Names of new runs: which can be had, and how a run gets one although others want it at the same time."""
+"""Names of new runs: which are valid, and how a name is claimed when several runs start at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used, and why."""
+    """A run folder cannot be used; the message says why."""
 
 
 def check_new(runs: Path, agent: str, name: str) -> None:
-    """Refuse a name, or a folder of runs, that a new run cannot have.
+    """Check that a new run can have this name in this folder of runs.
 
     Raises:
-        RunError: Saying why.
+        RunError: If it cannot; the message says why.
     """
     if name and not _NAME.fullmatch(name):
         raise RunError(f"a run's name is letters, digits, '.', '_' and '-', got {name!r}")
@@ -35,12 +35,12 @@ def check_new(runs: Path, agent: str, name: str) -> None:
 
 
 def put(aside: Path, folder: Path, name: str, seed: int) -> Path:
-    """Give a new run its name; one that is made of the time gets a number where there is such a run already."""
+    """Give a new run its name; a name made from the time gets a number if it is taken."""
     stem = name or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-seed{seed}"
     for number in range(1, 1000):
         path = folder / (stem if number == 1 else f"{stem}-{number}")
         try:
-            return aside.rename(path)  # one of several can; never over anything but an empty folder
+            return aside.rename(path)  # one of several can; replaces only an empty folder
         except OSError as e:
             if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
@@ -50,7 +50,7 @@ def put(aside: Path, folder: Path, name: str, seed: int) -> Path:
 
 
 def umask() -> int:
-    """The permissions that new files of this process lack."""
+    """Return the umask of this process."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Where a run comes from: program, machine, libraries, and what of its surroundings can change the last bits."""
+"""The origin of a run: program, machine, libraries, and everything that can change the last bits of results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from system.cpus import usable_cpus
 from system.times import now
 
 LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
-# Variables that begin so may choose kernels, threads or precision. (TF_ alone is Terraform's, too.)
+# Variables with these prefixes may choose kernels, threads or precision. (TF_ alone is also Terraform's.)
 PREFIXES = (
     *("TF_CPU_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_"),
     *("TF_GPU_", "TF_NUM_", "TF_OVERRIDE_", "TF_USE_", "TF_XLA_", "XLA_", "ONEDNN_", "DNNL_"),
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def origin(agent: str) -> dict[str, Any]:
-    """What a run writes down when it begins."""
+    """Return what a run records when it starts."""
     return {
         "agent": agent,
         "started": now(),
@@ -40,7 +40,7 @@ def origin(agent: str) -> dict[str, Any]:
 
 
 def surroundings() -> dict[str, Any]:
-    """What the last bits of what a network computes may depend on, by people's names."""
+    """Return everything that the last bits of results may depend on, by readable names."""
     ours = program()
     return {
         "processor": processor(),
@@ -52,10 +52,10 @@ def surroundings() -> dict[str, Any]:
 
 
 def differences(then: dict[str, Any]) -> list[str]:
-    """What is not as it was, and may change the last bits of the result: a line each.
+    """Return the differences from `then` that may change the last bits of the result, one line each.
 
     Raises:
-        TypeError: If `then` is not what `origin` gives.
+        TypeError: If `then` was not made by `origin`.
     """
     found = []
     for before, after in zip(_comparable(then), _comparable(origin("")), strict=True):
@@ -72,18 +72,18 @@ def _comparable(o: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     facts = {k: o.get(k) for k in ("commit", "python", "processor")}
     if "uncommitted" in o:
         facts["uncommitted"] = o["uncommitted"]
-    # Runs of before the environment was noted say nothing of it.
+    # Older runs did not record the environment.
     surroundings = o["environment"] if "environment" in o else environment()
     return facts | o.get("versions", {}), surroundings | {}
 
 
 def environment() -> dict[str, str]:
-    """Variables that may change the last bits, as they are set."""
+    """Return the environment variables that may change the last bits."""
     return {k: v for k, v in sorted(os.environ.items()) if k.startswith(PREFIXES)}
 
 
 def processor() -> str:
-    """The kind of CPU: the last bits of what a network computes depend on it."""
+    """Return the kind of CPU, which the last bits of a network's outputs depend on."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -95,10 +95,10 @@ def processor() -> str:
 
 
 def program(root: Path = ROOT) -> dict[str, str]:
-    """The commit of this program, and a hash of what was changed since; an image is told its own commit."""
+    """Return the commit of this program, and a hash of uncommitted changes; container images record their commit."""
     try:
         top = _git(root, "rev-parse", "--show-toplevel").decode().rstrip("\n")
-        if not Path(top).samefile(root):  # unpacked inside somebody else's repository
+        if not Path(top).samefile(root):  # unpacked inside another repository
             raise OSError
         commit = _git(root, "rev-parse", "HEAD").decode().strip()
         diff = _git(root, "diff", "HEAD")
@@ -110,7 +110,7 @@ def program(root: Path = ROOT) -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What git says of the program's own folder, whatever GIT_DIR and its like point to."""
+    """Run git in the program's own folder, ignoring GIT_DIR and similar variables."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True, env=ours)
     return done.stdout

@@ -1,4 +1,4 @@
-"""The folder of a run: what it was, what came of it, and a lock so that only one trainer writes there."""
+"""The folder of a run, with its settings and results, and a lock so that only one trainer writes to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.runs.origin import differences, origin
 
 BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
-# What may change on a resume: where and how far a run goes, not what it learns.
+# What may change on a resume: location and length of a run, but not what it learns.
 FREE_ON_RESUME = {
     *("decisions", "until_score", "patience", "hours", "test_episodes"),
     *("workers", "device", "resume", "runs", "name", "keep_checkpoints", "track"),
@@ -34,7 +34,7 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        shown: Where people find it, in messages: the folder, or the mirror that its files were fetched from.
+        shown: Its location for messages: the folder, or the mirror that its files were fetched from.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,17 +45,17 @@ class RunFolder:
     def create(
         cls, runs: Path, agent: str, name: str, config: dict[str, Any], **facts: Any
     ) -> RunFolder:
-        """Make the folder of a new run and write down what it is: the folder is there whole, or not at all.
+        """Create the folder of a new run, with its settings, atomically.
 
         Args:
-            runs: Folder of all runs.
+            runs: Folder that contains all runs.
             agent: Name of the script.
-            name: Of the run; made of the time (UTC) and the seed if empty.
-            config: The settings by their flat names.
-            facts: What else origin.json is to say.
+            name: Name of the run; if empty, made from the time (UTC) and the seed.
+            config: The settings, by flat names.
+            facts: Further entries of origin.json.
 
         Raises:
-            RunError: If the name is not a plain one, the folder exists or cannot be written.
+            RunError: If the name is invalid, or the folder exists or cannot be written.
         """
         check_new(runs, agent, name)
         try:
@@ -75,7 +75,7 @@ class RunFolder:
             write_whole(aside / CONFIG, as_json(config))
             run.path = put(aside, runs / agent, name, config.get("seed", 0))
             run.shown = str(run.path)
-        except BaseException as e:  # a signal, too
+        except BaseException as e:  # including signals
             shutil.rmtree(aside, ignore_errors=True)
             if isinstance(e, OSError):
                 raise RunError(
@@ -85,36 +85,36 @@ class RunFolder:
         return run
 
     def fetch(self) -> RunFolder:
-        """Itself: it is here; a run in a mirror is downloaded."""
+        """Return the run itself; subclasses for runs in a mirror download it."""
         return self
 
     def discard(self) -> None:
-        """Take a new run back, which nobody has trained."""
+        """Remove a new run that was not trained."""
         self.unlock()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def is_there(self) -> bool:
-        """Whether there is a run."""
+        """Return whether the run exists."""
         return (self.path / CONFIG).is_file()
 
     def config(self) -> dict[str, Any]:
-        """The settings of the run by today's names; what is free, as it was told last."""
+        """Return the settings of the run by their current names; the changeable ones have their last values."""
         return ADDED | renamed(_read(self.path / CONFIG))
 
     def identity(self) -> str:
-        """What tells its checkpoints from another run's: runs that learn the same are the same run."""
+        """Return the identity of the run in its checkpoints; runs that learn the same are equal."""
         return identity_of(_read(self.path / CONFIG))
 
     def has_begun(self) -> bool:
-        """Whether it drove at all; one that was killed before starts over."""
+        """Return whether the run made any decisions; one that was killed before that starts over."""
         log = self.path / "episodes.csv"
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
     def other_surroundings(self) -> list[str]:
-        """What was different when the run was started, and may change the last bits of its result.
+        """Return what has changed since the run was started and may change the last bits of its result.
 
         Raises:
-            RunError: If the run does not say.
+            RunError: If the run did not record it.
         """
         try:
             return differences(self.origin())
@@ -122,10 +122,10 @@ class RunFolder:
             raise RunError(f"{self.path / ORIGIN}: not a file that a run writes") from None
 
     def check_settings(self, config: dict[str, Any]) -> None:
-        """Check that settings, by their flat names, are those of the run.
+        """Check settings, by their flat names, against those of the run.
 
         Raises:
-            RunError: Naming every difference that would make it another run.
+            RunError: If it would be another run; the message names the differences.
         """
         ours, theirs = json.loads(as_json(config)), self.config()
         different = [
@@ -137,7 +137,7 @@ class RunFolder:
             raise RunError(f"{self.shown} has other settings: {'; '.join(different)}")
 
     def go_on_with(self, config: dict[str, Any]) -> None:
-        """Note what was changed on a resume, so that it holds the next time too.
+        """Record settings that were changed on a resume, so that they also apply the next time.
 
         Raises:
             RunError: If it cannot be written.
@@ -151,7 +151,7 @@ class RunFolder:
             raise RunError(f"cannot write to {self.path}: {e.strerror}") from None
 
     def origin(self) -> dict[str, Any]:
-        """Where the run came from, and what was noted of its way since."""
+        """Return the origin of the run, and what was recorded since."""
         return _read(self.path / ORIGIN)
 
     @property
@@ -166,38 +166,38 @@ class RunFolder:
 
     @property
     def started(self) -> float:
-        """When it was started, as it says itself, seconds since 1970; 0 if it does not say."""
+        """Return its recorded start time, seconds since 1970; 0 if there is none."""
         with contextlib.suppress(RunError, ValueError):
             return parse(self.origin().get("started")).timestamp()
         return 0.0
 
     def is_finished(self) -> bool:
-        """Whether its last thing was done, with the weights that are there now."""
+        """Return whether the run is complete, including the test with its current best weights."""
         with contextlib.suppress(RunError, OSError):
             tested = self.origin().get("tested")
             return tested is not None and tested == sha256((self.path / BEST).read_bytes())
         return False
 
     def drove_on(self, processors: dict[str, int]) -> None:
-        """Note the kinds of CPU that workers of other machines had, and how many workers each."""
+        """Record the kinds of CPU of workers on other machines, and the number of workers of each."""
         self._note(processors=processors)
 
     def resumed(self) -> None:
-        """Note that it goes on from a checkpoint: its time from start to end says nothing any more."""
+        """Record that the run was resumed: the time from its start to its end is then meaningless."""
         self._note(resumed=now())
 
     def finish(self, weights: bytes) -> None:
-        """Note when the last thing of the run was done: these weights drove the test tracks."""
+        """Record that the run is complete: these weights drove the test tracks."""
         self._note(finished=now(), tested=sha256(weights))
 
     def _note(self, **facts: Any) -> None:
         write_whole(self.path / ORIGIN, as_json(self.origin() | facts))
 
     def lock(self) -> None:
-        """Keep other trainers out until `unlock`, or until this process ends, however it ends.
+        """Lock the run against other trainers until `unlock`, or until this process ends in any way.
 
         Raises:
-            RunError: If another one is at work.
+            RunError: If another trainer has locked it.
         """
         lock_file = self.path / LOCK
         try:
@@ -218,13 +218,13 @@ class RunFolder:
         self._lock = lock
 
     def unlock(self) -> None:
-        """Let other trainers in."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def is_locked(self) -> bool:
-        """Whether a trainer is at work there, as far as this machine can tell."""
+        """Return whether a trainer is working on the run, as far as this machine can tell."""
         try:
             lock = os.open(self.path / LOCK, os.O_RDONLY)
         except OSError:
@@ -241,7 +241,7 @@ class RunFolder:
 
 
 def identity_of(config: dict[str, Any]) -> str:
-    """What tells a run with this config.json from others."""
+    """Return the identity of a run with this config.json."""
     return sha256(as_json({k: v for k, v in config.items() if k not in FREE_ON_RESUME}))
 
 

@@ -1,4 +1,4 @@
-"""All runs below a folder, and how to name one of them: by index, name, part of a name, glob or path."""
+"""Finds the runs below a folder: by index, name, part of a name, glob or path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Runs:
     """The runs below a folder, over all scripts: ROOT/AGENT/NAME.
 
     Args:
-        root: Folder of all runs.
+        root: Folder that contains all runs.
         agent: Only the runs of this script, if given.
     """
 
@@ -24,19 +24,19 @@ class Runs:
         self.root, self._agent = Path(root), agent
 
     def all(self) -> list[RunFolder]:
-        """Every run, by the start time that it says itself, oldest first; those of one second by name."""
+        """Return all runs by recorded start time, oldest first; ties are ordered by name."""
         pattern = f"{self._agent or '*'}/*/{CONFIG}"
         found = [RunFolder(path.parent) for path in self.root.glob(pattern)]
         return sorted((r for r in found if not r.path.name.startswith(".")), key=_order)
 
     def resolve(self, wanted: str) -> RunFolder:
-        """The one run that is meant.
+        """Return the one run that `wanted` means.
 
         Args:
             wanted: An index into `all()` (-1 is the newest), a name, a unique part of one, a glob, or a path.
 
         Raises:
-            RunError: If there is none, or more than one.
+            RunError: If it means no run, or more than one.
         """
         found = self.matching(wanted)
         if len(found) > 1:
@@ -46,13 +46,13 @@ class Runs:
         return found[0]
 
     def matching(self, wanted: str) -> list[RunFolder]:
-        """Every run that is meant: as `resolve`, but a glob or a part of a name may mean several.
+        """Return all runs that `wanted` means: as `resolve`, but a glob or a part of a name may mean several.
 
         Raises:
             RunError: If there is none.
         """
         path = Path(wanted)
-        if os.path.isfile(path / CONFIG):  # no error, however long the name
+        if os.path.isfile(path / CONFIG):  # too long a name is no error
             return [RunFolder(path)]
         runs = self.all()
         if wanted == "latest":
@@ -72,10 +72,10 @@ class Runs:
         raise RunError(f"no run {wanted!r} in {self._where()}")
 
     def matching_any(self, wanted: Iterable[str]) -> list[RunFolder]:
-        """Every run that is meant by any of these, as `matching` takes them; in their order, twice if meant twice.
+        """Return all runs that these mean, as in `matching`, in their order; a run that is meant twice is there twice.
 
         Raises:
-            RunError: If there is none for one of them.
+            RunError: If one of them means no run.
         """
         return [run for one in wanted for run in self.matching(one)]
 
@@ -92,7 +92,7 @@ def _is_in_glob(name: str, wanted: str) -> bool:
 
 
 def is_part(name: str, wanted: str) -> bool:
-    """Whether these words are a part of the name of a run; with the agent's, `DQN/` is not `DDQN/`."""
+    """Return whether a text is a part of the name of a run; with the agent included, `DQN/` does not match `DDQN/`."""
     return name.startswith(wanted) if "/" in wanted else wanted in name
 
 

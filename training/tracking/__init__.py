@@ -1,1 +1,1 @@
-"""Where the events of a run go: console, CSV, TensorBoard, status, trackers, metrics."""
+"""Sinks for the events of a run: console, CSV, TensorBoard, status, trackers, metrics."""

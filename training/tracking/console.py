@@ -1,4 +1,4 @@
-"""The console: messages and a progress bar; in a log file, a line now and then instead of the bar."""
+"""Prints messages and a progress bar; in a log file, occasional lines instead of the bar."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ class ConsoleLog(Sink):
 
     @property
     def _on_screen(self) -> bool:
-        # With FORCE_COLOR, rich takes anything for a terminal, but a bar does not belong in a file.
+        # With FORCE_COLOR, rich treats any output as a terminal, but a bar does not belong in a file.
         return self._console.is_terminal and self._console.file.isatty()
 
     def notify(self, text: str) -> None:
-        """One line, above the bar."""
+        """Print one line, above the bar."""
         self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def worker_lost(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         self.notify(text)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """One line."""
+        """Print one line."""
         self.notify(
             f"{row['decisions']:>9,} decisions  {row['updates']:>6,} updates  {row['seconds'] / 60:5.1f} min"
             f"  validation {row['mean']:6.1f} ± {row['std']:5.1f}  laps {row['laps']}/{row['episodes']}"
@@ -63,7 +63,7 @@ class ConsoleLog(Sink):
         )
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar; in a log file, print a line now and then."""
+        """Move the bar; in a log file, print an occasional line."""
         p, now = progress, time.monotonic()
         if p.phase != self._phase:
             self._phase, self._last_line, self._began = p.phase, now, (now, p.done)
@@ -76,7 +76,7 @@ class ConsoleLog(Sink):
             self.notify(f"{p.done:>9,} of {p.total:,} {_unit(p)}  {_text(p)}  {self._left(p, now)}")
 
     def _left(self, p: Progress, now: float) -> str:
-        if p.phase == "validating":  # its cars drive in step, and all end at once
+        if p.phase == "validating":  # its cars drive in lockstep, and all end at once
             return f"{now - self._began[0]:.0f} s"
         each = (now - self._began[0]) / max(p.done - self._began[1], 1)
         return f"{max(p.total - p.done, 0) * each / 60:.1f} min left"
@@ -88,7 +88,7 @@ class ConsoleLog(Sink):
         self._task = self._bars.add_task(p.phase, total=p.total, completed=p.done)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bars.stop()
         self._task, self._phase = None, ""
 

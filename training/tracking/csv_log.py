@@ -1,4 +1,4 @@
-"""CSV files that grow with a run: every training episode, every validation. They are the record; all else is a view."""
+"""CSV files of all training episodes and validations: the records that other views are made from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPISODES, VALIDATIONS = "episodes.csv", "validation.csv"
 
 
 class Table(Sink):
-    """A CSV that grows, and that can be put back to where a checkpoint saw it."""
+    """A CSV file that rows are appended to, and that can be restored to its state at a checkpoint."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class Table(Sink):
         """Append a row.
 
         Raises:
-            OSError: If the disk does not take it; then nothing of it is there.
+            OSError: If it cannot be written; then no part of the row is in the file.
         """
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(row)
@@ -45,16 +45,16 @@ class Table(Sink):
                 raise OSError(e.errno, e.strerror, str(self.path)) from None
 
     def get_state(self) -> str:
-        """All of it."""
-        return self.path.read_bytes().decode("latin-1")  # any byte comes back
+        """Return the whole content."""
+        return self.path.read_bytes().decode("latin-1")  # preserves any byte
 
     def set_state(self, state: str) -> None:
-        """Put back what `get_state` gave, whatever became of the file."""
+        """Restore what `get_state` returned, whatever the file contains now."""
         write_whole(self.path, state.encode("latin-1"))
 
 
 class EpisodeLog(Table):
-    """A row per training episode."""
+    """Writes a row per training episode."""
 
     name = "episodes"
 
@@ -65,12 +65,12 @@ class EpisodeLog(Table):
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """Append it."""
+        """Append its row."""
         self.add(decisions, *astuple(episode), round(shaped_return, 4), round(epsilon, 6))
 
 
 class ValidationLog(Table):
-    """A row per validation."""
+    """Writes a row per validation."""
 
     name = "validations"
 
@@ -89,5 +89,5 @@ class ValidationLog(Table):
         super().__init__(folder / VALIDATIONS, columns)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """Append it."""
+        """Append its row."""
         self.add(*row.values())

@@ -1,4 +1,4 @@
-"""What TensorBoard and the trackers show of a run: the same curves and films by the same names."""
+"""The curves and films that TensorBoard and the trackers show, under the same names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILM_MILLISECONDS = 60  # that each of its images is shown
 
 
 def episode_curves(episode: Episode, shaped_return: float, lap_share: float) -> dict[str, float]:
-    """Of a training episode; `lap_share` of the last ones: a curve of zeros and ones says nothing."""
+    """Return the curves of a training episode; `lap_share` is over recent ones: zeros and ones make no curve."""
     curves = {
         "training/score": episode.score,
         "training/shaped_return": shaped_return,
@@ -29,7 +29,7 @@ def episode_curves(episode: Episode, shaped_return: float, lap_share: float) -> 
 
 
 def validation_curves(row: Mapping[str, Any], best_before: float) -> dict[str, float]:
-    """Of a row of validation.csv, and the best mean before."""
+    """Return the curves of a row of validation.csv, given the best mean before it."""
     return {
         "driving/score": row["mean"],
         "driving/laps": row["laps"] / row["episodes"],
@@ -38,7 +38,7 @@ def validation_curves(row: Mapping[str, Any], best_before: float) -> dict[str, f
 
 
 def tested_curves(episodes: Sequence[Episode]) -> dict[str, float]:
-    """Of the drive on the test tracks."""
+    """Return the curves of the test."""
     return {
         "driving/test_score": float(np.mean([e.score for e in episodes])),
         "driving/test_laps": sum(e.laps for e in episodes) / len(episodes),
@@ -46,7 +46,7 @@ def tested_curves(episodes: Sequence[Episode]) -> dict[str, float]:
 
 
 def as_gif(images: NDArray[np.uint8]) -> bytes:
-    """Grey images, uint8 [n, H, W], as a film that any browser plays."""
+    """Encode grey images, uint8 [n, H, W], as a film that any browser plays."""
     large = images.repeat(FILM_SCALE, axis=1).repeat(FILM_SCALE, axis=2)
     first, *others = [Image.fromarray(image) for image in large]
     gif = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A sink for commands that train nothing: it prints messages only."""
+"""A sink for commands that do not train: it only prints messages."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ class Lines(Sink):
     """Prints messages to stderr."""
 
     def notify(self, text: str) -> None:
-        """Print it."""
+        """Print the message."""
         notify(text)

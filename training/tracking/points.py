@@ -1,4 +1,4 @@
-"""Curves of many points, made into curves of fewer."""
+"""Downsamples curves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ Row = dict[str, float]
 
 
 class Points:
-    """Rows of values by decisions: means over spans of equal length, and values that are kept as they are.
+    """Collects values into rows by decisions: means over spans of equal length, and values that are kept as they are.
 
-    Where a span begins does not depend on when checkpoints are made, so that the same points come out of a run that
-    was stopped and resumed.
+    Spans do not depend on when checkpoints are made, so that a run that was stopped and resumed gives the same points.
 
     Args:
-        span: In decisions.
+        span: Length of a span, decisions.
     """
 
     def __init__(self, span: int) -> None:
@@ -26,7 +25,7 @@ class Points:
         self._sums: dict[str, list[float]] = {}  # of the open span: sum and count
 
     def add(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Values that are averaged."""
+        """Add values to be averaged."""
         if self._sums and decisions // self._span != self._last // self._span:
             self.close_span()
         self._last = decisions
@@ -35,20 +34,20 @@ class Points:
             self._sums[name] = [total + float(value), count + 1]
 
     def put(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Values that are kept as they are."""
+        """Add values to be kept as they are."""
         self._rows.setdefault(decisions, {}).update(values)
 
     def close_span(self) -> None:
-        """Make the point of the open span."""
+        """Close the open span with its point."""
         means = {name: total / count for name, (total, count) in self._sums.items()}
         if means:
             self.put(self._last, means)
         self._sums = {}
 
     def take(self) -> list[tuple[int, Row]]:
-        """The rows that are complete, by their decisions, and forget them.
+        """Remove and return the complete rows, by decisions.
 
-        One where the open span ends so far is not: the span's means may belong there, too.
+        A row at the current end of the open span is not complete: the span's means may still be added to it.
         """
         end = self._last if self._sums else math.inf
         rows = sorted((at, row) for at, row in self._rows.items() if at < end)
@@ -56,10 +55,10 @@ class Points:
         return rows
 
     def get_state(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the state as JSON data."""
         return {"rows": sorted(self._rows.items()), "last": self._last, "sums": self._sums}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `get_state` gave."""
+        """Restore what `get_state` returned."""
         self._rows = {int(decisions): row for decisions, row in state["rows"]}
         self._last, self._sums = state["last"], state["sums"]

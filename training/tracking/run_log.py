@@ -1,4 +1,4 @@
-"""The log of a run: passes every event on to sinks (files, TensorBoard, the screen), which take what they want."""
+"""The log of a run: passes every event on to sinks (files, TensorBoard, the screen), which handle those they need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from racing.episode import Episode
 
-RECENT_EPISODES = 30  # of which the training score is the mean
+RECENT_EPISODES = 30  # that the training score is averaged over
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Progress:
 
     Attributes:
         phase: `training`, `validating` or `testing`.
-        done: Decisions made so far in training; episodes in the other phases.
-        total: How many there are to do.
+        done: Decisions so far in training; episodes in the other phases.
+        total: The total of these.
         score: Mean score of the last training episodes, exploration included; NaN before the first.
         decisions_per_second: Over the last tick.
         updates_per_second: Over the last tick.
@@ -38,16 +38,16 @@ class Progress:
 
 
 class Sink:
-    """Receives the events of a run. Subclasses override the methods of those that they want.
+    """Receives the events of a run. Subclasses override the methods of the events that they need.
 
     Attributes:
-        name: Of its part of the state that a checkpoint keeps.
+        name: Name of its state in checkpoints.
     """
 
     name = ""
 
     def begin(self, run: Path, workers: int) -> None:
-        """The folder of a new run, or of one that goes on, and the number of processes that drive."""
+        """Called first, with the folder of the new or resumed run and the number of processes that drive."""
 
     def describe(self, settings: Mapping[str, Any], network: Any) -> None:
         """The run begins: its settings by name, and the network that learns."""
@@ -91,11 +91,11 @@ class Sink:
         """No more events will come, unless the run is resumed."""
 
     def get_state(self) -> Any:
-        """The state that a checkpoint keeps, as JSON; None if there is none."""
+        """Return the state for a checkpoint, as JSON data; None if there is none."""
         return None
 
     def set_state(self, state: Any) -> None:
-        """Go back to where `get_state` was called: what was written after that will be written again."""
+        """Restore the state of an earlier `get_state`: everything written since will be written again."""
 
 
 class RunLog(Sink):
@@ -121,85 +121,85 @@ class RunLog(Sink):
         return float(np.mean(self._recent)) if self._recent else float("nan")
 
     def begin(self, run: Path, workers: int) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.begin(run, workers)
 
     def describe(self, settings: Mapping[str, Any], network: Any) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.describe(settings, network)
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.scalars(decisions, values)
 
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """Pass on."""
+        """Pass the event on."""
         self._recent.append(episode.score)
         for sink in self._sinks:
             sink.episode(decisions, episode, shaped_return, epsilon)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.validation(row, best_before)
 
     def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.film(decisions, name, images)
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.test(decisions, episodes)
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.checkpoint(decisions, seconds)
 
     def mirrored(self, whole: bool) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.mirrored(whole)
 
     def progress(self, progress: Progress) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.progress(progress)
 
     def worker_lost(self, text: str) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.worker_lost(text)
 
     def notify(self, text: str) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.notify(text)
 
     def finished(self) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.finished()
 
     def close(self) -> None:
-        """Pass on."""
+        """Pass the event on."""
         for sink in self._sinks:
             sink.close()
 
     def get_state(self) -> dict[str, Any]:
-        """The recent scores, and every sink's state by its name."""
+        """Return the recent scores, and every sink's state by its name."""
         states = {sink.name: sink.get_state() for sink in self._sinks}
         return {"recent": list(self._recent)} | {k: v for k, v in states.items() if v is not None}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `get_state` gave; a sink without a state starts empty."""
+        """Restore what `get_state` returned; a sink without a state starts empty."""
         self._recent.extend(state["recent"])
         for sink in self._sinks:
             if sink.name in state:

@@ -1,4 +1,4 @@
-"""status.json: what a run does now, for readers beside it, over ssh or on NFS."""
+"""Writes status.json: the current state of a run, for other processes, also over ssh or on NFS."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HISTORY = 60  # points of the speed and score that are kept, one per write
 
 
 class StatusLog(Sink):
-    """Writes the file whole, every couple of seconds and at every change of state.
+    """Writes the file atomically, every few seconds and at every change of state.
 
     Args:
-        folder: Of the run.
-        workers: That drive beside the trainer.
+        folder: Folder of the run.
+        workers: Number of worker processes.
     """
 
     def __init__(self, folder: Path, workers: int) -> None:
@@ -44,7 +44,7 @@ class StatusLog(Sink):
         }
 
     def progress(self, progress: Progress) -> None:
-        """Note it; write now and then."""
+        """Record the progress; write the file every few seconds."""
         p = progress
         self._facts |= {"phase": p.phase, "done": p.done, "total": p.total}
         if p.phase == "training":
@@ -62,29 +62,29 @@ class StatusLog(Sink):
             self.write()
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """Note the best."""
+        """Record the best score."""
         best = max(row["mean"], best_before)
         self._facts |= {"validation_score": row["mean"], "best_validation_score": best}
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Note the last."""
+        """Record the last checkpoint."""
         self._facts |= {"checkpoint_decisions": decisions, "checkpoint_time": now()}
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """Note the mean."""
+        """Record the mean score."""
         self._facts["test_score"] = round(float(np.mean([e.score for e in episodes])), 2)
 
     def worker_lost(self, text: str) -> None:
-        """Count it."""
+        """Count the lost worker."""
         self._facts["worker_restarts"] += 1
 
     def state(self, state: str, reason: str = "") -> None:
-        """Note that the run is `running`, `stopped`, `finished` or `failed`, and why; write at once."""
+        """Record that the run is `running`, `stopped`, `finished` or `failed`, and why; write at once."""
         self._facts |= {"state": state, "reason": reason}
         self.write()
 
     def write(self) -> None:
-        """Write the file. Nobody's training ends for want of it."""
+        """Write the file; errors are ignored, because training does not need it."""
         self._written = time.monotonic()
         facts = self._facts | {"time": now(), "history": list(self._history)}
         try:

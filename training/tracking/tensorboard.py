@@ -1,4 +1,4 @@
-"""A run's TensorBoard files: curves, films, the network, and hyperparameters with what they led to."""
+"""A run's TensorBoard files: curves, films, the network, and hyperparameters with their results."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from training.tracking.curves import (
 )
 from training.tracking.run_log import RECENT_EPISODES, Sink
 
-MILLISECONDS_TO_DISK = 5_000  # after which a point can be seen, at most
-# Everywhere else TensorBoard sorts by name, so names begin with what matters first: driving, learning, speed, training.
+MILLISECONDS_TO_DISK = 5_000  # after which a point is visible, at most
+# Elsewhere, TensorBoard sorts by name; groups in order of importance: driving, learning, speed, training.
 # The tab Custom Scalars shows what matters on one page, in this order.
 LAYOUT = {
     "How it drives": {
@@ -46,12 +46,12 @@ LAYOUT = {
 
 
 class TensorBoardLog(Sink):
-    """Writes event files that can be cut back to where a checkpoint saw them.
+    """Writes event files that can be restored to their state at a checkpoint.
 
-    A file that was written to before a checkpoint is never touched again: what comes later goes into the next one.
+    Every checkpoint finishes the current file, and later events go into a new one.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
     """
 
     name = "events"
@@ -78,7 +78,7 @@ class TensorBoardLog(Sink):
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        """TensorFlow's errors are no OSErrors, and take many lines."""
+        """Turn TensorFlow's errors, which have many lines, into OSErrors."""
         try:
             yield
         except tf.errors.OpError as e:
@@ -87,11 +87,11 @@ class TensorBoardLog(Sink):
             raise OSError(number, os.strerror(number), f"{self._folder}/events.*") from None
 
     def describe(self, settings: Mapping[str, Any], network: keras.Model) -> None:
-        """Write what the run is: its hyperparameters, its network, and the layout of the page.
+        """Write the hyperparameters, the network, and the layout of the page.
 
         Args:
-            settings: Of the run, by name; those that a resumed run may change are left out.
-            network: That learns.
+            settings: The settings of the run, by name; those that a resume may change are left out.
+            network: The network that learns.
         """
         from tensorboard.plugins.hparams import api as hparams  # loads TensorFlow
 
@@ -112,21 +112,21 @@ class TensorBoardLog(Sink):
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """A point of each curve of training episodes."""
+        """Write a point of each curve of training episodes."""
         curves = episode_curves(episode, shaped_return, self._lap_share(episode.laps))
         self.scalars(decisions, curves)
 
     def _lap_share(self, lap: int) -> float:
-        """Of the last episodes: a curve of zeros and ones says nothing."""
+        """Share of laps in the last episodes: zeros and ones would make no useful curve."""
         self._laps.append(lap)
         return sum(self._laps) / len(self._laps)
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """A point of each curve of driving."""
+        """Write a point of each curve of driving."""
         self.scalars(row["decisions"], validation_curves(row, best_before))
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """A point of each test curve, after the last checkpoint: a resumed run forgets it."""
+        """Write a point of each test curve, after the last checkpoint; a resumed run removes it."""
         self.scalars(decisions, tested_curves(episodes))
         self.close()
 
@@ -145,19 +145,19 @@ class TensorBoardLog(Sink):
             tf.summary.write(name, tf.constant(encoded), metadata=metadata)
 
     def close(self) -> None:
-        """Finish the present file."""
+        """Finish the current file."""
         writer, self._open = self._open, None
         if writer is not None:
             with self._disk_errors():
                 writer.close()
 
     def get_state(self) -> dict[str, Any]:
-        """Names of all files, which are finished, and the last laps."""
+        """Return the names of all finished files, and the recent laps."""
         self.close()
         return {"files": list(self._names), "laps": list(self._laps)}
 
     def set_state(self, state: dict[str, Any] | list[str]) -> None:
-        """Delete all files but those; of runs of before there are only the files."""
+        """Delete all other files; the state of older runs has only the names of files."""
         names = state["files"] if isinstance(state, dict) else state
         self._laps.extend(state["laps"] if isinstance(state, dict) else ())
         self._names = list(names)
@@ -167,7 +167,7 @@ class TensorBoardLog(Sink):
 
 
 def _plain(value: Any) -> bool | int | float | str:
-    """As HParams takes it."""
+    """Convert a value to a type that HParams accepts."""
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
