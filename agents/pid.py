@@ -1,4 +1,4 @@
-"""A hand-written driver: find the road in the image, steer and brake by feedback. Nothing is learned.
+"""A hand-written driver: it finds the road in the image, and steers and brakes by feedback, without learning.
 
 Each decision takes four steps:
 
@@ -29,21 +29,21 @@ WORLD: dict[str, Any] = {
     "frame_skip": FRAME_SKIP,
     "actions": "",
 }
-ROAD_ROWS = 84  # of an image; the gauges are below
+ROAD_ROWS = 84  # rows of an image above the gauges
 DT = FRAME_SKIP / 50  # seconds per decision
 
-REFERENCE = 10.0  # units ahead at which the gains hold
+REFERENCE = 10.0  # units ahead that the gains refer to
 FAR = 2.0  # distance of the far target, near targets
 HALF_WIDTH = 6.67  # of the road, units
 FIRST_IMAGE_SECONDS = 0.02
-HANDS_OFF_SECONDS, BLIND_SECONDS = 0.2, 0.3  # of the first second, while the camera zooms in
+HANDS_OFF_SECONDS, BLIND_SECONDS = 0.2, 0.3  # while the camera zooms in
 FULL_GAS = 44.0  # acceleration with full gas, units/s^2, to bridge the blind time
 HARDEST_BRAKE = 0.8  # 0.9 and more would lock the wheels
 
 
 @dataclass(frozen=True)
 class PidGains:
-    """What can be tuned. Steering and pedals are fractions of full lock and full travel."""
+    """The gains. Steering and pedals are fractions of full lock and full travel."""
 
     kp: float = 0.24
     """Proportional: steering per lateral error, 1/unit."""
@@ -52,39 +52,39 @@ class PidGains:
     kd: float = 0.012
     """Derivative: steering per rate of the lateral error, s/unit."""
     integral_limit: float = 0.1
-    """Anti-windup: the most steering that the integral may hold, fraction."""
+    """Anti-windup: limit of the steering by the integral, fraction."""
     look_ahead: float = 7.0
     """Distance of the near target at standstill, units."""
     look_ahead_time: float = 0.14
-    """What speed adds to that distance, s."""
+    """Increase of this distance with speed, s."""
     far_share: float = 0.3
     """Share of the far target in the error, fraction."""
     centring: float = 0.005
-    """How much the line prefers the middle of the road to few bends, 1/unit^2."""
+    """Weight of the distance from the middle of the road, relative to curvature, 1/unit^2."""
     margin: float = 2.5
     """Least distance of the line from the edge of the road, units."""
     grip: float = 140.0
-    """Sideways acceleration that the tyres hold in a bend, units/s^2."""
+    """Lateral acceleration that the tyres can hold in a bend, units/s^2."""
     braking: float = 60.0
-    """Deceleration that the plan counts on, units/s^2."""
+    """Deceleration that the plan assumes, units/s^2."""
     top_speed: float = 95.0
-    """Highest speed wanted, units/s."""
+    """Maximum target speed, units/s."""
     blind_speed: float = 65.0
-    """Speed wanted where the road goes out of sight, units/s."""
+    """Target speed where the road goes out of sight, units/s."""
     gas: float = 0.08
-    """Gas per speed missing, s/unit."""
+    """Gas per speed below the target, s/unit."""
     brake: float = 0.04
-    """Brake per speed in excess, s/unit."""
+    """Brake per speed above the target, s/unit."""
     gas_when_steering: float = 1.0
-    """Share of the gas taken away at full lock: gas in a bend spins the car, fraction."""
+    """Reduction of the gas at full lock, because gas in a bend spins the car, fraction."""
     slide: float = 200.0
     """Sideways acceleration (speed times turn rate) at which no gas is left, units/s^2."""
 
     def check(self) -> None:
-        """Refuse gains that cannot drive.
+        """Check the gains.
 
         Raises:
-            ValueError: Naming the gain.
+            ValueError: If a gain is invalid; the message names it.
         """
         for field in fields(self):
             value = getattr(self, field.name)
@@ -101,9 +101,9 @@ class PidGains:
 
 @dataclass(frozen=True)
 class Thought:
-    """What the driver made of an image. Points are (x to the right, y forward) of the car, units."""
+    """The driver's interpretation of an image. Points are (x to the right, y forward) of the car, units."""
 
-    view: Map  # what lies around the car
+    view: Map  # map of the surroundings
     road: Array  # middle of the road, [n, 2]
     line: Array  # to drive, [n, 2]
     targets: Array  # near and far, [2, 2]
@@ -126,7 +126,7 @@ class Pid:
         self._last_error = error
         wanted = self._kp * error + self._integral + self._kd * rate
         output = min(max(wanted, -1.0), 1.0)
-        if output == wanted:  # anti-windup: at the stop, more integral would only have to be undone
+        if output == wanted:  # anti-windup: at full lock, do not integrate further
             grown = self._integral + self._ki * error * DT
             self._integral = min(max(grown, -self._limit), self._limit)
         return output
@@ -144,7 +144,7 @@ class PidDriver:
         self._pid = Pid(gains.kp, gains.ki, gains.kd, gains.integral_limit)
 
     def control(self, image: NDArray[np.uint8]) -> Array:
-        """(steer, gas, brake), float64 [3], after an image, uint8 [84, 96]."""
+        """Choose (steer, gas, brake), float64 [3], from an image, uint8 [84, 96]."""
         view = flatten(image, self._seconds)
         blind = self._seconds < BLIND_SECONDS
         guess = np.array([0.0, FULL_GAS * self._seconds * DT, 0.0])
@@ -175,12 +175,12 @@ class PidDriver:
         distance = np.maximum(np.hypot(targets[:, 0], targets[:, 1]), 1.0)
         aside = np.where(
             targets[:, 1] > 0, targets[:, 0], np.copysign(distance, targets[:, 0])
-        )  # what lies behind is as far aside as can be
+        )  # a target behind the car gets the largest error
         near, far = aside * (REFERENCE / distance) ** 2
         return float((1 - self.gains.far_share) * near + self.gains.far_share * far)
 
     def _pedals(self, missing: float, steer: float, sideways: float) -> tuple[float, float]:
-        """The speed loop: gas and brake for a speed that is missing, or in excess if negative."""
+        """The speed loop: compute gas and brake from target speed minus speed."""
         g = self.gains
         share = max(1 - g.gas_when_steering * abs(steer), 0.0)
         share *= math.sqrt(max(1 - (sideways / g.slide) ** 2, 0.0))  # the tyres' friction circle
@@ -192,7 +192,7 @@ class PidPolicy:
     """A `PidDriver` for every car of a batch.
 
     Raises:
-        ValueError: If a gain is one that cannot drive, naming it.
+        ValueError: If a gain is invalid; the message names it.
     """
 
     def __init__(self, gains: PidGains | None = None) -> None:
@@ -201,11 +201,11 @@ class PidPolicy:
         self.drivers: list[PidDriver] = []
 
     def reset(self) -> None:
-        """An episode begins: forget everything."""
+        """Reset all drivers for a new episode."""
         self.drivers = []
 
     def act(self, observations: NDArray[np.uint8]) -> Array:
-        """Controls (steer, gas, brake), float64 [N, 3], after observations, uint8 [N, K, 96, 96]."""
+        """Choose controls (steer, gas, brake), float64 [N, 3], from observations, uint8 [N, K, 96, 96]."""
         if not self.drivers:
             self.drivers = [PidDriver(self.gains) for _ in observations]
         cars = zip(self.drivers, observations, strict=True)
@@ -213,7 +213,7 @@ class PidPolicy:
 
 
 def racing_line(road: Array, gains: PidGains) -> Array:
-    """The line within the road, [n, 2], that bends least: least squares over offsets from the middle."""
+    """Compute the straightest line within the road, [n, 2], by least squares over offsets from the middle."""
     n = len(road)
     if n < 4:
         return road
@@ -230,7 +230,7 @@ def racing_line(road: Array, gains: PidGains) -> Array:
 
 
 def speed_for_line(line: Array, gains: PidGains) -> float:
-    """The highest speed from which every bend of the line can still be braked for, units/s."""
+    """Compute the highest speed from which the car can still brake for every bend of the line, units/s."""
     limits = np.full(len(line), gains.top_speed)
     if len(line) >= 5:
         a, b, c = line[:-4], line[2:-2], line[4:]

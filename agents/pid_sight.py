@@ -1,4 +1,4 @@
-"""What the hand-written driver gets out of an image: how the car moved, and where the road goes.
+"""Image processing for the hand-written driver: it measures the car's motion and traces the road.
 
 Everything is seen from the car, x to the right and y forward, in the simulator's units: the road is 13.3 wide
 and the image shows 37 ahead. Angles are radians to the right of straight ahead.
@@ -27,10 +27,8 @@ MAP_ROW, MAP_COLUMN = AHEAD * TEXELS - 0.5, ASIDE * TEXELS - 0.5
 
 ROAD_GREYS = (90, 130)
 GROUND_GREYS = (95, 180)  # road and grass
-HALF_ROAD = (
-    6.0  # units from the middle to the edge, a little less than true: what is wider is two roads
-)
-LEAST_ROOM = 0.8  # units to the edge: with less there is no road
+HALF_ROAD = 6.0  # units from the middle to the edge, a little less than the true value: anything wider is two roads
+LEAST_ROOM = 0.8  # units to the edge: with less, there is no road
 
 STEP = 2.0  # units between points of the traced road
 POINTS = 20
@@ -46,10 +44,10 @@ def flatten(image: Map, seconds: float) -> Map:
 
     Args:
         image: uint8 [84, 96].
-        seconds: Since the start.
+        seconds: Time since the start, s.
 
     Returns:
-        A map of what lies around the car, uint8 [ROWS, COLUMNS].
+        A map of the car's surroundings, uint8 [ROWS, COLUMNS].
     """
     zoom = FIRST_ZOOM + (1 - FIRST_ZOOM) * min(seconds / ZOOM_SECONDS, 1.0)
     across, down = PIXELS_X * zoom / TEXELS, PIXELS_Y * zoom / TEXELS
@@ -60,24 +58,24 @@ def flatten(image: Map, seconds: float) -> Map:
 
 
 def _warped(image: NDArray[Any], to_image: Array) -> NDArray[Any]:
-    """A map whose every texel is looked up in an image; beyond its rim the image goes on as at the rim."""
+    """Resample an image as a map; outside the image, the values at its border continue."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (COLUMNS, ROWS)
     return cv2.warpAffine(image, to_image, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 class Odometer:
-    """Measures motion by laying successive maps over each other (the method of Lucas and Kanade).
+    """Measures motion by aligning successive maps (the method of Lucas and Kanade).
 
     Attributes:
-        motion: Since the map before: to the right and forward (units), turn (radians), float64 [3].
+        motion: Motion since the previous map: right and forward (units), turn (radians), float64 [3].
     """
 
-    # Rows and columns that are compared: without the rim, and without the car, which does not move.
+    # Rows and columns that are compared: without the border and the car, which does not move in the image.
     _WINDOW = (slice(3, round((AHEAD - 4) * TEXELS)), slice(3, COLUMNS - 3))
-    # How firmly each part of the motion is held where the ground shows nothing.
+    # Regularisation of each component of the motion, where the ground has no texture.
     _PRIOR = np.diag([3e3, 3e2, 3e5])
-    # How much each part changes at most between two decisions.
+    # The largest change of each component between two decisions.
     _MOST_CHANGE = np.array([0.6, 0.3, 0.12])
 
     def __init__(self) -> None:
@@ -87,8 +85,8 @@ class Odometer:
         self._x, self._y = (columns - MAP_COLUMN) / TEXELS, (MAP_ROW - rows) / TEXELS
 
     def update(self, view: Map, guess: Array | None = None) -> None:
-        """Take the next map; a guess replaces the measurement while the image is too small for one."""
-        # The kerbs' stripes all look alike: without them none can be taken for its neighbour.
+        """Process the next map; while the image is too small to measure the motion, it is guessed."""
+        # The stripes of the kerbs look alike and could be mismatched, so they are removed.
         now = np.asarray(cv2.GaussianBlur(view.clip(*GROUND_GREYS), (0, 0), 1.0), np.float32)
         if guess is not None:
             self.motion = guess
@@ -100,7 +98,7 @@ class Odometer:
         self._before = now
 
     def _correction(self, before: NDArray[np.float32], now: NDArray[np.float32]) -> Array:
-        """One step of least squares: the change of motion that explains what still differs."""
+        """Make one least-squares step: compute the change of motion that explains the remaining difference."""
         x, y, turn = self.motion
         cos, sin = math.cos(turn), math.sin(turn)
         turned = np.array([[cos, -sin], [sin, cos]])
@@ -117,12 +115,12 @@ class Odometer:
 
 
 class RoadWalker:
-    """Walks up the middle of the road, and remembers where the car left it.
+    """Traces the middle of the road, and remembers where the car left it.
 
     Attributes:
         place: A point of the road beside the car, (x, y).
-        heading: Of the road there. Both are carried along by the measured motion, so a road that went out
-            of the image is not forgotten, and after a spin it is still known which way to go.
+        heading: Heading of the road there. Both are updated with the measured motion, so a road that has left
+            the image is not lost, and the direction of travel is still known after a spin.
     """
 
     def __init__(self) -> None:
@@ -130,13 +128,13 @@ class RoadWalker:
         self.heading = 0.0
 
     def move(self, motion: Array) -> None:
-        """The car moved: see the same place from where it is now."""
+        """Transform the remembered place by the car's motion."""
         cos, sin = math.cos(motion[2]), math.sin(motion[2])
         self.place = np.array([[cos, -sin], [sin, cos]]) @ (self.place - motion[:2])
         self.heading = math.remainder(self.heading - motion[2], 2 * math.pi)
 
     def walk(self, view: Map) -> Array:
-        """Points in the middle of the road, from beside the car onwards, float64 [n, 2]."""
+        """Return points in the middle of the road, starting beside the car, float64 [n, 2]."""
         room = room_on_road(view)
         path = self._follow(room, self._middle(room))
         if len(path) < 3:
@@ -150,9 +148,9 @@ class RoadWalker:
         return path[first:]
 
     def _middle(self, room: NDArray[np.float32]) -> Array:
-        """The remembered place, moved into the map, and across the road to where most room is."""
+        """Move the remembered place into the map, and across the road to its widest clearance."""
         short = 1 - BEHIND - self.place[1]
-        if short > 0 and math.cos(self.heading) > 0.5:  # it fell behind: take the road for straight
+        if short > 0 and math.cos(self.heading) > 0.5:  # behind the map
             self.place = self.place + np.array([short * math.tan(self.heading), short])
         aside = ACROSS[:, None] * [math.cos(self.heading), -math.sin(self.heading)]
         found = _look_up(room, self.place + aside)
@@ -160,7 +158,7 @@ class RoadWalker:
         return self.place + aside[best] if found[best] > 1 else self.place
 
     def _follow(self, room: NDArray[np.float32], start: Array) -> Array:
-        """Step by step in the direction that keeps most room on both sides, and turns least."""
+        """Walk step by step in the direction with the most clearance on both sides and the least turn."""
         padded = cv2.copyMakeBorder(room, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
         at = start * [TEXELS, -TEXELS] + _ORIGIN  # column, row
         if np.any(at < PAD) or np.any(at > [COLUMNS + PAD, ROWS + PAD]):
@@ -183,12 +181,12 @@ class RoadWalker:
 _ANGLES = (np.arange(DIRECTIONS)[:, None] + TURNS) / DIRECTIONS * 2 * math.pi
 _UNITS = np.stack([np.sin(_ANGLES), -np.cos(_ANGLES)], axis=1) * STEP * TEXELS
 _REACH = np.stack([_UNITS, 2 * _UNITS], axis=2)
-PAD = math.ceil(2 * STEP * TEXELS) + 1  # texels around the map, so that no step leads outside
+PAD = math.ceil(2 * STEP * TEXELS) + 1  # texels around the map, so that no step leaves it
 _ORIGIN = np.array([MAP_COLUMN, MAP_ROW]) + PAD + 0.5  # the half rounds to the nearest texel
 
 
 def room_on_road(view: Map) -> NDArray[np.float32]:
-    """How far it is from every texel to the edge of the road, units, at most HALF_ROAD; 0 off the road."""
+    """Compute the distance from every texel to the edge of the road, units, at most HALF_ROAD; 0 off the road."""
     road = np.asarray(cv2.inRange(view, ROAD_GREYS[0], ROAD_GREYS[1]), np.uint8)
     rows = slice(round(MAP_ROW - 7), round(MAP_ROW + 7))
     left, right = round(MAP_COLUMN - 4), round(MAP_COLUMN + 4)
@@ -209,7 +207,7 @@ def _centred(room: NDArray[np.float32], path: Array) -> tuple[Array, Array]:
 
 
 def _look_up(room: NDArray[np.float32], points: Array) -> Array:
-    """Room at points [..., 2]; 0 outside the map."""
+    """Return the clearance at points [..., 2]; 0 outside the map."""
     columns = np.rint(points[..., 0] * TEXELS + MAP_COLUMN).astype(int)
     rows = np.rint(MAP_ROW - points[..., 1] * TEXELS).astype(int)
     seen = (columns >= 0) & (columns < COLUMNS) & (rows >= 0) & (rows < ROWS)

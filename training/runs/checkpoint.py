@@ -136,7 +136,7 @@ class Checkpoints:
         return state, arrays
 
     def problems(self) -> list[str]:
-        """Return the problems of all files of all checkpoints; only reads, and loads nothing."""
+        """Return the problems of all files of all checkpoints; changes nothing."""
         found = []
         for step in self.steps():
             folder = self.folder / f"{step:09d}"

@@ -77,20 +77,20 @@ FROM_CURVES = {
 
 
 class _Families(Collector):
-    """What a registry asks; a sink's own `describe` is another thing."""
+    """The collector for the registry; separate from the sink, whose `describe` is a different method."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        """Everything now; called by the server's thread."""
+        """Return all current metrics; called in the server's thread."""
         return self._families()
 
 
 class MetricsLog(Sink):
-    """Keeps the figures of a run as metrics; counters go on over a resume.
+    """A sink that keeps the metrics of a run; counters continue when the run is resumed.
 
-    Used as a sink of a run; `serve` and `write_to` say where the metrics go.
+    `serve` and `write_to` set where the metrics are published.
     """
 
     name = "metrics"
@@ -111,13 +111,13 @@ class MetricsLog(Sink):
         self.registry.register(_Families(self.families))
 
     def serve(self, address: str, port: int) -> int:
-        """Answer over HTTP until the end; 0 is any free port.
+        """Serve the metrics over HTTP until `close`; port 0 means any free port.
 
         Returns:
             The port.
 
         Raises:
-            ValueError: If nothing can listen there.
+            ValueError: If the address or the port cannot be used.
         """
         try:
             self._server, _ = start_http_server(port, address, self.registry)
@@ -127,7 +127,7 @@ class MetricsLog(Sink):
         return int(self._server.server_address[1])
 
     def write_to(self, path: Path) -> None:
-        """Write a file every couple of seconds, for node_exporter's textfile collector.
+        """Write a file every few seconds, for node_exporter's textfile collector.
 
         Raises:
             ValueError: If it cannot be written.
@@ -136,9 +136,9 @@ class MetricsLog(Sink):
         self._file = path
 
     def begin(self, run: Path, workers: int) -> None:
-        """Note which run it is."""
+        """Record the name of the run."""
         self._run, self._gauges["workers"] = run, workers
-        # Of a run that goes on and was begun without metrics nothing else is known.
+        # For a resumed run that was started without metrics, nothing else is known.
         self._counters["decisions"] = max(Checkpoints(run / CHECKPOINTS).steps(), default=0)
         folder = RunFolder(run)
         origin, config = folder.origin(), folder.config()
@@ -151,7 +151,7 @@ class MetricsLog(Sink):
         }
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Take over what has a gauge."""
+        """Record the values that have a gauge."""
         with self._lock:
             for curve, gauge in FROM_CURVES.items():
                 if curve in values:
@@ -160,20 +160,20 @@ class MetricsLog(Sink):
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """Count it by its end."""
+        """Count the episode by the reason for its end."""
         with self._lock:
             self._episodes[episode.end_reason] += 1
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """Take over the scores."""
+        """Record the scores."""
         self.scalars(row["decisions"], validation_curves(row, best_before))
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """Take over the score."""
+        """Record the score."""
         self.scalars(decisions, tested_curves(episodes))
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Note when, how long it took, and how much room it needs and there is."""
+        """Record its time, duration and size, and the free disk space."""
         manifest = self._run / CHECKPOINTS / f"{decisions:09d}" / "manifest.json"
         files = json.loads(manifest.read_bytes())["manifest"]["files"]
         with self._lock:
@@ -185,12 +185,12 @@ class MetricsLog(Sink):
             }
 
     def worker_lost(self, text: str) -> None:
-        """Count it."""
+        """Count the lost worker."""
         with self._lock:
             self._counters["worker_restarts"] += 1
 
     def mirrored(self, whole: bool) -> None:
-        """Note when, or count the failure."""
+        """Record the time, or count the failure."""
         with self._lock:
             if whole:
                 self._gauges["mirror_last_success_timestamp_seconds"] = time.time()
@@ -198,7 +198,7 @@ class MetricsLog(Sink):
                 self._counters["mirror_failures"] += 1
 
     def progress(self, progress: Progress) -> None:
-        """Count decisions, updates, ticks, and where the time goes."""
+        """Count decisions, updates, ticks, and the time in each phase."""
         now = time.monotonic()
         with self._lock:
             if self._phase:
@@ -219,7 +219,7 @@ class MetricsLog(Sink):
         self._write_file()
 
     def families(self) -> Iterable[Metric]:
-        """Everything now."""
+        """Return all current metrics."""
         with self._lock:
             counters, gauges = dict(self._counters), dict(self._gauges)
             episodes, phases = dict(self._episodes), dict(self._phases)
@@ -249,11 +249,11 @@ class MetricsLog(Sink):
         now = time.monotonic()
         if self._file and (last or now - self._file_written >= SECONDS_BETWEEN_FILES):
             self._file_written = now
-            with suppress(OSError):  # nobody's training ends for want of it
+            with suppress(OSError):  # training does not need it
                 write_to_textfile(str(self._file), self.registry)
 
     def close(self) -> None:
-        """Write the file once more and end the server."""
+        """Write the file once more and stop the server."""
         self._write_file(last=True)
         if self._server is not None:
             self._server.shutdown()
@@ -261,7 +261,7 @@ class MetricsLog(Sink):
             self._server = None
 
     def get_state(self) -> dict[str, Any]:
-        """The counters."""
+        """Return the counters."""
         return {
             "counters": self._counters,
             "episodes": self._episodes,
@@ -271,7 +271,7 @@ class MetricsLog(Sink):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `get_state` gave."""
+        """Restore what `get_state` returned."""
         with self._lock:
             self._counters |= state["counters"]
             self._episodes |= state["episodes"]

@@ -1,7 +1,7 @@
-"""Weights & Biases or Trackio: a run's curves for those who keep theirs there. docs/trackers.md says how to use it.
+"""Sends a run's curves to Weights & Biases or Trackio; docs/trackers.md says how to use it.
 
-Neither may slow training or stop it, so all that speaks to them is in a process of its own (`tracker_process.py`),
-which can be killed. What it is told goes through a thread and a queue that is never waited for.
+They must not slow down or stop training, so they run in a process of their own (`tracker_process.py`), which can be
+killed. The curves are sent to it by a thread with a queue, which training never waits for.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from training.tracking.points import Points
 from training.tracking.run_log import Progress, Sink
 from training.tracking.tracker_process import FOLDER, Batch, serve
 
-POINTS_PER_CHECKPOINT = 20  # of a curve; each is a mean
-MOST_WAITING = 64  # batches; one is a checkpoint's
+POINTS_PER_CHECKPOINT = 20  # per curve; each point is a mean
+MOST_WAITING = 64  # batches; there is one per checkpoint
 CLOSING_SECONDS = 10.0
 QUIET_SECONDS = 2.0
 
 
 class TrackerLog(Sink):
-    """Hands a run's curves on, at every checkpoint what came since the last.
+    """Sends a run's curves to a tracker; at every checkpoint, the points since the last one.
 
-    A run that is killed goes back to its last checkpoint, and nothing beyond that was handed on: so no point comes
-    twice, and decisions, which are the steps, only increase.
+    A killed run is resumed from its last checkpoint, and nothing later was sent. So no point is sent twice, and the
+    steps, which are decisions, only increase.
 
     Args:
-        package: wandb, trackio, or another module that has their `init`, `log`, `log_artifact`, `finish` and `Video`.
-        folder: Of the run.
+        package: wandb, trackio, or another module with their `init`, `log`, `log_artifact`, `finish` and `Video`.
+        folder: Folder of the run.
         config: The settings by name.
-        notify: Called with one line about what went wrong, once for each kind of problem.
+        notify: Called with one line about a problem, once for each kind of problem.
     """
 
     name = "tracker"
@@ -60,37 +60,37 @@ class TrackerLog(Sink):
         self._ended = False
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Into the mean."""
+        """Add the values to the mean."""
         self._points.add(decisions, values)
 
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
     ) -> None:
-        """Into the mean."""
+        """Add the values to the mean."""
         self._points.add(decisions, episode_curves(episode, shaped_return, episode.laps))
 
     def validation(self, row: Mapping[str, Any], best_before: float) -> None:
-        """A point."""
+        """Add a point."""
         self._points.put(row["decisions"], validation_curves(row, best_before))
 
     def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
-        """It goes with the point."""
+        """Add the film, to be sent with the point."""
         self._films[decisions] = images
 
     def test(self, decisions: int, episodes: Sequence[Episode]) -> None:
-        """A point: the last."""
+        """Add the last point."""
         self._points.put(decisions, tested_curves(episodes))
 
     def progress(self, progress: Progress) -> None:
-        """Whether anything went wrong."""
+        """Report problems of the process, if there are any."""
         self._hear()
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Hand on what came before it; returns at once."""
+        """Send everything before the checkpoint; returns at once."""
         self._hand_on()
 
     def finished(self) -> None:
-        """Hand on the rest, and the card."""
+        """Send the remaining points, and the card of the weights."""
         self._points.close_span()
         self._hand_on(last=True)
 
@@ -115,14 +115,14 @@ class TrackerLog(Sink):
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, self._package, self._folder.resolve(), self._config)
         self._process = context.Process(target=serve, args=arguments, daemon=True)
-        with blocked_signals(*STOP_SIGNALS):  # the trainer decides
+        with blocked_signals(*STOP_SIGNALS):  # the trainer handles them
             self._process.start()
         theirs.close()
         self._sender = threading.Thread(target=_send, args=(self._pipe, self._waiting), daemon=True)
         self._sender.start()
 
     def _hear(self) -> None:
-        """Pass on what the process complained about, or that it has ended."""
+        """Report problems of the process, or that it has ended."""
         if self._pipe is None or self._ended:
             return
         try:
@@ -140,7 +140,7 @@ class TrackerLog(Sink):
             self._notify(f"{self._package} {trouble}; training does not need it")
 
     def close(self) -> None:
-        """Wait some seconds for the process to end; then it is killed."""
+        """Wait a few seconds for the process to end, then kill it."""
         if self._pipe is None or self._pipe.closed:
             return
         if self._waiting.full():
@@ -161,24 +161,24 @@ class TrackerLog(Sink):
         self._pipe.close()
 
     def get_state(self) -> dict[str, Any]:
-        """Points that are not yet handed on. Films are not among them."""
+        """Return the points that were not sent yet, without films."""
         return self._points.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore what `get_state` returned."""
         self._points.set_state(state)
 
 
 def tracker_of(
     config: Mapping[str, Any], folder: Path, notify: Callable[[str], None]
 ) -> tuple[TrackerLog, ...]:
-    """The tracker that a run's settings name, if they name one."""
+    """Make the tracker that a run's settings name, if any."""
     package = str(config["track"])
     return (TrackerLog(package, folder, config, notify),) if package else ()
 
 
 def _send(pipe: Connection, waiting: queue.Queue[Batch | None]) -> None:
-    """In a thread: it may wait as long as the process does not read."""
+    """Send batches, in a thread, which blocks while the process does not read."""
     with contextlib.suppress(OSError, ValueError):  # the process is gone, or the pipe is closed
         while True:
             batch = waiting.get()
@@ -188,7 +188,7 @@ def _send(pipe: Connection, waiting: queue.Queue[Batch | None]) -> None:
 
 
 def _kill(pid: int | None) -> None:
-    """The process, and what it started, which is in its group; or before it has a group, the process."""
+    """Kill the process group, with all that the process started; or the process alone, before it has a group."""
     assert pid is not None
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The process that speaks to a tracker. What it does not do in time is lost for the tracker, and for nobody else."""
+"""The process that sends a run to a tracker. What it does not send in time is missing at the tracker only."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from training.tracking.curves import as_gif
 from training.tracking.points import Row
 
 PROJECT = "carracing-dqn"
-FOLDER = "tracking"  # in the run's
-NICE = 5  # training goes first
-SECONDS_AFTER_TRAINER = 10.0  # that it may still take when the trainer is gone
+FOLDER = "tracking"  # in the run's folder
+NICE = 5  # training has priority
+SECONDS_AFTER_TRAINER = 10.0  # to finish after the trainer has ended
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What came since the last checkpoint.
+    """The points and films since the last checkpoint.
 
     Attributes:
-        rows: Decisions, and the values there.
+        rows: Decisions and their values.
         films: Images of greedy drives, uint8 [n, H, W], by decisions.
         last: Whether the run is finished.
     """
@@ -52,12 +52,12 @@ class Batch:
 
 
 def serve(pipe: Connection, package: str, folder: Path, config: dict[str, Any]) -> None:
-    """Hand on what comes through the pipe, until None comes or the trainer is gone; say through it what went wrong.
+    """Send batches from the pipe to the tracker until None arrives or the trainer is gone; report problems back.
 
     Args:
-        pipe: Of `Batch`.
+        pipe: Pipe that receives `Batch` objects.
         package: The tracker's module.
-        folder: Of the run.
+        folder: Folder of the run.
         config: Settings by name.
     """
     os.setsid()
@@ -81,14 +81,14 @@ def serve(pipe: Connection, package: str, folder: Path, config: dict[str, Any]) 
 def hand_on_run(
     package: str, folder: Path, config: dict[str, Any], rows: list[tuple[int, Row]], last: bool
 ) -> int:
-    """Hand a whole run on from this process, all that was not handed on before; the number of points.
+    """Send the points of a run that were not sent before, from this process; returns their number.
 
     Args:
         package: The tracker's module.
-        folder: Of the run.
+        folder: Folder of the run.
         config: Settings by name.
-        rows: Decisions, and the values there.
-        last: Whether the run is finished: then its card goes, too.
+        rows: Decisions and their values.
+        last: Whether the run is finished: then the card of its weights is sent, too.
     """
     with _one_at_a_time(folder / FOLDER):
         tracked = Tracked(package, folder, config)
@@ -100,11 +100,11 @@ def hand_on_run(
 
 
 class Tracked:
-    """A run at a tracker.
+    """A run in a tracker.
 
     Args:
         package: The tracker's module.
-        folder: Of the run.
+        folder: Folder of the run.
         config: Settings by name.
     """
 
@@ -121,14 +121,14 @@ class Tracked:
 
     @property
     def reached(self) -> int:
-        """Decisions up to which everything was handed on."""
+        """Decisions up to which everything was sent."""
         try:
             return int(json.loads(self._handed_on.read_bytes())["decisions"])
         except FileNotFoundError:
             return -1
 
     def hand_on(self, batch: Batch) -> None:
-        """What was handed on before is left out: a run that was killed goes back to its last checkpoint."""
+        """Send a batch, without points that were sent before: a killed run repeats those after its last checkpoint."""
         reached = self.reached
         with tempfile.TemporaryDirectory(dir=self._mine) as aside:
             for decisions, row in batch.rows:
@@ -149,12 +149,12 @@ class Tracked:
                 self._run.log_artifact(str(path), name=f"card-{self._id}", type="model-card")
 
     def finish(self) -> None:
-        """Wait until all is where it belongs."""
+        """Wait until everything is sent."""
         self._run.finish()
 
 
 def _more_arguments(module: Any, identity: str, folder: Path) -> dict[str, Any]:
-    """What the trackers do not have in common; curves are sent, but nothing of the machine and no code."""
+    """Return tracker-specific arguments; they turn off the upload of code and of data about the machine."""
     if module.__name__ == "wandb":
         settings = module.Settings(
             console="off",
@@ -171,7 +171,7 @@ def _more_arguments(module: Any, identity: str, folder: Path) -> dict[str, Any]:
 
 
 def _identity(path: Path) -> str:
-    """The run's name at any tracker; written once."""
+    """Return the run's identifier at trackers, which is created once."""
     if not path.exists():
         write_whole(path, secrets.token_hex(4).encode())
     return path.read_text()
@@ -179,7 +179,7 @@ def _identity(path: Path) -> str:
 
 @contextlib.contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait for the process of an earlier trainer of this run, which was killed."""
+    """Wait until the process of an earlier, killed trainer of this run has ended."""
     folder.mkdir(exist_ok=True)
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -187,7 +187,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _silence() -> None:
-    """Keep what trackers print off the trainer's screen."""
+    """Keep the output of trackers off the trainer's screen."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
@@ -195,7 +195,7 @@ def _silence() -> None:
 
 
 def _end_after_trainer() -> None:
-    """Whatever hangs then, and whatever was started."""
+    """End this process and all that it started some seconds after the trainer, even if something hangs."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
