@@ -111,6 +111,16 @@ def test_anywhere_at_any_angle(
     assert_same(driven)
 
 
+@pytest.mark.parametrize("omega", [-500.0, 380.0, 401.0, 900.0])
+def test_bars_that_are_longer_than_their_strip(omega: float) -> None:
+    """Of a wheel that spins: it then covers the ground."""
+    simulator = Simulator()
+    simulator.start(3)
+    simulator.car.wheels[2].omega = omega
+    assert_same(simulator)
+    assert_same_large(simulator)
+
+
 def test_a_new_track_is_shown_after_a_new_start() -> None:
     simulator = Simulator()
     for track in (3, 4):
