@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -81,8 +82,10 @@ def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
 
 def _why(processes: Sequence[BaseProcess]) -> str:
     """Why the first of them died; the executor then ends the others by SIGTERM."""
-    for process in processes:
-        process.join(LAST_WORDS_SECONDS)
+    end = time.monotonic() + LAST_WORDS_SECONDS
+    # The executor's thread waits for them, too: the code that it has just taken is not there at once.
+    while any(p.exitcode is None for p in processes) and time.monotonic() < end:
+        time.sleep(0.01)
     codes = sorted(
         {p.exitcode for p in processes if p.exitcode}, key=lambda c: c == -signal.SIGTERM
     )
