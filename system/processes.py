@@ -21,25 +21,34 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the ter
 
 
 def children_of(pid: int) -> list[int]:
-    """Process ids of what a process had multiprocessing start: a trainer's workers, or who drives an evaluation."""
-    return sorted(descendants_of(pid, "spawn_main"))
+    """Process ids of the children that multiprocessing started: workers of a trainer, processes of an evaluation."""
+    return sorted(
+        child
+        for child, parent in _parents().items()
+        if parent == pid and "spawn_main" in _command_line(child)
+    )
 
 
 def descendants_of(pid: int, command: str = "") -> set[int]:
-    """Process ids below a process.
+    """Process ids of the children, their children, and so on.
 
     Args:
-        pid: Of that process.
-        command: Only those whose command line has this in it.
+        pid: Process id of the ancestor.
+        command: Only those whose command line contains this.
     """
+    parents, found = _parents(), {pid}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {p for p in found - {pid} if command in _command_line(p)}
+
+
+def _parents() -> dict[int, int]:
+    """The parent of every process."""
     parents = dict[int, int]()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it ended just now
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    found = {pid}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {p for p in found - {pid} if command in _command_line(p)}
+    return parents
 
 
 def _command_line(pid: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from system.exits import EXIT_BAD_INPUT
+from system.processes import descendants_of
 from tests.support.command_line import finish, start
 from tests.support.fork_server import Script
 from tests.support.long import long
@@ -73,11 +74,7 @@ def wait_for(folder: Path, pattern: str) -> None:
 
 
 def driver_of(title: str) -> int:
-    [found] = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if path.read_bytes().startswith(title.encode())
-    ]
+    [found] = descendants_of(os.getpid(), title)
     return found
 
 

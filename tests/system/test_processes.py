@@ -1,10 +1,13 @@
-"""An interrupt that comes where exceptions are lost."""
+"""An interrupt that comes where exceptions are lost; children and their children."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 
+from system.processes import children_of, descendants_of
 from tests.support.command_line import ROOT
 
 SCRIPT = """
@@ -63,3 +66,18 @@ def test_it_is_raised_again() -> None:
         command = [sys.executable, "-c", SCRIPT.format(signum=signum)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
+def test_children_are_told_from_their_children() -> None:
+    """The workers of a script that a test runs are not those of the test."""
+    below = "import time; time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {below!r}, 'spawn_' + 'main'])"
+    with subprocess.Popen([sys.executable, "-c", code]) as child:
+        end = time.monotonic() + 60
+        while not (found := descendants_of(os.getpid(), "spawn_main")):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        [grandchild] = found
+        assert children_of(os.getpid()) == []
+        assert children_of(child.pid) == [grandchild]
+        os.kill(grandchild, 9)
