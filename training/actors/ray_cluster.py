@@ -18,10 +18,16 @@ from system.processes import STOP_SIGNALS
 SECONDS_TO_CONNECT = 3.0
 # For a cluster that is started for a run: the messages of a tick take about 10 MB.
 OBJECT_STORE_BYTES = 512 * 2**20
-# By default, Ray tries to connect for 20 s. We have checked that the port is open; the token may still be refused.
-CONNECTION_VARIABLES = {"RAY_NUM_REDIS_GET_RETRIES": "5"}
+NO_USAGE_STATISTICS = {"RAY_USAGE_STATS_ENABLED": "0"}
 # For starting a cluster. By default, Ray runs workers at niceness 15, which starves them on busy cores.
-CLUSTER_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+CLUSTER_VARIABLES = NO_USAGE_STATISTICS | {"RAY_worker_niceness": "0"}
+# Set unless the user has set them.
+DEFAULTS = CLUSTER_VARIABLES | {
+    # By default, Ray tries to connect for 20 s. We have checked that the port is open; the token may still be refused.
+    "RAY_NUM_REDIS_GET_RETRIES": "5",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": r"[\s\S]*",  # pages about each lost node
+}
 TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
 
@@ -45,10 +51,9 @@ class RayCluster:
     """
 
     def __init__(self, address: str, notify: Callable[[str], None] = lambda _: None) -> None:
-        for name, value in (CLUSTER_VARIABLES | CONNECTION_VARIABLES).items():
+        os.environ.update(NO_USAGE_STATISTICS)
+        for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", r"[\s\S]*")  # pages about each lost node
         self.notify = notify
         if not address:
             os.environ[TOKEN_MODE] = "token"

@@ -164,6 +164,15 @@ def test_bad_addresses(tmp_path: Path, address: str, message: str) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_usage_statistics_are_off_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    with pytest.raises(ClusterError):
+        RayCluster("127.0.0.1:1")
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
 def test_a_wrong_token_is_refused(cluster: Any) -> None:
     code = f"from training.actors.ray_cluster import RayCluster\nRayCluster({cluster.address!r})\n"
     environment = os.environ | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
