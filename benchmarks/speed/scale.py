@@ -1,7 +1,7 @@
-"""How fast a run is on N cores: the model's constants measured here, and held against real runs here.
+"""How fast a run is on N cores: the model's constants, measured, and the model against real runs on the same machine.
 
-python -m benchmarks.speed.scale --measure     constants and real runs -> results/scale*.csv (some minutes, quiet)
-python -m benchmarks.speed.scale               the tables and the plot of docs/scale.md from them
+python -m benchmarks.speed.scale --measure     on this machine, some minutes on idle cores -> results/scale/<machine>
+python -m benchmarks.speed.scale               the tables and the plot of docs/scale.md, from all that was measured
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -37,22 +37,54 @@ from training.settings import changed
 from training.stop import Stop
 from training.tracking.run_log import Progress, Sink
 
-RESULTS, PAGE = Path("results"), Path("docs/scale.md")
+RESULTS, PAGE = Path("results/scale"), Path("docs/scale.md")
 PLOT = Path("imgs/scale.png")
-CONSTANTS, RUNS = RESULTS / "scale_constants.csv", RESULTS / "scale_runs.csv"
+MACHINE = "two-cores"  # whose constants predict
 WARM_UP, TICKS = 4, 24
 LEARNING_STARTS = 1024  # decisions: soon
 
 
-def measure() -> Constants:
-    """Measure them, one after the other, in this process."""
-    set_up_tensorflow(1, "cpu")
-    settings = changed(DDQN.Settings(), learning_starts=LEARNING_STARTS)
+@dataclass(frozen=True)
+class Options:
+    """How fast a run is on N cores."""
+
+    measure: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Measure constants and runs on this machine first."""
+    machine: str = MACHINE
+    """What it is called: the folder of its results."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Device that learns."""
+    preset: Literal["default", "server"] = "default"
+    """Of DDQN.py."""
+    workers: tuple[int, ...] = (0, 1, 2, 4)
+    """Processes that drive, one run each."""
+    ray: bool = True
+    """Measure one worker on Ray, too."""
+    rounds: int = 2
+    """Of all runs."""
+
+
+def settings_of(options: Options, **values: Any) -> DDQN.Settings:
+    """The preset's settings, without what interrupts its ticks."""
+    return changed(
+        DDQN.PRESETS[options.preset],
+        learning_starts=LEARNING_STARTS,
+        validate_every=10**9,
+        checkpoint_every=10**9,
+        test_episodes=0,
+        device=options.device,
+        **values,
+    )
+
+
+def measure(settings: DDQN.Settings) -> Constants:
+    """Measure the constants, one after the other, in this process."""
+    set_up_tensorflow(1, settings.device)
     agent = DDQN.DDQN(settings)
     spec = actor_spec(settings, DDQN.DDQN)
     fleet = Fleet(Pool(spec, ()), settings.cars, settings.steps_per_tick, settings.seed)
     drive = []
-    while agent.decisions < 4096:
+    while agent.decisions < 4096 or len(drive) <= WARM_UP:
         fleet.start(agent.actor_weights(), agent.epsilon)
         began = time.perf_counter()
         trajectory = fleet.collect()
@@ -96,53 +128,39 @@ def _times(work: Callable[[], Any]) -> list[float]:
 class Ticks(Stop, Sink):
     """Takes the time of every tick that learns, and asks for a stop when there are enough."""
 
-    def __init__(self) -> None:
+    def __init__(self, updates: int) -> None:
         super().__init__()
+        self.updates = updates  # in a tick
         self.seconds: list[float] = []
 
     def progress(self, progress: Progress) -> None:
         """After every tick."""
         if progress.phase == "training" and progress.updates_per_second:
-            self.seconds.append(20 / progress.updates_per_second)
+            self.seconds.append(self.updates / progress.updates_per_second)
             if len(self.seconds) >= WARM_UP + TICKS:
                 self.ask()
 
 
-def run(workers: int, pool: str) -> float:
+def run(options: Options, workers: int, pool: str) -> float:
     """Seconds of a tick of a real run, median."""
-    ticks = Ticks()
     with tempfile.TemporaryDirectory() as runs:
-        settings = changed(
-            DDQN.Settings(),
-            runs=Path(runs),
-            learning_starts=LEARNING_STARTS,
-            workers=workers,
-            pool=pool,
-            validate_every=10**9,
-            checkpoint_every=10**9,
-            test_episodes=0,
-        )
+        settings = settings_of(options, runs=Path(runs), workers=workers, pool=pool)
+        ticks = Ticks(settings.learning.updates_per_tick)
         train(settings, DDQN.DDQN, sinks=[ticks], stop=ticks)
     return statistics.median(ticks.seconds[WARM_UP:])
 
 
-def measure_all() -> None:
-    """Constants and runs, in two rounds."""
-    found = measure()
-    write_rows(CONSTANTS, [asdict(found)])
-    rows, cores = [], usable_cpus()
-    for round_ in (1, 2):
-        for pool, workers in (
-            ("processes", 0),
-            ("processes", 1),
-            ("processes", 2),
-            ("processes", 4),
-            ("ray", 1),
-        ):
-            seconds = run(workers, pool)
-            print(
-                f"{pool}, {workers} workers: {seconds:.3f} s, model {found.tick(workers, cores):.3f} s"
-            )
+def measure_all(options: Options) -> None:
+    """Constants and runs; those of another device or preset of the same machine are kept."""
+    found, cores = measure(settings_of(options)), usable_cpus()
+    which = {"device": options.device, "preset": options.preset}
+    _replace(options.machine, "constants", which, [asdict(found)])
+    configurations = [("processes", n) for n in options.workers] + [("ray", 1)] * options.ray
+    rows = []
+    for round_ in range(1, options.rounds + 1):
+        for pool, workers in configurations:
+            seconds, model = run(options, workers, pool), found.tick(workers, cores)
+            print(f"{which}, {pool}, {workers} workers: {seconds:.3f} s, model {model:.3f} s")
             rows.append(
                 {
                     "round": round_,
@@ -152,64 +170,82 @@ def measure_all() -> None:
                     "tick_seconds": seconds,
                 }
             )
-    write_rows(RUNS, rows)
+    _replace(options.machine, "runs", which, rows)
 
 
-def read_constants() -> Constants:
-    """Those that were measured."""
-    with CONSTANTS.open(newline="") as file:
-        [row] = csv.DictReader(file)
-    values: dict[str, Any] = {name: json.loads(value) for name, value in row.items()}
-    return Constants(**values)
+def _rows(machine: str, name: str) -> list[dict[str, str]]:
+    path = RESULTS / machine / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
-def compared(constants: Constants) -> list[dict[str, str]]:
-    """Real runs beside the model."""
-    with RUNS.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+def _replace(machine: str, name: str, which: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    others = [row for row in _rows(machine, name) if not which.items() <= row.items()]
+    path = RESULTS / machine / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_rows(path, [*others, *(which | row for row in rows)])
+
+
+def read_constants(machine: str) -> dict[tuple[str, str], Constants]:
+    """What was measured there, by device and preset."""
+    found = {}
+    for row in _rows(machine, "constants"):
+        which = row.pop("device"), row.pop("preset")
+        values: dict[str, Any] = {name: json.loads(value) for name, value in row.items()}
+        found[which] = Constants(**values)
+    return found
+
+
+def compared(machine: str) -> list[dict[str, str]]:
+    """The machine's real runs beside the model, in the order of measuring."""
+    constants, taken = read_constants(machine), dict[tuple[str, ...], list[float]]()
+    for row in _rows(machine, "runs"):
+        key = tuple(row[name] for name in ("device", "preset", "pool", "workers", "cores"))
+        taken.setdefault(key, []).append(float(row["tick_seconds"]))
     found = []
-    for pool, workers, cores in sorted({(r["pool"], r["workers"], r["cores"]) for r in rows}):
-        taken = [
-            float(r["tick_seconds"]) for r in rows if (r["pool"], r["workers"]) == (pool, workers)
-        ]
-        real, model = statistics.mean(taken), constants.tick(int(workers), int(cores))
+    for (device, preset, pool, workers, cores), seconds in taken.items():
+        c, real = constants[device, preset], statistics.mean(seconds)
+        model = c.tick(int(workers), int(cores))
         found.append(
             {
+                "learner": device,
+                "preset": preset,
                 "pool": pool,
                 "workers": workers,
-                "decisions/s": f"{constants.decisions / real:.0f}",
-                "model": f"{constants.decisions / model:.0f}",
+                "updates/s": f"{c.updates / real:,.0f}",
+                "decisions/s": f"{c.decisions / real:,.0f}",
+                "model": f"{c.decisions / model:,.0f}",
                 "off by": f"{model / real - 1:+.0%}",
             }
         )
     return found
 
 
-@dataclass(frozen=True)
-class Options:
-    """How fast a run is on N cores."""
-
-    measure: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Measure constants and runs on this machine first."""
-
-
 def main(options: Options) -> None:
     """Measure, or tell."""
     if options.measure:
-        measure_all()
-    constants = read_constants()
-    real, more = compared(constants), predicted(constants)
-    show("real runs and the model", real)
+        measure_all(options)
+    for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
+        real = compared(folder.name)
+        show(f"real runs and the model, {folder.name}", real)
+        write_block(PAGE, f"{folder.name} runs", as_table(real))
+    constants = read_constants(MACHINE)["cpu", "default"]
+    more = predicted(constants)
     show("decisions per second", more)
-    write_block(PAGE, "runs", as_table(real))
     write_block(PAGE, "prediction", as_table(more))
     write_block(PAGE, "limits", "\n".join(limits(constants)))
-    alone = {
-        int(row["workers"]) + 1: float(row["decisions/s"])
-        for row in real
+    write_whole(PLOT, scale_plot(constants, _alone(MACHINE)))
+
+
+def _alone(machine: str) -> dict[int, float]:
+    """Decisions per second of the runs whose processes had a core each, by their number."""
+    return {
+        int(row["workers"]) + 1: float(row["decisions/s"].replace(",", ""))
+        for row in compared(machine)
         if row["pool"] == "processes" and int(row["workers"]) < usable_cpus()
     }
-    write_whole(PLOT, scale_plot(constants, alone))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,10 @@ def test_how_soon_a_lost_node_is_noticed() -> None:
 
 def test_the_model_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    constants, text = scale.read_constants(), scale.PAGE.read_text()
-    tables = {"runs": scale.compared(constants), "prediction": predicted(constants)}
+    constants, text = scale.read_constants(scale.MACHINE)["cpu", "default"], scale.PAGE.read_text()
+    machines = {path.name for path in scale.RESULTS.iterdir()}
+    tables = {f"{name} runs": scale.compared(name) for name in machines}
+    tables["prediction"] = predicted(constants)
     for mark, rows in tables.items():
         assert with_block(text, mark, as_table(rows)) == text
     assert with_block(text, "limits", "\n".join(limits(constants))) == text
