@@ -83,7 +83,7 @@ def measure(settings: DDQN.Settings) -> Constants:
     agent = DDQN.DDQN(settings)
     spec = actor_spec(settings, DDQN.DDQN)
     fleet = Fleet(Pool(spec, ()), settings.cars, settings.steps_per_tick, settings.seed)
-    drive = []
+    drive: list[float] = []
     while agent.decisions < 4096 or len(drive) <= WARM_UP:
         fleet.start(agent.actor_weights(), agent.epsilon)
         began = time.perf_counter()
@@ -153,7 +153,7 @@ def run(options: Options, workers: int, pool: str) -> float:
 def measure_all(options: Options) -> None:
     """Constants and runs; those of another device or preset of the same machine are kept."""
     found, cores = measure(settings_of(options)), usable_cpus()
-    which = {"device": options.device, "preset": options.preset}
+    which: dict[str, str] = {"device": options.device, "preset": options.preset}
     _replace(options.machine, "constants", which, [asdict(found)])
     configurations = [("processes", n) for n in options.workers] + [("ray", 1)] * options.ray
     rows = []
