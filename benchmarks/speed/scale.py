@@ -156,7 +156,7 @@ def measure_all(options: Options) -> None:
     which: dict[str, str] = {"device": options.device, "preset": options.preset}
     _replace(options.machine, "constants", which, [asdict(found)])
     configurations = [("processes", n) for n in options.workers] + [("ray", 1)] * options.ray
-    rows = []
+    rows: list[dict[str, Any]] = []
     for round_ in range(1, options.rounds + 1):
         for pool, workers in configurations:
             seconds, model = run(options, workers, pool), found.tick(workers, cores)
@@ -170,7 +170,7 @@ def measure_all(options: Options) -> None:
                     "tick_seconds": seconds,
                 }
             )
-    _replace(options.machine, "runs", which, rows)
+            _replace(options.machine, "runs", which, rows)  # now: a machine may be ours for minutes
 
 
 def _rows(machine: str, name: str) -> list[dict[str, str]]:
