@@ -13,7 +13,9 @@ from tests.support.command_line import ROOT
 
 LEARN_ON_BOTH = """
 import json
-from agents.backend import tf
+from agents.backend import set_up_tensorflow, tf
+set_up_tensorflow(1, "cpu")
+assert not tf.config.experimental.tensor_float_32_execution_enabled()
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
 from tests.support.networks import random_batch, small_dqn
