@@ -55,11 +55,12 @@ def measure(car: Any) -> Gauges:
 
 def read(strip: NDArray[np.uint8]) -> Gauges:
     """Read the bars of an official image's lowest rows, uint8 [12, 96, 3]."""
-    red, green = strip[..., 0] / 255.0, strip[_STEERING_ROW, :, 1] / 255.0
+    upright = strip[:, _SPEED_COLUMN, 0] / 255.0
+    red, green = strip[_STEERING_ROW, :, 0] / 255.0, strip[_STEERING_ROW, :, 1] / 255.0
     return Gauges(
-        max(float(red[:, _SPEED_COLUMN].sum()) - _SPEED_EXCESS, 0.0) / _PIXELS_PER_SPEED,
+        max(float(upright.sum()) - _SPEED_EXCESS, 0.0) / _PIXELS_PER_SPEED,
         _leftward(green, _STEERING_COLUMN) / _PIXELS_PER_STEERING,
-        _leftward(red[_STEERING_ROW], _TURN_COLUMN) / _PIXELS_PER_TURN,
+        _leftward(red, _TURN_COLUMN) / _PIXELS_PER_TURN,
     )
 
 
