@@ -25,7 +25,10 @@ class NetworkDriver:
     def __init__(self, network: keras.Model) -> None:
         self._shape = (PLACES, *network.input_shape[1:])
         signature = tf.TensorSpec(self._shape, tf.uint8)
-        self._values = tf.function(network, input_signature=[signature], autograph=False)
+        self._network = network  # the function keeps no reference to it
+        # Of one signature only: TensorFlow need not look at each call's arguments to find the right function.
+        function = tf.function(network, input_signature=[signature], autograph=False)
+        self._values = function.get_concrete_function()
 
     def values(self, observations: Observation, tracks: Sequence[int]) -> NDArray[np.float32]:
         """Compute action values, float32 [n, A].
