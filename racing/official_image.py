@@ -1,13 +1,15 @@
 """Gymnasium's image of CarRacing, byte for byte, in less than a third of its time.
 
-The steps are those of `CarRacing._render`: ground, car, flip, indicators, score, scaling. `racing.scenery` draws the
-ground; canvases and the font are reused from image to image.
+The steps are those of `CarRacing._render`: ground, car, flip, indicators, score, scaling. `racing.scenery` draws
+the ground; canvases and the font are reused from image to image. `smoothscale` shrinks
+each row by itself, and then each column: in between, when a tenth of the pixels are left, the ground is flipped.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pygame
@@ -20,9 +22,28 @@ if TYPE_CHECKING:
 SMALL, LARGE = (sim.STATE_W, sim.STATE_H), (sim.VIDEO_W, sim.VIDEO_H)
 SCREEN = (sim.WINDOW_W, sim.WINDOW_H)
 STRIP = sim.WINDOW_H // 8  # rows of the indicators, drawn over the ground
-VIEW = pygame.Rect(0, STRIP, sim.WINDOW_W, sim.WINDOW_H - STRIP)  # before the flip
+GROUND = sim.WINDOW_H - STRIP  # rows above them
+VIEW = pygame.Rect(0, STRIP, sim.WINDOW_W, GROUND)  # before the flip
+VIEW_ROWS, STRIP_ROWS = (STRIP, sim.WINDOW_H), (GROUND, sim.WINDOW_H)
 FONT_SIZE = 42
 SCORE_CENTRE = (60, sim.WINDOW_H - sim.WINDOW_H * 2.5 / 40.0)
+
+
+class _Canvas:
+    """A surface that shares its pixels with an array.
+
+    Attributes:
+        pixels: Red, green, blue and an unused byte, uint8 [height, width, 4].
+        surface: The same as a surface.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.pixels = np.zeros((height, width, 4), np.uint8)
+        self.surface = pygame.image.frombuffer(self.pixels.data, (width, height), "RGBX")
+
+    def rows(self, first: int, last: int) -> pygame.Surface:
+        """Return these rows (`last` excluded) as a surface."""
+        return self.surface.subsurface((0, first, self.surface.width, last - first))
 
 
 class _Canvases:
@@ -30,22 +51,20 @@ class _Canvases:
 
     def __init__(self) -> None:
         self.load_font()
-        self.upside_down = pygame.Surface(SCREEN, depth=32)
-        self.screen = pygame.Surface(SCREEN, depth=32)
-        self.sizes = {size: pygame.Surface(size, depth=32) for size in (SMALL, LARGE)}
+        self.upside_down, self.screen = _Canvas(*SCREEN), _Canvas(*SCREEN)
+        # For each size: both with rows of that width, and the image.
+        self.sizes = {
+            (width, height): (
+                _Canvas(width, sim.WINDOW_H),
+                _Canvas(width, sim.WINDOW_H),
+                _Canvas(width, height),
+            )
+            for width, height in (SMALL, LARGE)
+        }
 
     def load_font(self) -> None:
         pygame.font.init()
         self.font = pygame.font.Font(pygame.font.get_default_font(), FONT_SIZE)
-
-    def text(self, words: str) -> pygame.Surface:
-        try:
-            return self.font.render(words, True, (255, 255, 255), (0, 0, 0))
-        except (
-            pygame.error
-        ):  # the font is gone: pygame.quit() was called, as Gymnasium's windows do
-            self.load_font()
-            return self.font.render(words, True, (255, 255, 255), (0, 0, 0))
 
 
 def draw_image(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -59,9 +78,18 @@ def draw_image(simulator: Simulator, size: tuple[int, int]) -> NDArray[np.uint8]
         RGB, uint8 [height, width, 3].
     """
     with _lock:
-        screen = _draw_screen(simulator, marks=size != SMALL)
-        shrunk = pygame.transform.smoothscale(screen, size, _canvases.sizes[size])
-        return np.ascontiguousarray(pygame.surfarray.pixels3d(shrunk).transpose(1, 0, 2))
+        upside_down, screen, image = _canvases.sizes[size]
+        _draw_ground(simulator, marks=size != SMALL)
+        if _bars_fit(simulator.car):
+            _draw_indicators(simulator)
+            _shrink(_canvases.upside_down.rows(*VIEW_ROWS), upside_down.rows(*VIEW_ROWS))
+            _shrink(_canvases.screen.rows(*STRIP_ROWS), screen.rows(*STRIP_ROWS))
+            screen.pixels[:GROUND] = upside_down.pixels[: STRIP - 1 : -1]
+        else:  # they cover some of the ground
+            _draw_screen(simulator)
+            _shrink(_canvases.screen.surface, screen.surface)
+        _shrink(screen.surface, image.surface)
+        return np.ascontiguousarray(image.pixels[..., :3])
 
 
 def draw_screen(simulator: Simulator) -> pygame.Surface:
@@ -71,11 +99,14 @@ def draw_screen(simulator: Simulator) -> pygame.Surface:
         simulator: A simulator that has been started.
     """
     with _lock:
-        return _draw_screen(simulator, marks=True)
+        _draw_ground(simulator, marks=True)
+        _draw_screen(simulator)
+        return _canvases.screen.surface
 
 
-def _draw_screen(simulator: Simulator, marks: bool) -> pygame.Surface:
-    canvas, screen, car = _canvases.upside_down, _canvases.screen, simulator.car
+def _draw_ground(simulator: Simulator, marks: bool) -> None:
+    """Draw ground and car, upside down."""
+    canvas, car = _canvases.upside_down.surface, simulator.car
     angle = -car.hull.angle
     zoom = 0.1 * sim.SCALE * max(1 - simulator.t, 0) + sim.ZOOM * sim.SCALE * min(simulator.t, 1)
     x, y = car.hull.position
@@ -83,13 +114,39 @@ def _draw_screen(simulator: Simulator, marks: bool) -> pygame.Surface:
     translation = (sim.WINDOW_W / 2 + turned[0], sim.WINDOW_H / 4 + turned[1])
     simulator.scenery.draw(canvas, VIEW, zoom, translation, angle)
     car.draw(canvas, zoom, translation, angle, marks)
-    rows = pygame.surfarray.pixels2d(canvas).T[::-1]  # uint32 [800, 1000]
-    np.copyto(pygame.surfarray.pixels2d(screen).T, rows)
-    simulator.surf = screen
+
+
+def _draw_screen(simulator: Simulator) -> None:
+    """Flip the ground, and draw the indicators over it."""
+    np.copyto(_canvases.screen.pixels, _canvases.upside_down.pixels[::-1])
+    _draw_indicators(simulator)
+
+
+def _draw_indicators(simulator: Simulator) -> None:
+    """Draw the strip at the bottom of the screen."""
+    simulator.surf = _canvases.screen.surface
     simulator._render_indicators(*SCREEN)
-    text = _canvases.text(f"{simulator.reward:04.0f}")
-    screen.blit(text, text.get_rect(center=SCORE_CENTRE))
-    return screen
+    text = _text(f"{simulator.reward:04.0f}")
+    simulator.surf.blit(text, text.get_rect(center=SCORE_CENTRE))
+
+
+def _bars_fit(car: Any) -> bool:
+    """Return whether the upright bars, those of speeds, stay within the strip: above their zero are 4/5 of it."""
+    speed = 0.02 * car.hull.linearVelocity.length
+    return bool(speed < 4 and all(0.01 * wheel.omega < 4 for wheel in car.wheels))
+
+
+def _shrink(source: pygame.Surface, target: pygame.Surface) -> None:
+    pygame.transform.smoothscale(source, target.size, target)
+
+
+@lru_cache(maxsize=2000)  # about as many scores as there are
+def _text(words: str) -> pygame.Surface:
+    try:
+        return _canvases.font.render(words, True, (255, 255, 255), (0, 0, 0))
+    except pygame.error:  # fonts are gone: pygame.quit() was called, as Gymnasium's windows do
+        _canvases.load_font()
+        return _canvases.font.render(words, True, (255, 255, 255), (0, 0, 0))
 
 
 _canvases = _Canvases()
