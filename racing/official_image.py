@@ -1,7 +1,7 @@
 """Gymnasium's image of CarRacing, byte for byte, in less than a third of its time.
 
-The steps are those of `CarRacing._render`: ground, car, flip, indicators, score, scaling. `racing.scenery` draws
-the ground; canvases and the font are reused from image to image. `smoothscale` shrinks
+The steps are those of `CarRacing._render`: ground, car, flip, indicators, score, scaling. `racing.scenery` and
+`racing.car_drawing` draw ground and car; canvases and the font are reused from image to image. `smoothscale` shrinks
 each row by itself, and then each column: in between, when a tenth of the pixels are left, the ground is flipped.
 """
 
@@ -15,6 +15,8 @@ import numpy as np
 import pygame
 from gymnasium.envs.box2d import car_racing as sim
 from numpy.typing import NDArray
+
+from racing.car_drawing import draw_car
 
 if TYPE_CHECKING:
     from racing.simulator import Simulator
@@ -113,7 +115,10 @@ def _draw_ground(simulator: Simulator, marks: bool) -> None:
     turned = pygame.math.Vector2((-x * zoom, -y * zoom)).rotate_rad(angle)
     translation = (sim.WINDOW_W / 2 + turned[0], sim.WINDOW_H / 4 + turned[1])
     simulator.scenery.draw(canvas, VIEW, zoom, translation, angle)
-    car.draw(canvas, zoom, translation, angle, marks)
+    if marks:
+        car.draw(canvas, zoom, translation, angle)
+    else:
+        draw_car(canvas, car, zoom, translation, angle)
 
 
 def _draw_screen(simulator: Simulator) -> None:
