@@ -67,8 +67,8 @@ _WHEEL = _WHEEL_X + 1j * _WHEEL_Y  # complex [4]
 class FastCamera:
     """Cuts the view of the official camera out of a map of the track."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
+    def __init__(self, height: int, width: int, shows_gauges: bool = True) -> None:
+        self.height, self.width, self.shows_gauges = height, width, shows_gauges
         self._track: list[Any] | None = None  # the track in the maps
         self._painted = 0
         self._maps: list[NDArray[np.uint8]] = []
@@ -81,7 +81,8 @@ class FastCamera:
         zoom = 0.1 * sim.SCALE * max(1 - simulator.t, 0) + _FULL_ZOOM * min(simulator.t, 1)
         view = self._cut(hull.position, hull.angle, zoom)  # [84, 96]
         _draw_car(view, simulator.car, zoom)
-        return compose(view, gauges.measure(simulator.car), self.height, self.width)
+        shown = gauges.measure(simulator.car) if self.shows_gauges else gauges.OFF
+        return compose(view, shown, self.height, self.width)
 
     def _follow(self, simulator: Simulator) -> None:
         """Bring the maps up to date: a new track, or tiles that were touched since the last image."""

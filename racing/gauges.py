@@ -44,6 +44,9 @@ class Gauges(NamedTuple):
     turn: float
 
 
+OFF = Gauges(0.0, 0.0, 0.0)  # all bars black
+
+
 def measure(car: Any) -> Gauges:
     """Measure the gauges of a simulator's car."""
     return Gauges(

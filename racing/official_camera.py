@@ -22,9 +22,9 @@ class Camera(Protocol):
 class OfficialCamera:
     """Uses Gymnasium's image, made grey, with gauges redrawn, and scaled down."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
+    def __init__(self, height: int, width: int, shows_gauges: bool = True) -> None:
+        self.height, self.width, self.shows_gauges = height, width, shows_gauges
 
     def render(self, simulator: Simulator) -> NDArray[np.uint8]:
         """Return the current image, uint8 [H, W]."""
-        return preprocess(simulator.draw(), self.height, self.width)
+        return preprocess(simulator.draw(), self.height, self.width, self.shows_gauges)

@@ -34,6 +34,8 @@ class View:
     """Length of a decision of the greedy driver, which scores higher with shorter ones; must divide frame_skip."""
     actions: str = "brisk"
     """Action set: brisk or stock."""
+    gauges: bool = True
+    """Show speed, steering and rate of turn below the road; otherwise these rows are black."""
 
     def check(self) -> None:
         """Check that the action set exists, and that greedy_frame_skip divides frame_skip.
@@ -55,7 +57,8 @@ class View:
 
     def world(self) -> WorldSpec:
         """Return the specification of the world that the training cars drive in."""
-        return WorldSpec(self.height, self.width, self.stack, self.frame_skip, self.actions)
+        size = self.height, self.width
+        return WorldSpec(*size, self.stack, self.frame_skip, self.actions, gauges=self.gauges)
 
     def greedy_world(self) -> WorldSpec:
         """Return the specification of the world that the greedy driver drives in."""
@@ -73,6 +76,7 @@ class WorldSpec:
         frame_skip: Length of a decision, frames (1/50 s).
         actions: Name of the action set; empty for a driver with continuous controls.
         stack_spacing: Decisions between two images of an observation.
+        gauges: Whether the gauges are shown below the road.
     """
 
     height: int = 48
@@ -81,6 +85,7 @@ class WorldSpec:
     frame_skip: int = 4
     actions: str = "brisk"
     stack_spacing: int = 1
+    gauges: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges of all fields.
@@ -91,6 +96,8 @@ class WorldSpec:
         numbers = (self.height, self.width, self.stack, self.frame_skip, self.stack_spacing)
         if not all(type(n) is int for n in numbers):  # a weight file's card may contain anything
             raise ValueError(f"a world is described by whole numbers, got {numbers}")
+        if type(self.gauges) is not bool:
+            raise ValueError(f"gauges must be true or false, got {self.gauges!r}")
         if not 8 <= self.height <= IMAGE_HEIGHT or not 8 <= self.width <= IMAGE_WIDTH:
             raise ValueError(
                 f"an image must be 8x8 to {IMAGE_HEIGHT}x{IMAGE_WIDTH} pixels,"

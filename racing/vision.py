@@ -31,6 +31,9 @@ def grey_road(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def preprocess(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def preprocess(
+    rgb: NDArray[np.uint8], height: int, width: int, shows_gauges: bool = True
+) -> NDArray[np.uint8]:
     """Convert an official image to what an agent sees, uint8 [96, 96, 3] -> [height, width]."""
-    return compose(grey_road(rgb), gauges.read(rgb[ROAD_ROWS:]), height, width)
+    shown = gauges.read(rgb[ROAD_ROWS:]) if shows_gauges else gauges.OFF
+    return compose(grey_road(rgb), shown, height, width)

@@ -31,7 +31,7 @@ class World:
         self.simulator = Simulator()
         if camera not in CAMERAS:
             raise ValueError(f"camera must be {' or '.join(CAMERAS)}, got {camera!r}")
-        self.camera: Camera = CAMERAS[camera](spec.height, spec.width)
+        self.camera: Camera = CAMERAS[camera](spec.height, spec.width, spec.gauges)
         self._controls = action_set(spec.actions).table if spec.actions else None
         self._images = np.zeros((spec.history, spec.height, spec.width), np.uint8)  # [P, H, W]
         self.score = 0.0

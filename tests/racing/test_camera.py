@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from racing.actions import action_set
 from racing.camera import FastCamera
+from racing.gauges import GAUGE_ROWS
 from racing.official_camera import OfficialCamera
 from racing.simulator import Simulator
-from racing.spec import WorldSpec
+from racing.spec import CameraName, WorldSpec
 from racing.vision import preprocess
 from racing.world import World
 from tests.support.driving import leave, pursue, random_actions
@@ -74,6 +75,23 @@ def test_images_are_within_a_grey_level(track: int, script: Script) -> None:
     if script is leave:
         assert len(rim) >= 5
         assert (np.mean(rim, axis=0) <= LIMIT).all()
+
+
+@pytest.mark.parametrize("camera", ["fast", "official"])
+@pytest.mark.parametrize("size", [96, 50])
+def test_without_gauges_the_road_is_still_there(camera: CameraName, size: int) -> None:
+    images = []
+    for gauges in False, True:
+        world = World(WorldSpec(height=size, width=size, actions="", gauges=gauges), camera)
+        world.reset(8)
+        for _ in range(10):
+            world.step(np.array([0.1, 0.5, 0.0]))
+        images.append(world.render())
+    blind, seen = images
+    rows = GAUGE_ROWS * size // 96  # a row that road and gauges share is not counted
+    assert not blind[-rows:].any()
+    assert seen[-rows:].any()
+    np.testing.assert_array_equal(blind[: -rows - 1], seen[: -rows - 1])
 
 
 def test_another_moment_is_told_apart() -> None:

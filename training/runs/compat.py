@@ -23,6 +23,7 @@ ADDED = {
     "pool": "processes",
     "address": "",
     "mirror_to": "",
+    "gauges": True,
 }
 
 
