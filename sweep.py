@@ -18,7 +18,7 @@ import sys
 import tyro
 
 from experiments.options import Options
-from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error, one_line_errors
+from system.exits import EXIT_STOPPED, one_line_errors
 from system.processes import on_first_stop_signal
 from system.ranges import check_fields
 
@@ -29,19 +29,11 @@ def main(options: Options) -> None:
     with one_line_errors():
         check_fields(options)
         from experiments import sweep
-        from experiments.jobs import StoppedError
-        from experiments.search import UnfinishedError
 
         if options.report is not None:
             print(sweep.report(options.report), end="")
-            return
-        try:
+        else:
             sweep.run(options)
-        except StoppedError:
-            print("stopped; the same command line goes on")
-            raise SystemExit(EXIT_STOPPED) from None
-        except UnfinishedError as e:
-            exit_with_error(e, EXIT_FAILED)
 
 
 if __name__ == "__main__":

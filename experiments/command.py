@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.gpus import gpus_for, parse_devices
-from experiments.jobs import StoppedError, check_jobs
+from experiments.jobs import check_jobs, stoppable
 from experiments.scripts import Script
 from experiments.seeds import PICTURE, REPORT, train_seeds
 from experiments.space import parse_seeds
-from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error
-from system.processes import on_first_stop_signal
 from training.command_line import Command
-from training.stop import Stop
 
 
 def train_seeds_as_told(
@@ -44,18 +41,8 @@ def train_seeds_as_told(
     seeds, devices = parse_seeds(many.seeds), parse_devices(many.devices)
     at_once = check_jobs(many.jobs, devices)
     gpus = gpus_for(devices, command.settings.device)
-    stop = Stop()
-    on_first_stop_signal(stop.ask)
     script = Script(path, agent, dict(presets))
-    try:
-        failed, folder = train_seeds(script, command.settings, seeds, at_once, stop, gpus)
-    except StoppedError:
-        print("stopped; the same command line goes on")
-        raise SystemExit(EXIT_STOPPED) from None
-    if folder is None:
-        first, more = failed[0], f" (and {len(failed) - 1} more)" if failed[1:] else ""
-        exit_with_error(
-            f"{first.job.name}: {first.reason}{more}; the same command line goes on", EXIT_FAILED
-        )
+    with stoppable() as stop:
+        folder = train_seeds(script, command.settings, seeds, at_once, stop, gpus)
     print("\n" + (folder / REPORT).read_text())
     print(f"curves: {folder / PICTURE}")

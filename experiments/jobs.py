@@ -9,15 +9,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.gpus import Gpus, TakenGpu
 from reports.run_list import read_status
 from system.cpus import usable_cpus
-from system.exits import EXIT_STOPPED
-from system.processes import cause_of_death, with_parent_death_signal
+from system.exits import EXIT_FAILED, EXIT_STOPPED, exit_with_error
+from system.processes import cause_of_death, on_first_stop_signal, with_parent_death_signal
 from system.progress import progress
 from training.runs.run_folder import RunFolder
 from training.stop import Stop
@@ -64,6 +65,34 @@ class Done:
 
 class StoppedError(Exception):
     """A stop was asked for before everything was done."""
+
+
+class UnfinishedError(Exception):
+    """What must be known is not: runs failed or were killed. The message says which, and why."""
+
+
+def unfinished(bad: Sequence[Done]) -> UnfinishedError:
+    """The error that says which jobs did not end well."""
+    first, more = bad[0], f" (and {len(bad) - 1} more)" if bad[1:] else ""
+    return UnfinishedError(f"{first.job.name}: {first.reason}{more}; the same command line goes on")
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Work that the first signal stops: the program then ends with exit code 3, and with 1 if it cannot be finished.
+
+    Yields:
+        Whether to stop.
+    """
+    stop = Stop()
+    on_first_stop_signal(stop.ask)
+    try:
+        yield stop
+    except StoppedError:
+        print("stopped; the same command line goes on")
+        raise SystemExit(EXIT_STOPPED) from None
+    except UnfinishedError as e:
+        exit_with_error(e, EXIT_FAILED)
 
 
 def workers_each(at_once: int) -> list[str]:

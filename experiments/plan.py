@@ -1,4 +1,4 @@
-"""What a sweep is to do, and its folder: one command line, one folder."""
+"""What a search is to do, and its folder: one command line, one folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.runs import Metric
-from experiments.scripts import Script
 from experiments.space import Dimension, draw, grid
 from system.files import check_folder, sha256, write_whole
 from training.runs.run_folder import as_json
-from training.settings import RunSettings, check, from_json
 
 PLAN, JOURNAL = "sweep.json", "study.log"
 Method = Literal["grid", "random", "tpe"]
@@ -20,61 +17,27 @@ Method = Literal["grid", "random", "tpe"]
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep.
+    """A search.
 
     Attributes:
-        script: Makes the runs.
-        settings: That all trials share.
-        space: What they differ in.
-        method: How the trials are chosen.
-        trials: How many.
-        seeds: Every trial makes a run with each.
-        rungs: Lengths at which the worse half ends, each twice the one before; 1 for none.
-        batch: Trials of the estimator that are chosen together.
-        metric: What of a run is its score.
-        seed: Of what is drawn.
+        space: What the trials differ in.
+        method: How they are chosen.
+        trials: How many, where they are drawn or proposed.
+        lengths: At which the worse half ends, the last one for the others; decisions of a run, or cases of a function.
+        batch: Trials that are proposed together.
+        seed: Of what is drawn or proposed.
         description: The options of the command line that the results depend on.
+        start: Values of the first trials, where others are proposed after them.
     """
 
-    script: Script
-    settings: RunSettings
     space: dict[str, Dimension]
     method: Method
     trials: int
-    seeds: tuple[int, ...]
-    rungs: int
+    lengths: list[int]
     batch: int
-    metric: Metric
     seed: int
     description: dict[str, Any]
-
-    def check(self) -> None:
-        """Refuse a sweep that cannot be run, before anything is written.
-
-        Raises:
-            ValueError: Naming the option or the setting.
-        """
-        if not self.space:
-            raise ValueError("there is nothing to vary: give --set NAME=A,B or --space")
-        if self.rungs > 1 and self.metric == "test":
-            raise ValueError("--rungs chooses by validation scores: leave --metric test out")
-        if self.metric == "test" and not self.settings.test_episodes:
-            raise ValueError("--metric test needs --set test_episodes=1 or more")
-        if self.lengths()[0] < 1:
-            raise ValueError(
-                f"{self.rungs} rungs are too many for {self.settings.decisions} decisions"
-            )
-        if self.method == "grid":
-            for values in grid(self.space):
-                check(self.of(values))
-
-    def lengths(self) -> list[int]:
-        """Decisions of every rung."""
-        return [self.settings.decisions >> back for back in range(self.rungs - 1, -1, -1)]
-
-    def of(self, values: dict[str, Any]) -> RunSettings:
-        """The settings of a trial."""
-        return from_json(self.settings, values)
+    start: tuple[dict[str, Any], ...] = ()
 
     def values(self) -> list[dict[str, Any]]:
         """Of all trials, where they do not depend on each other's scores."""
@@ -85,17 +48,27 @@ class Plan:
     def summary(self) -> str:
         """In a line."""
         trials = len(grid(self.space)) if self.method == "grid" else self.trials
-        lengths = ", ".join(f"{length:,}" for length in self.lengths())
-        return f"{self.method}, trials: {trials}, seeds: {len(self.seeds)}, decisions: {lengths}"
-
-    def default_folder(self) -> Path:
-        """One of its own for every command line."""
         return (
-            Path("runs") / "sweeps" / f"{self.script.agent}-{sha256(as_json(self.description))[:8]}"
+            f"{self.method}, trials: {trials}, lengths: {', '.join(f'{n:,}' for n in self.lengths)}"
         )
 
+    def default_folder(self, name: str) -> Path:
+        """One of its own for every command line."""
+        return Path("runs") / "sweeps" / f"{name}-{sha256(as_json(self.description))[:8]}"
 
-def check_plan(folder: Path, plan: Plan) -> None:
+
+def rung_lengths(whole: int, rungs: int) -> list[int]:
+    """The length of every rung, each twice the one before.
+
+    Raises:
+        ValueError: If the first would be empty.
+    """
+    if not whole >> rungs - 1:
+        raise ValueError(f"{rungs} rungs are too many for a length of {whole}")
+    return [whole >> back for back in range(rungs - 1, -1, -1)]
+
+
+def check_plan(folder: Path, description: dict[str, Any]) -> None:
     """Refuse a folder that belongs to another command line, or cannot be written.
 
     Raises:
@@ -105,7 +78,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
         raise ValueError(f"a path that some tools here cannot handle: {str(folder)!r}")
     if (folder / PLAN).exists():
         then = read_plan(folder)
-        now = json.loads(as_json(plan.description))
+        now = json.loads(as_json(description))
         if then != now:
             names = [k for k in sorted(then | now) if then.get(k) != now.get(k)]
             changes = "; ".join(f"{k} was {then.get(k)!r}, now {now.get(k)!r}" for k in names)
@@ -117,7 +90,7 @@ def check_plan(folder: Path, plan: Plan) -> None:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """The command line of a sweep.
+    """The command line of a search.
 
     Raises:
         ValueError: If it is none.
@@ -131,7 +104,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
     raise ValueError(f"{folder / PLAN}: not a file that a sweep writes")
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def write_plan(folder: Path, description: dict[str, Any]) -> None:
     """Make the folder.
 
     Raises:
@@ -139,4 +112,4 @@ def write_plan(folder: Path, plan: Plan) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / PLAN).exists():
-        write_whole(folder / PLAN, as_json(plan.description))
+        write_whole(folder / PLAN, as_json(description))

@@ -1,95 +1,72 @@
-"""A sweep at work: batches of trials, successive halving, and what is known of every trial."""
+"""A search at work: batches of trials and successive halving, whatever it is that gives a trial its score."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
 
-import numpy as np
-
-from experiments.jobs import Done
-from experiments.plan import Plan
-from experiments.runs import Place, make, names, score
-from experiments.study import Study, TrialResult
-from system.exits import EXIT_BAD_INPUT, EXIT_FAILED
-from training.settings import RunSettings, changed, check
-
-RUNNING, COMPLETE, ENDED_EARLY, FAILED = "running", "complete", "ended early", "failed"
+from experiments.jobs import UnfinishedError
+from experiments.plan import JOURNAL, Plan, check_plan, write_plan
+from experiments.study import Study
+from experiments.trials import COMPLETE, ENDED_EARLY, FAILED, RUNNING, Trial, write_trials
+from training.runs.run_folder import RunFolder
 
 
-class UnfinishedError(Exception):
-    """Runs that were killed, or a batch of which nothing came: the sweep cannot go on; why."""
+class Objective(Protocol):
+    """What gives trials their scores: training runs, or a function. It keeps what it has found out."""
 
-
-@dataclass
-class Trial:
-    """What is known of a trial.
-
-    Attributes:
-        number: Of the trial.
-        values: Of the settings that are varied.
-        state: `running`, `complete`, `ended early` (the better half went on without it) or `failed`.
-        steps: Scores on the way, by decisions.
-        scores: Of its runs, seed by seed, at the last of them.
-        reason: Why it failed.
-    """
-
-    number: int
-    values: dict[str, Any]
-    state: str = RUNNING
-    steps: dict[int, float] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def score(self) -> float:
-        """The last one; minus infinity if there is none."""
-        return next(reversed(self.steps.values()), -math.inf)
-
-
-class Search:
-    """A sweep at work.
-
-    Args:
-        plan: What to do.
-        place: Where the runs are made.
-        study: Proposes trials, if they are not known from the start.
-        note: Called with all trials whenever more is known.
-
-    Attributes:
-        trials: What is known.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        place: Place,
-        study: Study | None,
-        note: Callable[[list[Trial]], None],
-    ) -> None:
-        self._plan, self._place, self._study, self._note = plan, place, study, note
-        self.trials: list[Trial] = []
-
-    def run(self) -> None:
-        """Make what is not made yet.
+    def measure(self, trials: Sequence[Trial], length: int) -> None:
+        """Let trials reach a length, or fail; what was measured before is not measured again.
 
         Raises:
             StoppedError: If a stop was asked for.
-            UnfinishedError: If a run was killed, or all trials of a batch failed.
-            ValueError: If the journal is another sweep's.
+            UnfinishedError: If something was killed.
             OSError: If the disk does not take it.
         """
-        for batch in self._batches():
-            self.trials += batch
-            self._note(self.trials)
-            self._run_batch(batch)
-            if self._study is not None:
-                results = [TrialResult(t.values, t.steps, t.state == COMPLETE) for t in batch]
-                self._study.tell(batch[0].number, results)
-            if all(t.state == FAILED for t in batch):
-                raise UnfinishedError(f"all trials failed; the last: {batch[-1].reason}")
+
+
+class Search:
+    """A search in a folder of its own.
+
+    Args:
+        folder: Where its command line, its trials and its journal are.
+        plan: What to do.
+        objective: What to maximise.
+
+    Attributes:
+        trials: What is known.
+
+    Raises:
+        ValueError: If the folder is another search's, or its journal is damaged; nothing was written then.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, objective: Objective) -> None:
+        check_plan(folder, plan.description)
+        self._folder, self._plan, self._objective = folder, plan, objective
+        journal = folder / JOURNAL
+        is_tpe = plan.method == "tpe"
+        self._study = Study(journal, plan.space, plan.seed, plan.start) if is_tpe else None
+        self.trials: list[Trial] = []
+
+    def run(self) -> None:
+        """Do what is not done yet.
+
+        Raises:
+            StoppedError: If a stop was asked for.
+            UnfinishedError: If something was killed, or all trials of a batch failed.
+            ValueError: If the journal is another search's, or another process is at work in the folder.
+            OSError: If the disk does not take it.
+        """
+        write_plan(self._folder, self._plan.description)
+        lock = RunFolder(self._folder)
+        lock.lock()
+        try:
+            for batch in self._batches():
+                self.trials += batch
+                self._run_batch(batch)
+        finally:
+            lock.unlock()
 
     def _batches(self) -> Iterator[list[Trial]]:
         if self._study is None:
@@ -101,11 +78,11 @@ class Search:
             yield [Trial(first + n, v) for n, v in enumerate(values)]
 
     def _run_batch(self, batch: list[Trial]) -> None:
-        """Make the batch's runs; after every rung but the last the better half goes on."""
-        alive = [t for t in batch if self._is_possible(t)]
-        lengths = self._plan.lengths()
+        """Measure a batch; after every rung but the last the better half goes on."""
+        self._note()
+        alive, lengths = batch, self._plan.lengths
         for length in lengths:
-            self._run_rung(alive, length)
+            self._objective.measure(alive, length)
             alive = [t for t in alive if t.state != FAILED]
             if length == lengths[-1]:
                 for trial in alive:
@@ -115,44 +92,11 @@ class Search:
                 for trial in alive[-(-len(alive) // 2) :]:
                     trial.state = ENDED_EARLY
                 alive = sorted((t for t in alive if t.state == RUNNING), key=lambda t: t.number)
-            self._note(self.trials)
+            self._note()
+        if self._study is not None:
+            self._study.tell(batch[0].number, batch)
+        if all(t.state == FAILED for t in batch):
+            raise UnfinishedError(f"all trials failed; the last: {batch[-1].reason}")
 
-    def _is_possible(self, trial: Trial) -> bool:
-        """Whether values that were drawn go together; each may be in its range and the trial impossible."""
-        try:
-            check(self._plan.of(trial.values))
-        except ValueError as e:
-            trial.state, trial.reason = FAILED, str(e)
-        return trial.state != FAILED
-
-    def _run_rung(self, trials: list[Trial], length: int) -> None:
-        runs = {t.number: self._runs(t, length) for t in trials}
-        wanted = {name: settings for each in runs.values() for name, settings in each.items()}
-        done = make(self._place, wanted, lambda one: self._told(one, wanted[one.job.name]))
-        killed = []
-        for trial in trials:
-            ends = [done[name] for name in runs[trial.number] if name in done]
-            bad = [d for d in ends if d.code]
-            if not bad:
-                self._score(trial, runs[trial.number], length)
-            elif all(d.code in (EXIT_FAILED, EXIT_BAD_INPUT) for d in bad):
-                trial.state, trial.reason = FAILED, bad[0].reason
-            else:
-                killed += [f"{d.job.name}: {d.reason}" for d in bad]
-        if killed:
-            raise UnfinishedError(f"{killed[0]}; the same command line goes on")
-
-    def _runs(self, trial: Trial, length: int) -> dict[str, RunSettings]:
-        settings = changed(self._plan.of(trial.values), decisions=length)
-        return names(f"t{trial.number:03d}", settings, self._plan.seeds)
-
-    def _score(self, trial: Trial, runs: dict[str, RunSettings], length: int) -> None:
-        trial.scores = [
-            score(self._place.folder(name), self._plan.metric, settings)
-            for name, settings in runs.items()
-        ]
-        trial.steps[length] = float(np.mean(trial.scores))
-
-    def _told(self, done: Done, settings: RunSettings) -> str:
-        found = score(done.job.run, self._plan.metric, settings)
-        return f"{self._plan.metric} {found:.1f} after {done.seconds:.0f} s"
+    def _note(self) -> None:
+        write_trials(self._folder, self.trials, list(self._plan.space))

@@ -11,7 +11,7 @@ import numpy as np
 from evaluation.evaluation import bootstrap_interval, summarise
 from evaluation.scores import read_episodes
 from experiments.gpus import Gpus
-from experiments.jobs import Done
+from experiments.jobs import Done, unfinished
 from experiments.runs import Place, make, names, score
 from experiments.scripts import Script
 from racing.episode import Episode
@@ -66,7 +66,7 @@ def train_seeds(
     at_once: int,
     stop: Stop,
     gpus: Gpus | None = None,
-) -> tuple[list[Done], Path | None]:
+) -> Path:
     """Train with every seed what is not trained yet, and report over all of them.
 
     Args:
@@ -78,11 +78,12 @@ def train_seeds(
         gpus: Where they learn, one on each at a time.
 
     Returns:
-        The runs that failed, and the folder of the report if none did.
+        The folder of the report.
 
     Raises:
         RunError: If runs cannot have this name.
         StoppedError: If a stop was asked for.
+        UnfinishedError: If a run failed or was killed.
         OSError: If the disk does not take it.
     """
     name = stem(settings)
@@ -98,15 +99,14 @@ def train_seeds(
         return f"{run.score:.1f} on {'test' if run.test else 'validation'} tracks"
 
     done = make(place, wanted, ended)
-    failed = [one for one in done.values() if one.code]
-    if failed:
-        return failed, None
+    if failed := [one for one in done.values() if one.code]:
+        raise unfinished(failed)
     runs = [_read(place.folder(name), s) for name, s in wanted.items()]
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / CSV, _csv(runs))
     write_whole(folder / REPORT, report(script.agent, name, runs).encode())
     write_whole(folder / PICTURE, _picture(script.agent, runs))
-    return [], folder
+    return folder
 
 
 def _read(folder: RunFolder, settings: RunSettings) -> SeedRun:

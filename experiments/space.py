@@ -68,8 +68,8 @@ class Range:
 
     low: float
     high: float
-    log: bool
-    whole: bool
+    log: bool = False
+    whole: bool = False
 
     def draw(self, rng: np.random.Generator) -> float:
         """A number of it."""

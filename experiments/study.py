@@ -8,34 +8,20 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.space import Choice, Dimension
+from experiments.trials import COMPLETE, Trial
 from system.extras import require
 
 if TYPE_CHECKING:
     import optuna
 
 NAME = "sweep"
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """The result of a trial.
-
-    Attributes:
-        values: The values of the settings that are varied.
-        steps: Intermediate scores, by decisions; the last is its score. Empty if it failed.
-        complete: Whether it ran to the end.
-    """
-
-    values: dict[str, Any]
-    steps: dict[int, float]
-    complete: bool
 
 
 def load_optuna() -> Any:
@@ -58,13 +44,21 @@ class Study:
         journal: Its file, which need not be there.
         space: What is varied.
         seed: Of the sampler.
+        start: Values of the first trials; those after them are proposed.
 
     Raises:
         ValueError: If Optuna is not installed, or the journal is damaged.
     """
 
-    def __init__(self, journal: Path, space: dict[str, Dimension], seed: int) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        space: dict[str, Dimension],
+        seed: int,
+        start: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self._optuna, self._journal, self._space, self._seed = load_optuna(), journal, space, seed
+        self._start = start
         self._distributions = {n: _distribution(self._optuna, d) for n, d in space.items()}
         self.trials = self._open().get_trials() if journal.exists() else []
 
@@ -105,6 +99,8 @@ class Study:
             sampler = self._optuna.samplers.TPESampler(seed=int(seed), constant_liar=True)
             study = self._optuna.create_study(sampler=sampler, direction="maximize")
         study.add_trials(self.trials[:first])
+        for values in self._start[first:]:
+            study.enqueue_trial(as_params(values, self._space))
         asked = [study.ask(fixed_distributions=self._distributions) for _ in range(count)]
         proposed = [self._rounded(self._values(trial)) for trial in asked]
         if proposed[: len(known)] != known_values:
@@ -132,34 +128,34 @@ class Study:
             for name, value in values.items()
         }
 
-    def tell(self, first: int, results: list[TrialResult]) -> None:
+    def tell(self, first: int, trials: list[Trial]) -> None:
         """Record finished trials; those already in the journal stay as they are.
 
         Raises:
             OSError: If the disk does not take it.
         """
         study = self._open()
-        for trial in results[len(self.trials) - first :]:
+        for trial in trials[len(self.trials) - first :]:
             study.add_trial(frozen(self._optuna, trial, self._space))
         self.trials = study.get_trials()
 
 
-def frozen(o: Any, result: TrialResult, space: dict[str, Dimension]) -> Any:
+def frozen(o: Any, trial: Trial, space: dict[str, Dimension]) -> Any:
     """A finished trial, as Optuna represents it."""
     states = o.trial.TrialState
-    state = (
-        states.FAIL if not result.steps else states.COMPLETE if result.complete else states.PRUNED
-    )
+    ended = states.COMPLETE if trial.state == COMPLETE else states.PRUNED
     return o.trial.create_trial(
-        params={
-            name: json.dumps(value) if isinstance(space[name], Choice) else value
-            for name, value in result.values.items()
-        },
+        params=as_params(trial.values, space),
         distributions={name: _distribution(o, d) for name, d in space.items()},
-        value=list(result.steps.values())[-1] if result.steps else None,
-        intermediate_values=result.steps,
-        state=state,
+        value=trial.score if trial.steps else None,
+        intermediate_values=trial.steps,
+        state=ended if trial.steps else states.FAIL,
     )
+
+
+def as_params(values: dict[str, Any], space: dict[str, Dimension]) -> dict[str, Any]:
+    """Values as Optuna has them: its choices are text."""
+    return {n: json.dumps(v) if isinstance(space[n], Choice) else v for n, v in values.items()}
 
 
 def _distribution(o: Any, dimension: Dimension) -> Any:
@@ -173,7 +169,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def importances(results: list[TrialResult], space: dict[str, Dimension]) -> dict[str, float]:
+def importances(trials: Sequence[Trial], space: dict[str, Dimension]) -> dict[str, float]:
     """How much of the difference between the best trials and all is due to each setting; they add up to 1.
 
     By PED-ANOVA (Watanabe et al. 2023), over the trials that went to the end.
@@ -183,7 +179,7 @@ def importances(results: list[TrialResult], space: dict[str, Dimension]) -> dict
     """
     o = load_optuna()
     study = o.create_study(direction="maximize")
-    study.add_trials([frozen(o, trial, space) for trial in results if trial.complete])
+    study.add_trials([frozen(o, trial, space) for trial in trials if trial.state == COMPLETE])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         evaluator = o.importance.PedAnovaImportanceEvaluator()

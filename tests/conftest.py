@@ -13,6 +13,7 @@ os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # no display anywhere
 import pytest
 from hypothesis import settings
 
+from system.processes import STOP_SIGNALS
 from tests.support.server import Server
 
 # The same examples on every machine and in every run; a slow machine is no failure.
@@ -46,6 +47,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield server
     for process in server.processes():
         os.kill(process, signal.SIGKILL)
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """For a test that calls a program's main: what signals do is as before afterwards."""
+    before = {s: signal.getsignal(s) for s in STOP_SIGNALS}
+    yield
+    for s, handler in before.items():
+        signal.signal(s, handler)
 
 
 # In CI a test that is skipped for another reason than these has failed: nobody would notice that it shows nothing.

@@ -17,7 +17,6 @@ from evaluation.evaluation import bootstrap_interval
 from evaluation.scores import read_episodes
 from experiments.seeds import SeedRun, report
 from racing.episode import Episode
-from system.processes import STOP_SIGNALS
 from tests.support.command_line import ROOT, arguments, files_below, finish, start
 from tests.support.outcome import outcome
 from training.main import main
@@ -152,18 +151,14 @@ def test_bad_input(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    signal_handlers: None,
     words: list[str],
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["DDQN.py", *words])
-    handlers = {s: signal.getsignal(s) for s in STOP_SIGNALS}
-    try:
-        with pytest.raises(SystemExit) as end:
-            main(DDQN.DDQN, DDQN.PRESETS)
-    finally:
-        for s, handler in handlers.items():
-            signal.signal(s, handler)
+    with pytest.raises(SystemExit) as end:
+        main(DDQN.DDQN, DDQN.PRESETS)
     out, err = capsys.readouterr()
     assert (end.value.code, out) == (2, "")
     assert err.startswith("error: ") and err.count("\n") == 1 and message in err, err

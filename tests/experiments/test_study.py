@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from experiments.space import Choice, Dimension, Range
-from experiments.study import Study, TrialResult, importances
+from experiments.study import Study, importances
+from experiments.trials import COMPLETE, ENDED_EARLY, FAILED, Trial
 
 SPACE: dict[str, Dimension] = {
     "learning_rate": Range(1e-5, 1e-1, log=True, whole=False),
@@ -18,9 +19,9 @@ SPACE: dict[str, Dimension] = {
 }
 
 
-def result_of(values: dict[str, Any]) -> TrialResult:
+def result_of(values: dict[str, Any]) -> Trial:
     score = -abs(math.log10(values["learning_rate"]) + 3) - 0.1 * values["n_step"]
-    return TrialResult(values, {100: score}, True)
+    return Trial(0, values, COMPLETE, {100: score})
 
 
 def search(journal: Path, batches: int, size: int = 4) -> list[dict[str, Any]]:
@@ -53,12 +54,21 @@ def test_it_finds_what_is_better(tmp_path: Path) -> None:
     assert last > first + 0.3
 
 
+def test_the_first_are_those_that_were_given(tmp_path: Path) -> None:
+    start = [{"learning_rate": 1e-3, "n_step": n, "dense": (128, 64)} for n in (2, 4, 5)]
+    study = Study(tmp_path / "a.log", SPACE, 3, start)
+    values = study.propose(0, 2)
+    study.tell(0, [result_of(v) for v in values])
+    values += study.propose(2, 2)
+    assert values[:3] == start and values[3] not in start
+
+
 def test_failed_and_ended_early(tmp_path: Path) -> None:
     study = Study(tmp_path / "a.log", SPACE, seed=0)
     values = study.propose(0, 3)
     ends = [
-        TrialResult(values[0], {}, False),
-        TrialResult(values[1], {50: 1.0}, False),
+        Trial(0, values[0], FAILED),
+        Trial(1, values[1], ENDED_EARLY, {50: 1.0}),
         result_of(values[2]),
     ]
     study.tell(0, ends)

@@ -16,7 +16,6 @@ import tyro
 import sweep
 from experiments.options import Options
 from system.exits import EXIT_FAILED, EXIT_STOPPED
-from system.processes import STOP_SIGNALS
 from tests.support.command_line import ROOT, files_below
 
 QUICK = str(ROOT / "tests" / "support" / "quick.py")
@@ -39,19 +38,12 @@ Sweep = Callable[..., Path]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal_handlers: None
+) -> Callable[..., None]:
     """sweep.py's own main."""
     monkeypatch.chdir(tmp_path)
-    handlers = {s: signal.getsignal(s) for s in STOP_SIGNALS}
-
-    def call(*words: str) -> None:
-        try:
-            sweep.main(tyro.cli(Options, args=words))
-        finally:
-            for s, handler in handlers.items():
-                signal.signal(s, handler)
-
-    return call
+    return lambda *words: sweep.main(tyro.cli(Options, args=words))
 
 
 def outcome(folder: Path) -> dict[str, str]:
@@ -105,6 +97,17 @@ def test_the_best_is_first_and_can_be_copied(
     call("--report", "s")
     assert capsys.readouterr().out == report
     assert (tmp_path / "s" / "report.md").read_text() == report
+
+
+def test_several_presets(tmp_path: Path, call: Callable[..., None]) -> None:
+    """By names or globs, with the settings that all of them get."""
+    words = (QUICK, "--preset", "smoke,def*", *SHORT, "--set", "n_step=1,2", "--jobs", "2")
+    call(*words, "--folder", "s")
+    found = [(r["preset"], r["n_step"], r["state"]) for r in rows(tmp_path / "s")]
+    presets = '"smoke"', '"default"'
+    assert found == [(p, n, "complete") for p in presets for n in "12"]
+    report = (tmp_path / "s" / "report.md").read_text()
+    assert "quick.py --preset smoke --decisions 400" in report, "the first of equal ones"
 
 
 @pytest.mark.slow
@@ -197,6 +200,8 @@ VARIED = ("--set", "gamma=0.9,0.95")
         ((QUICK, *VARIED, "--seeds", "5:1"), "seeds"),
         ((QUICK, *VARIED, "--seed=-1"), "seed must be at least 0, got -1"),
         ((QUICK, *VARIED, "--preset", "none"), "preset must be one of"),
+        ((QUICK, "--preset", "smoke,none"), "preset must be one of"),
+        ((QUICK, "--preset", "smoke,long"), "presets of different lengths"),
         ((QUICK, *VARIED, "--rungs", "0"), "rungs must be 1 to 10, got 0"),
         ((QUICK, *VARIED, "--rungs", "4", "--set", "decisions=4"), "rungs are too many"),
         ((QUICK, *VARIED, "--rungs", "2", "--metric", "test"), "--rungs chooses by validation"),
