@@ -42,6 +42,7 @@ ALLOWED = {
     | {"system"},
     "cockpit": {"racing", "evaluation", "system"},
     "benchmarks": {"racing", "agents", "evaluation", "training", "reports", "cockpit", "system"}
+    | {"experiments"}
     | SCRIPTS,
 }
 ROOMS = {*ALLOWED, "tests"} | SCRIPTS
