@@ -1,4 +1,7 @@
-"""The table of the ablations, from their CSV alone."""
+"""The table of the ablations of an earlier default, from results/ablations.csv alone.
+
+python -m reports.ablation_table        results/ablations.csv -> docs/lab_notes.md
+"""
 
 from __future__ import annotations
 
@@ -8,45 +11,31 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.evaluation import bootstrap_interval
 from reports.markdown import table
+from reports.report import write_block
 
+ROOT = Path(__file__).parents[1]
+ROWS, PAGE = ROOT / "results" / "ablations.csv", ROOT / "docs" / "lab_notes.md"
 DEFAULT = "default"
-COLUMNS = (
-    *("run", "seed", "minutes", "decisions", "updates", "mean", "std", "min", "laps", "episodes"),
-    *("curve", "settings"),
-)
 HEAD = (
-    *("run", "seeds", "mean", "of the seeds", "less than the default", "of the seeds", "laps"),
-    *("on the way", "minutes"),
+    *("run", "seeds", "mean", "95 % interval", "worst", "less than the default", "95 % interval"),
+    *("laps", "on the way", "minutes"),
 )
 Row = dict[str, str]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """What `benchmarks.learning.ablations` wrote.
-
-    Raises:
-        ValueError: If it is not.
-        OSError: If it cannot be read.
-    """
+    """A row per run: its score on 100 validation tracks, and the validations on the way."""
     with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ValueError(f"{path}: the columns must be {','.join(COLUMNS)}")
-    for line, row in enumerate(rows, start=2):
-        try:
-            _score(row), _on_the_way(row), float(row["minutes"]), int(row["seed"])
-        except (TypeError, ValueError):
-            raise ValueError(f"{path}:{line}: not a row of benchmarks.learning.ablations") from None
-    return rows
+        return list(csv.DictReader(file))
 
 
 def ablation_table(rows: list[Row]) -> str:
     """Means over the seeds, best first after the default, in Markdown.
 
-    A difference is taken seed by seed, over the seeds that the default has too. "Of the seeds" is the lowest and
-    the highest of them, and "on the way" the mean of all validations of a run.
+    A difference is taken seed by seed, over the seeds that the default has too. Intervals are bootstraps over the
+    seeds, "worst" is the lowest of these, and "on the way" the mean of all validations of a run.
     """
     names = list(dict.fromkeys(row["run"] for row in rows))
     runs = {name: {int(r["seed"]): r for r in rows if r["run"] == name} for name in names}
@@ -62,11 +51,12 @@ def ablation_table(rows: list[Row]) -> str:
             name,
             str(len(run)),
             f"**{np.mean(scores):.1f}**",
-            _range(scores),
+            _interval(scores),
+            f"{min(scores):.1f}",
             *(
                 ("–", "–")
                 if name == DEFAULT or not lost
-                else (f"{np.mean(lost):.1f}", _range(lost))
+                else (f"{np.mean(lost):.1f}", _interval(lost))
             ),
             f"{100 * laps / sum(int(r['episodes']) for r in run.values()):.0f} %",
             f"{_mean(run, _on_the_way):.0f}",
@@ -88,5 +78,10 @@ def _mean(run: dict[int, Row], value: Callable[[Row], float]) -> float:
     return float(np.mean([value(row) for row in run.values()]))
 
 
-def _range(values: list[float]) -> str:
-    return f"{min(values):.1f} – {max(values):.1f}" if len(values) > 1 else "–"
+def _interval(values: list[float]) -> str:
+    low, high = bootstrap_interval(values)
+    return f"{low:.1f} – {high:.1f}" if len(values) > 1 else "–"
+
+
+if __name__ == "__main__":
+    write_block(PAGE, "ablations", ablation_table(read_rows(ROWS)))
