@@ -31,13 +31,12 @@ def start_from_weights(agent: QAgent[Any, Any], weights: str) -> dict[str, Any]:
     path, settings = Path(weights), agent.settings
     network, card = unpack(path)
     world = card.get("world")
+    world = world if isinstance(world, dict) else {}
     theirs = {
         "network": (card["network"], json.loads(json.dumps(asdict(settings.network)))),
         "observation": (card["observation"], list(settings.view.observation_shape)),
-        "actions": (
-            world.get("actions") if isinstance(world, dict) else None,
-            settings.view.actions,
-        ),
+        "actions": (world.get("actions"), settings.view.actions),
+        "gauges": (world.get("gauges", True), settings.view.gauges),  # older cards lack them
     }
     for what, (found, ours) in theirs.items():
         if found != ours:

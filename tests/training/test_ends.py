@@ -108,6 +108,7 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_written(tmp_path
         ({"dense": (16,)}, "its network is .*, the run's is"),
         ({"stack": 1}, "its observation is .*, the run's is"),
         ({"actions": "brisk"}, "its actions is stock, the run's is brisk"),
+        ({"gauges": False}, "its gauges is True, the run's is False"),
         ({"weights": str(tmp_path / "none")}, "none: No such file"),
     ):
         with pytest.raises(WeightsError, match=message):
