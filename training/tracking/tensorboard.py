@@ -104,10 +104,13 @@ class TensorBoardLog(Sink):
             tf.summary.flush()
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
-        """Write one point of each curve."""
+        """Write one point of each curve, all at once: TensorFlow takes as long for a point as for fifty."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        points = [scalar_pb(name, value).value[0] for name, value in values.items()]
         with self._writing(decisions):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+            tf.summary.experimental.write_raw_pb(Summary(value=points).SerializeToString())
 
     def episode(
         self, decisions: int, episode: Episode, shaped_return: float, epsilon: float
