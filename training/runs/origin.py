@@ -17,9 +17,11 @@ from system.times import now
 LIBRARIES = ("gymnasium", "tensorflow", "keras", "numpy", "opencv-python-headless", "box2d")
 # Variables with these prefixes may choose kernels, threads or precision. (TF_ alone is also Terraform's.)
 PREFIXES = (
-    *("TF_CPU_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_FORCE_"),
-    *("TF_GPU_", "TF_NUM_", "TF_OVERRIDE_", "TF_USE_", "TF_XLA_", "XLA_", "ONEDNN_", "DNNL_"),
+    *("TF_AUTO_MIXED_", "TF_CONV2D_", "TF_CPU_", "TF_CUDNN_", "TF_DETERMINISTIC_", "TF_DISABLE_"),
+    *("TF_ENABLE_", "TF_FORCE_", "TF_FP16_", "TF_GPU_", "TF_MATMUL_", "TF_MKL_", "TF_NUM_"),
+    *("TF_ONEDNN_", "TF_OVERRIDE_", "TF_SET_", "TF_USE_", "TF_XLA_", "XLA_", "ONEDNN_", "DNNL_"),
     *("MKL_", "OMP_", "OPENBLAS_", "NVIDIA_TF32", "CUBLAS_"),
+    *("NPY_DISABLE_CPU_", "NPY_ENABLE_CPU_", "OPENCV_CPU_", "OPENCV_IPP", "GLIBC_TUNABLES"),
 )
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,7 +103,7 @@ def program(root: Path = ROOT) -> dict[str, str]:
         if not Path(top).samefile(root):  # unpacked inside another repository
             raise OSError
         commit = _git(root, "rev-parse", "HEAD").decode().strip()
-        diff = _git(root, "diff", "HEAD")
+        diff = _git(root, "diff", "--no-ext-diff", "--no-textconv", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return {"commit": os.environ.get("SOURCE_COMMIT", "unknown")}
     if not diff:
@@ -110,7 +112,13 @@ def program(root: Path = ROOT) -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """Run git in the program's own folder, ignoring GIT_DIR and similar variables."""
+    """Run git in the program's own folder, ignoring GIT_DIR and similar variables, and the user's settings.
+
+    They would change what a diff looks like. That the folder may belong to another user, as in a container, is no
+    danger: this program runs from it.
+    """
     ours = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True, env=ours)
+    ours |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    command = ["git", "-c", f"safe.directory={root}", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=True, env=ours)
     return done.stdout
