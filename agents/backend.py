@@ -112,6 +112,14 @@ def set_up_tensorflow(threads: int, device: str = "auto") -> None:
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
+def learning_device() -> str:
+    """Return what learns, which the last bits of the weights depend on: `CPU`, or the name of the GPU."""
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return "CPU"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
 def check_device(device: str) -> None:
     """Check the name of a device, without loading TensorFlow.
 
@@ -146,4 +154,12 @@ def chosen_gpu(device: str, gpus: list[T]) -> list[T]:
     return gpus[wanted : wanted + 1]
 
 
-__all__ = ["DeviceError", "check_device", "chosen_gpu", "keras", "set_up_tensorflow", "tf"]
+__all__ = [
+    "DeviceError",
+    "check_device",
+    "chosen_gpu",
+    "keras",
+    "learning_device",
+    "set_up_tensorflow",
+    "tf",
+]

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.backend import check_device, set_up_tensorflow
+from agents.backend import check_device, learning_device, set_up_tensorflow
 from agents.network import Weights
 from agents.q_agent import QAgent
 from agents.weights import pack
@@ -117,6 +117,7 @@ def train(
         learner = agent(settings)
         if run is None or not run.has_begun():
             began_with = start_from_weights(learner, settings.weights)
+            began_with["device"] = learning_device()
         if run is None:
             name, config = agent.__name__, flat(settings)
             run = RunFolder.create(settings.runs, name, settings.name, config, **began_with)
@@ -168,7 +169,7 @@ def _train_and_test(
     trainer = Trainer(agent, pool, run, checkpoints, log, stop, pack_best)
     name = type(agent).__name__
     if checkpoints.steps():
-        for difference in run.other_surroundings():
+        for difference in run.other_surroundings(learning_device()):
             log.notify(
                 f"not the same as when the run was started, so the result may differ: {difference}"
             )

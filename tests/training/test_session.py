@@ -75,6 +75,21 @@ def test_stopped_it_can_be_gone_on_with_in_the_same_process(tmp_path: Path) -> N
     assert [run.path for run in Runs(tmp_path).all()] == [first.run, whole.run]
 
 
+def test_another_device_that_learns_is_told(tmp_path: Path) -> None:
+    """As when CUDA_VISIBLE_DEVICES hides the GPU that a run was started on."""
+    settings, messages = ddqn(tmp_path, **SHORT), MessageRecorder()
+    stop = StopAt(144)
+    run = drive_there(settings, sinks=[stop, messages], stop=stop).run
+    drive_there(settings, run=run, sinks=[messages])
+    assert not any("was started" in line for line in messages.lines)
+    origin = json.loads((run / "origin.json").read_text())
+    assert origin["device"] == "CPU"
+    (run / "origin.json").write_text(json.dumps(origin | {"device": "NVIDIA H200"}))
+    drive_there(settings, run=run, sinks=[messages])
+    told = [line for line in messages.lines if "was started" in line]
+    assert len(told) == 1 and told[0].endswith(": device was NVIDIA H200, now CPU")
+
+
 def test_a_finished_run_is_gone_on_with_for_longer(tmp_path: Path) -> None:
     done = drive_there(ddqn(tmp_path, **SHORT))
     longer = drive_there(ddqn(tmp_path, **SHORT | {"decisions": 720}), run=done.run)

@@ -53,14 +53,19 @@ def surroundings() -> dict[str, Any]:
     }
 
 
-def differences(then: dict[str, Any]) -> list[str]:
+def differences(then: dict[str, Any], device: str = "CPU") -> list[str]:
     """Return the differences from `then` that may change the last bits of the result, one line each.
+
+    Args:
+        then: What the run recorded.
+        device: What learns now.
 
     Raises:
         TypeError: If `then` was not made by `origin`.
     """
     found = []
-    for before, after in zip(_comparable(then), _comparable(origin("")), strict=True):
+    now = origin("") | ({"device": device} if "device" in then else {})  # older runs did not record it
+    for before, after in zip(_comparable(then), _comparable(now), strict=True):
         names = sorted(before | after)
         found += [
             f"{k} was {before.get(k, 'not set')}, now {after.get(k, 'not set')}"
@@ -72,8 +77,7 @@ def differences(then: dict[str, Any]) -> list[str]:
 
 def _comparable(o: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     facts = {k: o.get(k) for k in ("commit", "python", "processor")}
-    if "uncommitted" in o:
-        facts["uncommitted"] = o["uncommitted"]
+    facts |= {k: o[k] for k in ("uncommitted", "device") if k in o}
     # Older runs did not record the environment.
     surroundings = o["environment"] if "environment" in o else environment()
     return facts | o.get("versions", {}), surroundings | {}

@@ -110,14 +110,17 @@ class RunFolder:
         log = self.path / "episodes.csv"
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
-    def other_surroundings(self) -> list[str]:
+    def other_surroundings(self, device: str) -> list[str]:
         """Return what has changed since the run was started and may change the last bits of its result.
+
+        Args:
+            device: What learns now.
 
         Raises:
             RunError: If the run did not record it.
         """
         try:
-            return differences(self.origin())
+            return differences(self.origin(), device)
         except (TypeError, AttributeError):
             raise RunError(f"{self.path / ORIGIN}: not a file that a run writes") from None
 

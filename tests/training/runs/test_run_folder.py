@@ -32,12 +32,12 @@ def begun_with(folder: Path, **origin: Any) -> RunFolder:
 
 
 def test_nothing_changed(tmp_path: Path) -> None:
-    assert begun_with(tmp_path).other_surroundings() == []
+    assert begun_with(tmp_path).other_surroundings("CPU") == []
 
 
 def test_every_change_is_named(tmp_path: Path) -> None:
     run = begun_with(tmp_path, processor="a slide rule", versions={"keras": "2.15.0"})
-    told = dict(line.split(" was ") for line in run.other_surroundings())
+    told = dict(line.split(" was ") for line in run.other_surroundings("CPU"))
     assert told["processor"].startswith("a slide rule, now ")
     assert told["keras"].startswith("2.15.0, now 3.")
 
@@ -49,13 +49,13 @@ def test_variables_that_change_the_last_bits_are_named(
     run = begun_with(tmp_path)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # says more, computes the same
-    assert run.other_surroundings() == ["TF_ENABLE_ONEDNN_OPTS was 0, now 1"]
+    assert run.other_surroundings("CPU") == ["TF_ENABLE_ONEDNN_OPTS was 0, now 1"]
 
 
 @pytest.mark.parametrize("versions", [[], None, "keras"])
 def test_what_no_run_writes_is_refused(tmp_path: Path, versions: object) -> None:
     with pytest.raises(RunError, match=r"origin\.json: not a file that a run writes"):
-        begun_with(tmp_path, versions=versions).other_surroundings()
+        begun_with(tmp_path, versions=versions).other_surroundings("CPU")
 
 
 def test_one_trainer_at_a_time(tmp_path: Path) -> None:
