@@ -93,6 +93,6 @@ def _draw(run: Path, agent: str) -> Path | None:
     try:
         figure = draw_runs({agent: [read_curve(RunFolder(run))]})
         write_whole(run / PICTURE, as_png(figure))
-    except (OSError, ValueError, KeyError):
+    except Exception:  # whatever files, fonts or settings Matplotlib meets
         return None
     return run / PICTURE

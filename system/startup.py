@@ -1,8 +1,8 @@
-"""Imported first in every script: nothing that happens to a terminal, a pipe or an early Ctrl-C breaks what follows.
+"""Imported first in every script: no terminal, pipe, early Ctrl-C or setting for other programs breaks what follows.
 
 Ctrl-C ends the script without a word while Python loads the rest. Output that nobody takes any more (a reader of a pipe
 that has gone, a full disk behind a redirection, a terminal that is closed, streams closed from the start) is dropped:
-printing decides over nothing.
+printing decides over nothing. Warnings stay warnings, and pictures look as we draw them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 
 
 class Output(io.TextIOWrapper):
@@ -39,19 +40,35 @@ class Output(io.TextIOWrapper):
         super().flush()
 
 
-def let_ctrl_c_end_a_script_that_loads() -> None:
-    """Leave SIGINT to the kernel: where C code imports, a KeyboardInterrupt comes out as an ImportError or not at all.
-
-    Who has something to finish asks for the exception again: `system.exits.raise_on_ctrl_c`. Programs of others, such
-    as a notebook's kernel, keep what they have.
-    """
+def is_our_script() -> bool:
+    """Whether one of our scripts runs, and not a program of others, such as a notebook's kernel, which imports us."""
     script = getattr(sys.modules["__main__"], "__file__", None)
     root = os.path.dirname(
         os.path.dirname(os.path.realpath(__file__))
     )  # pathlib would load for longer
-    ours = script is not None and os.path.dirname(os.path.realpath(script)) == root
-    if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    return script is not None and os.path.dirname(os.path.realpath(script)) == root
+
+
+def let_ctrl_c_end_a_script_that_loads() -> None:
+    """Leave SIGINT to the kernel: where C code imports, a KeyboardInterrupt comes out as an ImportError or not at all.
+
+    Who has something to finish asks for the exception again: `system.exits.raise_on_ctrl_c`.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def set_aside_settings_of_others() -> None:
+    """Leave out what a .bashrc sets for other programs and would end ours, here and in all child processes.
+
+    The physics library warns while it loads, in C code that cannot take the warning as an error. Matplotlib is for
+    files here, so it needs no backend, and no style of somebody's papers.
+    """
+    sys.warnoptions[:] = [option for option in sys.warnoptions if not option.startswith("e")]
+    warnings.filters = [kept for kept in warnings.filters if kept[0] != "error"]
+    for name in ("PYTHONWARNINGS", "MPLBACKEND"):
+        os.environ.pop(name, None)
+    os.environ["MATPLOTLIBRC"] = os.devnull
 
 
 def open_missing_descriptors() -> None:
@@ -81,6 +98,8 @@ def _opened(number: int, encoding: str) -> Output:
     return Output(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
-let_ctrl_c_end_a_script_that_loads()
+if is_our_script():
+    let_ctrl_c_end_a_script_that_loads()
+    set_aside_settings_of_others()
 open_missing_descriptors()
 protect_output()

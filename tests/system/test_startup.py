@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,37 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=ascii_only, capture_output=True
     )
     assert (done.stdout, done.stderr) == (b"\\xb1 \\xfc\n", b"")
+
+
+@pytest.mark.parametrize("flags", [(), ("-W", "error")])
+def test_warnings_are_no_errors(flags: tuple[str, ...]) -> None:
+    """The physics library would abort while it loads, here and in a child process."""
+    strict = {**os.environ, "PYTHONWARNINGS": "error"}
+    command = [sys.executable, *flags, "evaluate.py", "pid", "--tracks", "0:1", "--camera", "fast"]
+    done = subprocess.run(command, cwd=ROOT, env=strict, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "1 episodes" in done.stdout
+
+
+def test_somebodys_style_of_pictures_changes_none_of_ours(tmp_path: Path) -> None:
+    """Such as that of who writes papers, where there is no LaTeX; and a backend that is not installed."""
+    style = "text.usetex: True\nfont.size: 30\nsavefig.bbox: tight\naxes.facecolor: black\n"
+    (tmp_path / "matplotlibrc").write_text(style)
+    theirs = {"MPLCONFIGDIR": str(tmp_path), "MPLBACKEND": "nonsense"}
+    pictures = []
+    for number, settings in enumerate(({}, theirs)):
+        picture = tmp_path / f"{number}.png"
+        runs = [f"results/runs/ddqn-seed{seed}" for seed in (1, 2)]
+        done = subprocess.run(
+            [sys.executable, "runs.py", "compare", *runs, "--out", str(picture)],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        pictures.append(picture.read_bytes())
+    assert pictures[0] == pictures[1]
 
 
 def test_ctrl_c_belongs_to_the_kernel_until_a_script_has_begun(tmp_path: Path) -> None:
