@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -11,6 +12,6 @@ def command(script: str, *arguments: str | Path) -> str:
     """A command line that runs a script of ours with the Python that runs now."""
     words = [script, *map(str, arguments)]
     python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
+    with suppress(OSError, ValueError):  # no folder to be in any more, or Python is elsewhere
         python = python.relative_to(Path.cwd())
     return shlex.join([str(python), *words])
