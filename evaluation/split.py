@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from system.cpus import usable_cpus
-from system.memory import NotEnoughMemoryError, address_space_bytes, available_bytes
+from system.memory import NotEnoughMemoryError, available_bytes, check_address_space
 
 PLACES = 8  # rows of a network's batch, always
-MIB, GIB = 2**20, 2**30
+MIB = 2**20
 # Needs of a process that drives, with TensorFlow (True) and without it, measured on Linux and rounded up: its own
 # memory, memory shared with the other processes, and address space.
 OWN_BYTES = {True: 340 * MIB, False: 70 * MIB}
@@ -62,12 +62,7 @@ def count_processes(
         NotEnoughMemoryError: If there is no memory for a single one.
     """
     network = learned(name)
-    limit, needed = address_space_bytes(), ADDRESS_SPACE_BYTES[network]
-    if limit is not None and limit < needed:
-        raise NotEnoughMemoryError(
-            f"driving needs {needed / GIB:.1f} GiB of address space,"
-            f" a process may have {limit / GIB:.1f} (ulimit -v); raise it"
-        )
+    check_address_space("driving", ADDRESS_SPACE_BYTES[network])
     count = min(wanted or usable_cpus(), tracks)
     left, own = available_bytes(), OWN_BYTES[network]
     shared = 0 if network and "tensorflow" in sys.modules else SHARED_BYTES[network]  # loaded here

@@ -68,6 +68,24 @@ def address_space_bytes() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft
 
 
+def check_address_space(what: str, needed: int) -> None:
+    """Check that a process may have so much address space.
+
+    Args:
+        what: Needs it.
+        needed: Bytes.
+
+    Raises:
+        NotEnoughMemoryError: With both figures.
+    """
+    limit = address_space_bytes()
+    if limit is not None and limit < needed:
+        raise NotEnoughMemoryError(
+            f"{what} needs {needed / 2**30:.1f} GiB of address space,"
+            f" a process may have {limit / 2**30:.1f} (ulimit -v); raise it"
+        )
+
+
 def _left_in_groups(proc: Path, cgroups: Path) -> list[int]:
     """The limit of every group that this process is in, less what its members use and the system cannot take back."""
     left = []

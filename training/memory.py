@@ -8,8 +8,14 @@ from typing import Any
 
 from agents.network import activations, weight_shapes
 from agents.replay.store import TRANSITION_BYTES
+from evaluation.split import ADDRESS_SPACE_BYTES
 from system.cpus import usable_cpus
-from system.memory import Need, NotEnoughMemoryError, check_available_memory
+from system.memory import (
+    Need,
+    NotEnoughMemoryError,
+    check_address_space,
+    check_available_memory,
+)
 
 # Copies of the weights: three networks, Adam's two, gradients, drivers, a checkpoint of all; 28 were measured.
 WEIGHT_COPIES = 30
@@ -64,7 +70,7 @@ def check_run_memory(settings: Any, workers: int) -> None:
     updates, size = s.learning.updates_per_tick, s.replay.batch_size
     pixels = 2 * updates * size * math.prod(shape)
     numbers = ACTIVATION_COPIES * size * activations(s.network, shape, actions)
-    check_available_memory(
+    needs = (
         Need(
             f"a replay of {length * s.cars:,} decisions",
             length * s.cars * (s.view.height * s.view.width + TRANSITION_BYTES),
@@ -86,3 +92,6 @@ def check_run_memory(settings: Any, workers: int) -> None:
             "--batch-size, --updates-per-tick, --convolutions or --dense",
         ),
     )
+    check_available_memory(*needs)
+    own = sum(need.bytes for need in needs) - workers * WORKER_BYTES
+    check_address_space("training", ADDRESS_SPACE_BYTES[True] + own)

@@ -160,6 +160,19 @@ def test_a_real_limit_of_address_space() -> None:
         assert done.stdout == told + "\n", done.stderr
 
 
+def test_training_counts_the_address_space() -> None:
+    """Refused with one line, before TensorFlow cannot be loaded in the middle of it."""
+    code = "import resource; resource.setrlimit(resource.RLIMIT_AS, ({0}, {0}))\n"
+    code += "import DDQN; from training.memory import check_run_memory as check\n"
+    code += "check(DDQN.PRESETS['smoke'], 2)"
+    for limit, fits in ((2000 * MIB, False), (2400 * MIB, True)):
+        command = [sys.executable, "-c", code.format(limit)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode == 0) is fits, done.stderr
+        told = "training needs 2.2 GiB of address space, a process may have 2.0 (ulimit -v); raise it"
+        assert (told in done.stderr) is not fits
+
+
 def test_auto_takes_fewer_workers_where_memory_is_short() -> None:
     """One worker beside the trainer on two cores; none where the group has no room for it; a wish is refused."""
     code = JOIN + "import os, DDQN; from training.memory import worker_count\n"
