@@ -100,16 +100,18 @@ class Pool:
         return Drive([episodes[track] for track in tracks], drives[0].film)
 
     def _answer(self, worker: Worker, task: Task) -> Any:
+        last = ""
         for _ in range(MOST_RESTARTS_PER_TASK):
             try:
                 answer = worker.answer()
             except WorkerLostError as lost:
+                last = f"; {lost}"
                 worker = self._after_loss(worker, task, lost)
                 continue
             if isinstance(answer, DrivingError):
                 raise answer
             return answer
-        raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task")
+        raise WorkerError(f"a worker was lost {MOST_RESTARTS_PER_TASK} times on one task{last}")
 
     def _after_loss(self, worker: Worker, task: Task, lost: WorkerLostError) -> Worker:
         """Replace a lost worker; returns the worker that repeats the task."""
@@ -119,10 +121,10 @@ class Pool:
             self._workers.remove(worker)
             self._here.ask(task)
             self._notify(
-                f"{lost} died or hung, and there is no capacity for another: this process does its work"
+                f"{lost}, and there is no capacity for another: this process does its work"
             )
             return self._here
-        self._notify(f"{lost} died or hung; another one does its work again")
+        self._notify(f"{lost}; another one does its work again")
         return worker
 
     def close(self) -> None:

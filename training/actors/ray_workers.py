@@ -101,7 +101,7 @@ class RayWorker:
         try:
             return self._group.cluster.ray.get(reference, timeout=seconds)
         except self._group.cluster.lost_errors as e:
-            raise WorkerLostError(f"Ray worker ({type(e).__name__})") from None
+            raise WorkerLostError(f"Ray worker died or hung ({type(e).__name__})") from None
 
     def restart(self) -> None:
         """Kill what is left, place another worker, and give it the same task."""

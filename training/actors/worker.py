@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from agents.backend import set_up_tensorflow
 from agents.network import Weights
 from racing.spec import DrivingError
-from system.processes import STOP_SIGNALS, blocked_signals, end_with_parent
+from system.processes import STOP_SIGNALS, blocked_signals, cause_of_death, end_with_parent
 from training.actors.actor import Actor, ActorState, Rollout, in_step
 from training.actors.driving import ActorSpec, Drive, DrivingNetwork, drive_greedily
 
 CARS_AT_ONCE = 16  # in a validation, to bound its memory
 SECONDS_TO_ANSWER = 900.0  # a rollout takes seconds, a validation a minute or two
+SECONDS_TO_DIE = 5.0  # after its pipe was closed
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ Answer = list[Rollout] | Drive | DrivingError
 
 
 class WorkerLostError(Exception):
-    """A worker died or does not answer; the message names it."""
+    """A worker died or does not answer; the message names it and says what is known of its end."""
 
 
 class NoCapacityError(Exception):
@@ -193,9 +194,11 @@ class ProcessWorker:
             if self._pipe.poll(SECONDS_TO_ANSWER):
                 answer: Answer = self._pipe.recv()
                 return answer
+            end = f"hung: no answer for {SECONDS_TO_ANSWER:.0f} s"
         except (EOFError, OSError):
-            pass
-        raise WorkerLostError(f"worker process {self._process.pid}")
+            self._process.join(SECONDS_TO_DIE)
+            end = f"died ({cause_of_death(self._process.exitcode)})"
+        raise WorkerLostError(f"worker process {self._process.pid} {end}")
 
     def restart(self) -> None:
         """Kill what is left, start another process, and give it the same task."""

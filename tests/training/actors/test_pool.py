@@ -118,7 +118,8 @@ def test_the_place_of_the_workers_changes_nothing() -> None:
         victim = min(children_of(os.getpid()))
         os.kill(victim, signal.SIGKILL)
         assert ticks(pool, weights) == expected
-    assert messages == [f"worker process {victim} died or hung; another one does its work again"]
+    why = "died (killed by SIGKILL: out of memory?); another one does its work again"
+    assert messages == [f"worker process {victim} {why}"]
     assert not children_of(os.getpid())
 
 
@@ -167,7 +168,8 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
         assert plain(pool.collect()) == expected
     finally:
         pool.close()
-    assert messages == [f"worker process {worker} died or hung; another one does its work again"]
+    why = "hung: no answer for 1 s; another one does its work again"
+    assert messages == [f"worker process {worker} {why}"]
     assert not children_of(os.getpid())
 
 
@@ -182,7 +184,7 @@ class Mortal(LocalWorker):
         """Or die."""
         if self.deaths:
             self.deaths -= 1
-            raise WorkerLostError("worker process 7")
+            raise WorkerLostError("worker process 7 died")
         return super().answer()
 
     def restart(self) -> None:
@@ -206,7 +208,8 @@ def test_five_losses_on_one_task_end_the_run(what: str) -> None:
     weights = weights_for(spec)
     mortal = Mortal(spec, MOST_RESTARTS_PER_TASK)
     with pool_of([mortal], spec, messages) as pool:
-        with pytest.raises(WorkerError, match="a worker was lost 5 times on one task"):
+        why = "a worker was lost 5 times on one task; worker process 7 died"
+        with pytest.raises(WorkerError, match=why):
             if what == "a rollout":
                 pool.submit(requests(spec), weights, STEPS)
                 pool.collect()
