@@ -52,6 +52,8 @@ def _load(name: str) -> ModuleType:
     for variable in NOT_OURS:
         os.environ.pop(variable, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # Keras may refuse to load with what is in ~/.keras/keras.json.
+    os.environ["KERAS_HOME"] = os.devnull
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main = threading.current_thread() is threading.main_thread()
     ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # it would swallow it
@@ -62,7 +64,7 @@ def _load(name: str) -> ModuleType:
     finally:
         if main:
             signal.signal(signal.SIGINT, ctrl_c)
-    # ~/.keras/keras.json may contain other values, for other programs.
+    # Who imported Keras before us may have read that file.
     ours.config.set_floatx("float32")
     ours.config.set_dtype_policy("float32")
     ours.config.set_epsilon(1e-7)

@@ -59,14 +59,15 @@ def let_ctrl_c_end_a_script_that_loads() -> None:
 
 
 def set_aside_settings_of_others() -> None:
-    """Leave out what a .bashrc sets for other programs and would end ours, here and in all child processes.
+    """Leave out what a .bashrc sets for other programs and would end ours, or change what it does, with its children.
 
     The physics library warns while it loads, in C code that cannot take the warning as an error. Matplotlib is for
-    files here, so it needs no backend, and no style of somebody's papers.
+    files here, so it needs no backend, and no style of somebody's papers. OpenCV draws what drivers see: with other
+    kernels they drive otherwise.
     """
     sys.warnoptions[:] = [option for option in sys.warnoptions if not option.startswith("e")]
     warnings.filters = [kept for kept in warnings.filters if kept[0] != "error"]
-    for name in ("PYTHONWARNINGS", "MPLBACKEND"):
+    for name in ("PYTHONWARNINGS", "MPLBACKEND", "OPENCV_CPU_DISABLE", "OPENCV_IPP"):
         os.environ.pop(name, None)
     os.environ["MATPLOTLIBRC"] = os.devnull
 

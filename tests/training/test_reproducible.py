@@ -63,7 +63,7 @@ def test_settings_for_other_programs_change_nothing(tmp_path: Path) -> None:
     """What a .bashrc, a module file or a ~/.keras/keras.json of a shared server may set."""
     keras = tmp_path / "home" / ".keras"
     keras.mkdir(parents=True)
-    theirs = {"floatx": "float16", "epsilon": 1e-2, "image_data_format": "channels_first"}
+    theirs = {"floatx": "bfloat16", "epsilon": 1, "image_data_format": "channels_first"}
     (keras / "keras.json").write_text(json.dumps(theirs | {"backend": "jax"}))
     surroundings = {
         "HOME": str(tmp_path / "home"),
