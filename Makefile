@@ -20,10 +20,12 @@ $(RUN):
 		{ echo "error: Python 3.11, 3.12 or 3.13 is needed; choose one with PYTHON=..." >&2; exit 2; }
 	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV)
 
-# What is installed lies in the environment as a copy of its lock. pip, unlike uv, is silent while it unpacks.
+# What is installed lies in the environment as a copy of its lock. pip, unlike uv, is silent while it unpacks. A module
+# file of a shared server may tell pip to install elsewhere.
+PIP = env PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(RUN) -m pip install --disable-pip-version-check
 $(VENV)/%.lock: %.lock | $(RUN)
 	@echo "installing $< into $(VENV) with $(or $(UV),pip): some minutes, once"
-	$(if $(UV),$(UV) pip install --python $(RUN),$(RUN) -m pip install --disable-pip-version-check) \
+	$(if $(UV),$(UV) pip install --python $(RUN),$(PIP)) \
 		--require-hashes -r $<
 	@cp $< $@
 

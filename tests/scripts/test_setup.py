@@ -7,10 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from system.files import sha256
 from tests.support.server import ROOT, TINY
 
 INSTALL = "CARRACING_TEST_INSTALL"  # set it to download and install all dependencies
@@ -59,6 +61,26 @@ def test_make_installs_the_one_lock_that_it_needs(
     installer = f"uv pip install --python {tmp_path}/new/bin/python" if tool else "-m pip install"
     assert steps.count(installer) == 1
     assert then in steps.partition("--require-hashes")[2]
+
+
+@pytest.mark.slow
+def test_pip_installs_into_the_venv_whatever_the_environment_says(tmp_path: Path) -> None:
+    """A real pip and a package of one line, with what a module file of a shared server may set."""
+    wheel, info = tmp_path / "tiny-1.0-py3-none-any.whl", "tiny-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("tiny.py", "print('tiny')")
+        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+    lock = f"tiny @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes())}\n"
+    (tmp_path / "requirements.lock").write_text(lock)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    elsewhere = {"PIP_USER": "1", "PIP_TARGET": str(tmp_path / "a"), "PIP_PREFIX": str(tmp_path / "b")}
+    for name, value in elsewhere.items():
+        line = ["make", "setup", "UV=", f"PYTHON={sys.executable}", f"VENV={name}"]
+        subprocess.run(line, cwd=tmp_path, env={**os.environ, name: value}, check=True)
+        tiny = [f"{name}/bin/python", "-c", "import tiny"]
+        assert subprocess.run(tiny, cwd=tmp_path, capture_output=True).stdout == b"tiny\n"
 
 
 def test_the_costs_in_the_docs_are_those_measured() -> None:

@@ -64,7 +64,8 @@ def differences(then: dict[str, Any], device: str = "CPU") -> list[str]:
         TypeError: If `then` was not made by `origin`.
     """
     found = []
-    now = origin("") | ({"device": device} if "device" in then else {})  # older runs did not record it
+    # Older runs did not record the device.
+    now = origin("") | ({"device": device} if "device" in then else {})
     for before, after in zip(_comparable(then), _comparable(now), strict=True):
         names = sorted(before | after)
         found += [
