@@ -75,7 +75,11 @@ def test_pip_installs_into_the_venv_whatever_the_environment_says(tmp_path: Path
     lock = f"tiny @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes())}\n"
     (tmp_path / "requirements.lock").write_text(lock)
     shutil.copy(ROOT / "Makefile", tmp_path)
-    elsewhere = {"PIP_USER": "1", "PIP_TARGET": str(tmp_path / "a"), "PIP_PREFIX": str(tmp_path / "b")}
+    elsewhere = {
+        "PIP_USER": "1",
+        "PIP_TARGET": str(tmp_path / "a"),
+        "PIP_PREFIX": str(tmp_path / "b"),
+    }
     for name, value in elsewhere.items():
         line = ["make", "setup", "UV=", f"PYTHON={sys.executable}", f"VENV={name}"]
         subprocess.run(line, cwd=tmp_path, env={**os.environ, name: value}, check=True)

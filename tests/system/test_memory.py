@@ -169,7 +169,9 @@ def test_training_counts_the_address_space() -> None:
         command = [sys.executable, "-c", code.format(limit)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode == 0) is fits, done.stderr
-        told = "training needs 2.2 GiB of address space, a process may have 2.0 (ulimit -v); raise it"
+        told = (
+            "training needs 2.2 GiB of address space, a process may have 2.0 (ulimit -v); raise it"
+        )
         assert (told in done.stderr) is not fits
 
 

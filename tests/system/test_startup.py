@@ -71,7 +71,17 @@ def test_settings_for_others_end_no_script_and_change_no_score(tmp_path: Path) -
     scores = set()
     for flags, settings in (((), {}), ((), strict | kernels), (("-W", "error"), {})):
         csv = tmp_path / "scores.csv"
-        line = [*flags, "evaluate.py", "pid", "--tracks", "0:1", "--camera", "fast", "--csv", str(csv)]
+        line = [
+            *flags,
+            "evaluate.py",
+            "pid",
+            "--tracks",
+            "0:1",
+            "--camera",
+            "fast",
+            "--csv",
+            str(csv),
+        ]
         done = subprocess.run(
             [sys.executable, *line],
             cwd=ROOT,

@@ -26,10 +26,13 @@ def check_new(runs: Path, agent: str, name: str) -> None:
     path = runs / agent / name
     if not str(path).isprintable():
         raise RunError(f"a path that some tools here cannot handle: {str(path)!r}")
-    for folder in (runs, runs / agent):
-        if folder.is_symlink() and not folder.exists():
-            raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
-    taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
+    try:
+        for folder in (runs, runs / agent):
+            if folder.is_symlink() and not folder.exists():
+                raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
+        taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
+    except OSError as e:  # too long a path, no permission to look there
+        raise RunError(f"cannot use {runs}: {e.strerror}; choose another --runs") from None
     if name and taken:
         raise RunError(f"{path} exists: choose another --name, or --resume {path}")
 

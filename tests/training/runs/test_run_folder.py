@@ -162,6 +162,13 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     assert RunFolder.create(tmp_path, "DDQN", "empty", CONFIG).is_there()
 
 
+@pytest.mark.parametrize("runs", ["x" * 256, "/".join(["y" * 200] * 25)])
+def test_a_path_that_is_too_long_is_bad_input(tmp_path: Path, runs: str) -> None:
+    with pytest.raises(RunError, match=r"cannot use .*: File name too long; choose another --runs"):
+        RunFolder.create(tmp_path / runs, "DDQN", "one", CONFIG)
+    assert not list(tmp_path.iterdir())
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
