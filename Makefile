@@ -21,11 +21,12 @@ $(RUN):
 	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV)
 
 # What is installed lies in the environment as a copy of its lock. pip, unlike uv, is silent while it unpacks. A module
-# file of a shared server may tell pip to install elsewhere.
+# file of a shared server may tell pip to install elsewhere. uv compiles nothing unless told to, and where Python may not
+# write, every process would compile TensorFlow again, for ten seconds.
 PIP = env PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(RUN) -m pip install --disable-pip-version-check
 $(VENV)/%.lock: %.lock | $(RUN)
 	@echo "installing $< into $(VENV) with $(or $(UV),pip): some minutes, once"
-	$(if $(UV),$(UV) pip install --python $(RUN),$(PIP)) \
+	$(if $(UV),$(UV) pip install --compile-bytecode --python $(RUN),$(PIP)) \
 		--require-hashes -r $<
 	@cp $< $@
 

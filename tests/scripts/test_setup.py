@@ -58,7 +58,8 @@ def test_make_installs_the_one_lock_that_it_needs(
     line = ["make", "--dry-run", target, f"VENV={tmp_path}/new", f"UV={tool}"]
     steps = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.findall(r"--require-hashes -r (\S+)", steps) == [lock]
-    installer = f"uv pip install --python {tmp_path}/new/bin/python" if tool else "-m pip install"
+    python = f"{tmp_path}/new/bin/python"
+    installer = f"uv pip install --compile-bytecode --python {python}" if tool else "-m pip install"
     assert steps.count(installer) == 1
     assert then in steps.partition("--require-hashes")[2]
 
