@@ -81,11 +81,10 @@ def test_pip_installs_into_the_venv_whatever_the_environment_says(tmp_path: Path
         "PIP_TARGET": str(tmp_path / "a"),
         "PIP_PREFIX": str(tmp_path / "b"),
     }
-    for name, value in elsewhere.items():
-        line = ["make", "setup", "UV=", f"PYTHON={sys.executable}", f"VENV={name}"]
-        subprocess.run(line, cwd=tmp_path, env={**os.environ, name: value}, check=True)
-        tiny = [f"{name}/bin/python", "-c", "import tiny"]
-        assert subprocess.run(tiny, cwd=tmp_path, capture_output=True).stdout == b"tiny\n"
+    line = ["make", "setup", "UV=", f"PYTHON={sys.executable}", "VENV=new"]
+    subprocess.run(line, cwd=tmp_path, env=os.environ | elsewhere, check=True)
+    tiny = ["new/bin/python", "-c", "import tiny"]
+    assert subprocess.run(tiny, cwd=tmp_path, capture_output=True).stdout == b"tiny\n"
 
 
 def test_the_costs_in_the_docs_are_those_measured() -> None:

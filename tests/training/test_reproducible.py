@@ -75,7 +75,7 @@ def test_settings_for_other_programs_change_nothing(tmp_path: Path) -> None:
         "OMP_NUM_THREADS": "3",
     }
     for name, extra in (("plain", {}), ("theirs", surroundings)):
-        options = arguments(runs=str(tmp_path), name=name, decisions=640, workers=1)
+        options = arguments(runs=str(tmp_path), name=name, decisions=640)
         env = {k: v for k, v in os.environ.items() if k not in surroundings} | extra
         env.setdefault("HOME", os.environ.get("HOME", "/"))
         command = [sys.executable, "DDQN.py", *options]
