@@ -227,24 +227,27 @@ def main(options: Options) -> None:
     """Measure, or tell."""
     if options.measure:
         measure_all(options)
-    for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
-        real = compared(folder.name)
-        show(f"real runs and the model, {folder.name}", real)
-        write_block(PAGE, f"{folder.name} runs", as_table(real))
+    machines = sorted(path.name for path in RESULTS.iterdir())
+    for machine in machines:
+        rows = compared(machine)
+        show(f"real runs and the model, {machine}", rows)
+        write_block(PAGE, f"{machine} runs", as_table(rows))
     constants = read_constants(MACHINE)["cpu", "default"]
     more = predicted(constants)
     show("decisions per second", more)
     write_block(PAGE, "prediction", as_table(more))
     write_block(PAGE, "limits", "\n".join(limits(constants)))
-    write_whole(PLOT, scale_plot(constants, _alone(MACHINE)))
+    real = {machine: _alone(machine) for machine in machines}
+    write_whole(PLOT, scale_plot(constants, real))
 
 
 def _alone(machine: str) -> dict[int, float]:
-    """Decisions per second of the runs whose processes had a core each, by their number."""
+    """Decisions per second of the default's runs whose processes had a core each, by their number."""
+    cores = int(_rows(machine, "runs")[0]["cores"])
     return {
         int(row["workers"]) + 1: float(row["decisions/s"].replace(",", ""))
         for row in compared(machine)
-        if row["pool"] == "processes" and int(row["workers"]) < usable_cpus()
+        if (row["pool"], row["preset"]) == ("processes", "default") and int(row["workers"]) < cores
     }
 
 

@@ -13,12 +13,12 @@ from reports.png import as_png
 MOST_CORES = 1000
 
 
-def scale_plot(c: Constants, real: Mapping[int, float]) -> bytes:
+def scale_plot(c: Constants, real: Mapping[str, Mapping[int, float]]) -> bytes:
     """What the model says for each learner, and what real runs reached, as a PNG.
 
     Args:
         c: What a tick's parts cost.
-        real: Decisions per second of real runs, by the cores they kept busy.
+        real: Decisions per second of real runs, by machine and by the cores they kept busy.
     """
     figure = Figure((8, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -26,7 +26,9 @@ def scale_plot(c: Constants, real: Mapping[int, float]) -> bytes:
     for name, learner in LEARNERS.items():
         speeds = [decisions_per_second(c, int(n), learner) for n in cores]
         axes.plot(cores, speeds, label=f"model, what learns: {name}")
-    axes.plot(list(real), list(real.values()), "k^", label="real runs here")
+    for marker, (machine, speeds_there) in zip("^sov", real.items(), strict=False):
+        x, y = list(speeds_there), list(speeds_there.values())
+        axes.plot(x, y, f"k{marker}", mfc="none", label=f"real runs, {machine}")
     axes.set(xscale="log", yscale="log", xlabel="cores", ylabel="decisions/s, all cars together")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
