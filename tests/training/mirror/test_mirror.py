@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import threading
 import time
@@ -167,7 +168,8 @@ def test_a_server_that_dies_is_one_line_and_no_end(s3: S3Server, tmp_path: Path)
     run = drive_there(ddqn(tmp_path / "runs", mirror_to=place, **SHORT), sinks=[watch]).run
     lines = [x for x in watch.lines if x.startswith("mirror: ")]
     assert len(lines) == 2, lines
-    assert "nothing listens there; training goes on" in lines[0]
+    # The reason depends on what a request was about when the server died.
+    assert re.search("(nothing listens there|no connection|was closed); training goes on", lines[0])
     assert lines[1].endswith("has everything again")
     assert whole_checkpoints(place) == checkpoints(run)
 
