@@ -64,6 +64,14 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
     assert (done.stdout, done.stderr) == (b"\\xb1 \\xfc\n", b"")
 
 
+def run_with(settings: dict[str, str], *line: str) -> None:
+    """Run Python with more in its environment; it must end well."""
+    env = {**os.environ, **settings}
+    command = [sys.executable, *line]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_settings_for_others_end_no_script_and_change_no_score(tmp_path: Path) -> None:
     """Warnings as errors abort the physics library; other kernels of OpenCV change what a driver sees."""
     strict = {"PYTHONWARNINGS": "error"}
@@ -71,25 +79,8 @@ def test_settings_for_others_end_no_script_and_change_no_score(tmp_path: Path) -
     scores = set()
     for flags, settings in (((), {}), ((), strict | kernels), (("-W", "error"), {})):
         csv = tmp_path / "scores.csv"
-        line = [
-            *flags,
-            "evaluate.py",
-            "pid",
-            "--tracks",
-            "0:1",
-            "--camera",
-            "fast",
-            "--csv",
-            str(csv),
-        ]
-        done = subprocess.run(
-            [sys.executable, *line],
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        line = ("evaluate.py", "pid", "--tracks", "0:1", "--camera", "fast", "--csv", str(csv))
+        run_with(settings, *flags, *line)
         scores.add(csv.read_text())
     assert len(scores) == 1
 
@@ -103,14 +94,7 @@ def test_somebodys_style_of_pictures_changes_none_of_ours(tmp_path: Path) -> Non
     for number, settings in enumerate(({}, theirs)):
         picture = tmp_path / f"{number}.png"
         runs = [f"results/runs/ddqn-seed{seed}" for seed in (1, 2)]
-        done = subprocess.run(
-            [sys.executable, "runs.py", "compare", *runs, "--out", str(picture)],
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        run_with(settings, "runs.py", "compare", *runs, "--out", str(picture))
         pictures.append(picture.read_bytes())
     assert pictures[0] == pictures[1]
 
