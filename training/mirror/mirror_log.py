@@ -17,7 +17,7 @@ from training.tracking.run_log import Progress, Sink
 
 QUIET_SECONDS = 2.0  # at the end, before the first word
 LINE_SECONDS = 4.0
-PATIENCE_SECONDS = 60.0  # at the end, without any progress
+PATIENCE_SECONDS = 60.0  # of waiting at the end, without any progress
 LOOK_SECONDS = 0.05
 
 
@@ -139,10 +139,11 @@ class MirrorLog(Sink):
 
     def _wait(self) -> None:
         """Not silently."""
-        printed = time.monotonic() - LINE_SECONDS + QUIET_SECONDS
+        began = time.monotonic()
+        printed = began - LINE_SECONDS + QUIET_SECONDS
         while not self._uploader.is_idle() and not self._uploader.lost:
             sent, still = self._uploader.progress()
-            if still > PATIENCE_SECONDS:
+            if min(still, time.monotonic() - began) > PATIENCE_SECONDS:
                 return
             if time.monotonic() - printed >= LINE_SECONDS:
                 printed = time.monotonic()
