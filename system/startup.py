@@ -41,12 +41,18 @@ class Output(io.TextIOWrapper):
 
 
 def is_our_script() -> bool:
-    """Whether one of our scripts runs, and not a program of others, such as a notebook's kernel, which imports us."""
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    root = os.path.dirname(
-        os.path.dirname(os.path.realpath(__file__))
-    )  # pathlib would load for longer
-    return script is not None and os.path.dirname(os.path.realpath(script)) == root
+    """Whether one of our scripts runs, in any folder of ours, and not a program that imports us, such as a notebook."""
+    main = sys.modules["__main__"]
+    script = getattr(main, "__file__", None)
+    if script is None or main.__spec__ is not None:  # typed in, or run by `python -m`
+        return False
+    # pathlib would load for longer. Programs of an environment that lies among our files are not ours.
+    script, root = (
+        os.path.realpath(script),
+        os.path.dirname(os.path.dirname(os.path.realpath(__file__))),
+    )
+    environment = os.path.realpath(sys.prefix)
+    return script.startswith(root + os.sep) and not script.startswith(environment + os.sep)
 
 
 def let_ctrl_c_end_a_script_that_loads() -> None:
