@@ -17,7 +17,7 @@ from evaluation.split import PLACES
 from tests.support.networks import ACTIONS, OBSERVATION, small_network
 
 SPEC = NetworkSpec(convolutions=((8, 4, 2),), dense=(32,), dueling=True)
-TRACKS = [30, 31, 32, 41]
+TRACKS = [30, 32, 41]
 
 
 @pytest.fixture
@@ -59,6 +59,6 @@ def test_a_network_scores_the_same_however_its_tracks_are_split(tmp_path: Path) 
     path.write_bytes(pack(weights_of(build_q_network(SPEC, (2, 16, 16), 5, seed=3)), card))
     together = evaluate(str(path), TRACKS, "fast", 1)
     assert [e.track for e in together] == TRACKS
-    assert evaluate(str(path), [33, *TRACKS], "fast", 3)[1:] == together
+    assert evaluate(str(path), [33, *TRACKS], "fast", 2)[1:] == together
     loaded = load_driver(str(path))
     assert [drive(loaded, track, "fast") for track in TRACKS[2:]] == together[2:]

@@ -1,4 +1,4 @@
-"""The published weights drive as their scores say: two laps driven again under the official camera."""
+"""The published weights drive as their scores say: a lap driven again under the official camera."""
 
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ def scores_of(model: Path) -> list[Episode]:
     return read_episodes(ROOT / "results" / "scores" / f"{model.stem}.csv")
 
 
-def two_laps(episodes: list[Episode]) -> list[Episode]:
-    """The best and the worst of the completed laps; what went wrong hangs on a hair."""
-    laps = sorted((e for e in episodes if e.laps), key=lambda e: e.score)
-    assert len(laps) >= 2
-    return [laps[0], laps[-1]]
+def worst_lap(episodes: list[Episode]) -> Episode:
+    """Of those completed, for what went wrong hangs on a hair."""
+    return min((e for e in episodes if e.laps), key=lambda e: e.score)
 
 
 def test_there_is_something_to_drive_again() -> None:
@@ -38,14 +36,12 @@ def test_there_is_something_to_drive_again() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.stem)
 def test_a_published_model_scores_what_was_published(model: Path) -> None:
-    told = two_laps(scores_of(model))
-    driver = load_driver(str(model))
-    driven = [drive(driver, episode.track) for episode in told]
+    told = worst_lap(scores_of(model))
+    driven = drive(load_driver(str(model)), told.track)
     if read_card(model)["test"].get("processor") == processor():
         assert driven == told
     else:
-        differences = [abs(a.score - b.score) for a, b in zip(driven, told, strict=True)]
-        assert max(differences) <= TOLERANCE, differences
+        assert abs(driven.score - told.score) <= TOLERANCE
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.stem)

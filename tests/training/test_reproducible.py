@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from system.exits import EXIT_STOPPED
-from tests.support.command_line import ROOT, arguments, finish, start, wait_until
+from tests.support.command_line import ROOT, Value, arguments, finish, start, wait_until
 from tests.support.outcome import arrays_at, checkpoints, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -74,11 +74,10 @@ def test_settings_for_other_programs_change_nothing(tmp_path: Path) -> None:
         "TF_NUM_INTRAOP_THREADS": "3",
         "OMP_NUM_THREADS": "3",
     }
-    for name, extra in (("plain", {}), ("theirs", surroundings)):
-        options = arguments(runs=str(tmp_path), name=name, decisions=640)
-        env = {k: v for k, v in os.environ.items() if k not in surroundings} | extra
-        env.setdefault("HOME", os.environ.get("HOME", "/"))
-        command = [sys.executable, "DDQN.py", *options]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    options: dict[str, Value] = {"runs": str(tmp_path), "decisions": 512}
+    finish(start("DDQN", *arguments(name="plain", **options)))
+    command = [sys.executable, "DDQN.py", *arguments(name="theirs", **options)]
+    env = os.environ | surroundings
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert outcome(tmp_path / "DDQN" / "plain") == outcome(tmp_path / "DDQN" / "theirs")
