@@ -6,6 +6,7 @@ TensorFlow takes to load. Options that affect the numerical results are set here
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -59,7 +60,7 @@ def _load(name: str) -> ModuleType:
     main = threading.current_thread() is threading.main_thread()
     ctrl_c = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None  # it would swallow it
     try:
-        with _greetings_held_back(), _matplotlib_left_out():
+        with _greetings_held_back(), _matplotlib_left_out(), _garbage_left_alone():
             ours = importlib.import_module("keras")
             importlib.import_module("tensorflow").config.list_physical_devices()
     finally:
@@ -102,6 +103,19 @@ def _matplotlib_left_out() -> Iterator[None]:
     finally:
         if hidden:
             del sys.modules["matplotlib"]
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """What is loaded stays, some 300,000 objects: the collector need not visit them, neither now nor later."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def set_up_tensorflow(threads: int, device: str = "auto") -> None:

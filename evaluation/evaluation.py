@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
@@ -130,7 +129,6 @@ def _begin(name: str, camera: CameraName, done: Synchronized[float]) -> None:
         _driver = e
     except (MemoryError, ImportError) as e:
         _driver = ChildProcessError(f"a process could not load what drives: {e or 'out of memory'}")
-    gc.freeze()  # what was loaded stays, some 300,000 objects: the collector need not visit them again
 
 
 def _drive(tracks: list[int]) -> list[Episode]:
