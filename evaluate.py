@@ -163,7 +163,9 @@ def _film(name: str, episodes: list[Episode], options: Options) -> None:
             write_gif(driver, tracks["median"], options.gif, options.camera, on_progress)
     if folder := options.film:
         folder.mkdir(parents=True, exist_ok=True)
-        for which, track in tracks.items():
+        # Of one or two episodes, the best is also the median: film it once.
+        films = {track: which for which, track in reversed(tracks.items())}
+        for track, which in films.items():
             path = folder / f"{Path(name).stem}-{which}-track{track}"
             with progress(
                 f"filming track {track}, the {which} one", "frames at most"

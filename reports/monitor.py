@@ -39,7 +39,8 @@ def look(run: RunFolder) -> list[str]:
         raise ValueError(f"{run.shown} has no status.json: an earlier version made it")
     state = state_of(run, status)
     history = [h for h in status.get("history", []) if isinstance(h, list) and len(h) == 3]
-    lines = [f"{run.shown}: {state}, {status.get('phase', 'beginning')}", *_progress(status, state)]
+    phase = "" if state == "finished" else f", {status.get('phase', 'beginning')}"
+    lines = [f"{run.shown}: {state}{phase}", *_progress(status, state)]
     scores = [h[2] for h in history if h[2] is not None]
     if scores:
         before = _before(history, 2)

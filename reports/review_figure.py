@@ -108,6 +108,7 @@ def _tracks(axes: Axes, r: Review) -> bool:
         if some:
             place, score = np.array(some).T
             axes.scatter(place, score, s=14, color=colour, lw=0, label=label)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("test tracks, worst first")
     return bool(r.test)
 

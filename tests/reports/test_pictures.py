@@ -137,17 +137,22 @@ def test_a_film_and_a_map_show_the_episode_that_was_scored(tmp_path: Path) -> No
     assert seconds == pytest.approx(scored["fast"].frames / 50, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("scores", "filmed"), [((9,), {3}), ((9, 8), {3, 4}), ((9, 8, 7), {3, 4, 5})]
+)
 def test_filming_uses_the_camera_of_the_evaluation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: tuple[int, ...], filmed: set[int]
 ) -> None:
-    """Through the script's own function."""
-    used: list[object] = []
-    monkeypatch.setattr(reports.film, "write_mp4", lambda *a: used.append(a[3]))
-    monkeypatch.setattr(reports.film, "write_gif", lambda *a: used.append(a[3]))
-    monkeypatch.setattr(reports.track_map, "write_map", lambda *a: used.append(a[3]))
+    """Through the script's own function; no episode is filmed twice."""
+    made: list[tuple[object, object]] = []
+    monkeypatch.setattr(reports.film, "write_mp4", lambda *a: made.append((a[1], a[3])))
+    monkeypatch.setattr(reports.film, "write_gif", lambda *a: made.append((a[1], a[3])))
+    monkeypatch.setattr(reports.track_map, "write_map", lambda *a: made.append((a[1], a[3])))
     options = evaluate.Options(("random",), film=tmp_path, gif=tmp_path / "x.gif", camera="fast")
-    evaluate._film("random", [EPISODE], options)
-    assert used == ["fast"] * 7
+    episodes = [dataclasses.replace(EPISODE, track=3 + i, score=s) for i, s in enumerate(scores)]
+    evaluate._film("random", episodes, options)
+    assert {track for track, _ in made} == filmed and len(made) == 1 + 2 * len(filmed)
+    assert {camera for _, camera in made} == {"fast"}
 
 
 @pytest.mark.slow
