@@ -34,6 +34,8 @@ TPE = (
     "--space",
     "learning_rate=log:1e-5:1e-1",
 )
+
+pytestmark = pytest.mark.slow
 Sweep = Callable[..., Path]
 
 
@@ -63,7 +65,6 @@ def begun(folder: Path) -> list[int]:
     return [len(p.read_text().split()) for p in sorted(folder.rglob("begun.txt"))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [GRID[:-2], TPE], ids=["grid", "tpe"])
 def test_any_number_of_jobs_gives_the_same(
     tmp_path: Path, call: Callable[..., None], words: tuple[str, ...]
@@ -110,7 +111,6 @@ def test_several_presets(tmp_path: Path, call: Callable[..., None]) -> None:
     assert "quick.py --preset smoke --decisions 400" in report, "the first of equal ones"
 
 
-@pytest.mark.slow
 def test_the_better_half_goes_on_also_after_a_kill(
     tmp_path: Path, call: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +141,6 @@ def check_halves(found: list[dict[str, str]]) -> None:
     assert ends[order[0]][0] == "complete" and ends[order[1]] == ("ended early", 2)
 
 
-@pytest.mark.slow
 def test_stopped_and_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICK_SECONDS", "0.5")
     line = [sys.executable, str(ROOT / "sweep.py"), *GRID, "--folder", "s", "--jobs", "2"]

@@ -21,6 +21,8 @@ from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 from training.runs.verify import verify_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -60,6 +60,7 @@ def kept(pattern: str) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(KEPT.glob(pattern))]
 
 
+@pytest.mark.slow
 def test_seeds_are_one_group_and_only_what_differs_is_shown(folder: Path) -> None:
     found = compare(named(folder, "seed2", "seed1", "other", "plain"))
     assert [[c.seed for c in g.runs] for g in found.groups] == [[1, 2], [1], [1]]

@@ -160,6 +160,7 @@ def test_a_page_without_markers_is_refused() -> None:
         with_block("no markers here", "results", "table")
 
 
+@pytest.mark.slow
 def test_every_row_can_be_drawn_and_who_drove_elsewhere_is_left_out() -> None:
     """Also the ancestor's, who has no CSV yet, and a human who drove other tracks only."""
     scores = {row.stem: [dataclasses.replace(GOOD, track=t) for t in range(3)] for row in ROWS}

@@ -54,6 +54,7 @@ def ink(png: Path) -> float:
     return float((picture < 255).any(axis=2).mean())
 
 
+@pytest.mark.slow
 def test_curves_are_those_that_tensorboard_reads(run: RunFolder) -> None:
     found, wanted = read_scalars(run.path), events(run.path)
     assert {"learning/loss", "learning/q", "speed/updates_per_second"} <= set(found)
@@ -76,6 +77,7 @@ def test_curves_of_a_file_that_is_being_written(run: RunFolder) -> None:
         read_scalars(run.path)
 
 
+@pytest.mark.slow
 def test_a_finished_run(run: RunFolder) -> None:
     picture, page = review(run)
     assert {picture.name, page.name} == MADE

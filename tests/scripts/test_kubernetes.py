@@ -155,6 +155,7 @@ def test_kustomize_makes_what_kubernetes_would_take(overlay: str) -> None:
     assert gpus == ([] if overlay == "job" else ["1"])
 
 
+@pytest.mark.slow
 @needs_crds
 def test_the_operator_would_take_the_ray_job() -> None:
     job = ray_job()
@@ -163,6 +164,7 @@ def test_the_operator_would_take_the_ray_job() -> None:
     assert ["minReplica" in problem for problem in problems(job)] == [True]
 
 
+@pytest.mark.slow
 @needs_crds
 @needs_kubectl
 def test_the_cluster_alone_is_that_of_the_job() -> None:

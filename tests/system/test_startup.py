@@ -72,6 +72,7 @@ def run_with(settings: dict[str, str], *line: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_settings_for_others_end_no_script_and_change_no_score(tmp_path: Path) -> None:
     """Warnings as errors abort the physics library; other kernels of OpenCV change what a driver sees."""
     strict = {"PYTHONWARNINGS": "error"}
@@ -85,6 +86,7 @@ def test_settings_for_others_end_no_script_and_change_no_score(tmp_path: Path) -
     assert len(scores) == 1
 
 
+@pytest.mark.slow
 def test_somebodys_style_of_pictures_changes_none_of_ours(tmp_path: Path) -> None:
     """Such as that of who writes papers, where there is no LaTeX; and a backend that is not installed."""
     style = "text.usetex: True\nfont.size: 30\nsavefig.bbox: tight\naxes.facecolor: black\n"

@@ -28,6 +28,8 @@ from training.runs.run_folder import RunFolder
 from training.runs.store import Runs
 from training.settings import changed
 
+pytestmark = pytest.mark.slow
+
 SHORT: dict[str, Any] = {"decisions": 480, "validate_every": 240, "checkpoint_every": 240}
 
 

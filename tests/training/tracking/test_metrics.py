@@ -12,6 +12,8 @@ from tests.support.corridor import SETTINGS, TICK, StopAt, ddqn, drive_there
 from training.tracking.metrics import GAUGES, MetricsLog
 from training.tracking.run_log import Progress, Sink
 
+pytestmark = pytest.mark.slow
+
 ALL = 960  # decisions
 
 
