@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from reports.colours import DRIVERS, LAP, NO_LAP
@@ -108,7 +109,7 @@ def _tracks(axes: Axes, r: Review) -> bool:
         if some:
             place, score = np.array(some).T
             axes.scatter(place, score, s=14, color=colour, lw=0, label=label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("test tracks, worst first")
     return bool(r.test)
 
