@@ -104,7 +104,8 @@ def evaluate(
     except OSError as e:  # the error does not say where
         raise OSError(e.errno, f"{e.strerror}: processes share memory there", "/dev/shm") from None
     calls = [partial(_drive, [tracks[i] for i in group]) for group in groups]
-    with in_processes(calls, count, "drive again", _begin, (name, camera, done)) as driven:
+    begin = partial(_begin, name, camera, done)
+    with in_processes(calls, count, "drive again", begin) as driven:
         waiting = set(driven)
         while waiting:
             ready, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)

@@ -22,8 +22,7 @@ def in_processes(
     calls: Sequence[Callable[[], Answer]],
     processes: int,
     hint: str,
-    begin: Callable[..., object] = dict,  # nothing; unlike a lambda, it can be pickled
-    arguments: tuple[Any, ...] = (),
+    begin: Callable[[], object] | None = None,
 ) -> Iterator[list[Future[Answer]]]:
     """Run calls in processes, which are killed at the end of the block: nobody waits for what nobody wants any more.
 
@@ -33,8 +32,7 @@ def in_processes(
         calls: What to do; each can be pickled, and so can its answer.
         processes: How many at once, at most.
         hint: What to do when one of them died, for the error message.
-        begin: Called first in each process, with `arguments`; a function of a module.
-        arguments: Of `begin`.
+        begin: Called first in each process, if there is something to begin with; can be pickled.
 
     Yields:
         Their futures, in order.
@@ -44,7 +42,7 @@ def in_processes(
     """
     context = _Remembering()
     count = min(processes, len(calls))
-    executor = ProcessPoolExecutor(count, context, _begin, (begin, arguments))
+    executor = ProcessPoolExecutor(count, context, _begin, (begin,))
     try:
         with blocked_signals(signal.SIGINT):
             futures = [executor.submit(call) for call in calls]
@@ -75,9 +73,10 @@ class _Remembering(SpawnContext):
         return [process for process in self._made if process.pid is not None]
 
 
-def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _begin(begin: Callable[[], object] | None) -> None:
     end_with_parent()
-    begin(*arguments)
+    if begin is not None:
+        begin()
 
 
 def _why(processes: Sequence[BaseProcess]) -> str:
