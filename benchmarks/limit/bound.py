@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from benchmarks.limit.car import FRAME, limits
 from benchmarks.limit.line import Line, best_line
 from benchmarks.limit.road import Road, widest
 
 
-def bound(road: Road, on_progress: Callable[[], None] = lambda: None) -> Line:
+def bound(road: Road) -> Line:
     """The fastest line of the optimistic car on the widest road."""
-    return best_line(road, limits(), widest(), on_progress=on_progress)
+    return best_line(road, limits(), widest())
 
 
 def frames_of(seconds: float) -> int:

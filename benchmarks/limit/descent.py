@@ -8,7 +8,6 @@ weight that falls. Newton's method goes down, with derivatives by complex steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -148,11 +147,10 @@ def _solve_banded(matrix: Array, right: Array) -> Array | None:
 
 
 @np.errstate(all="ignore")
-def descend(problem: Problem, x: Array, weight: float, on_progress: Callable[[], None]) -> Array:
-    """Newton's method at one weight of the barriers, from a feasible point; `on_progress` is called every round."""
+def descend(problem: Problem, x: Array, weight: float) -> Array:
+    """Newton's method at one weight of the barriers, from a feasible point."""
     value = problem.total(x, weight)
     for _ in range(ROUNDS):
-        on_progress()
         step, promised = problem.newton(x, weight)
         share = 1.0
         while (

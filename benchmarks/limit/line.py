@@ -5,7 +5,6 @@ The time that counts in the end is the exact profile's (speed_profile.fastest) a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +70,6 @@ def best_line(
     car: Limits,
     width: float,
     begin: Array | None = None,
-    on_progress: Callable[[], None] = lambda: None,
 ) -> Line:
     """The fastest line near another one, nowhere further than a width from the middle.
 
@@ -80,7 +78,6 @@ def best_line(
         car: What it can do.
         width: Largest offset, units.
         begin: Offsets to begin with, within the width; the middle if None.
-        on_progress: Called once in every round of the search.
 
     Raises:
         ArithmeticError: If the line to begin with cannot be driven at any speed.
@@ -96,7 +93,7 @@ def best_line(
         raise ArithmeticError("no speed is slow enough to begin with")
     best = time_line(road, begin, car)
     for weight in WEIGHTS:
-        unknown = descend(problem, unknown, weight, on_progress)
+        unknown = descend(problem, unknown, weight)
         found = time_line(road, unknown[::2].copy(), car)
         best = min(best, found, key=lambda line: line.seconds)
     return best

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,15 +51,7 @@ class _Attempt:
     line: Line
 
 
-def practise(
-    simulator: Simulator,
-    track: int,
-    road: Road,
-    laps: int,
-    bound: Line,
-    style: Style | None = None,
-    on_progress: Callable[[], None] = lambda: None,
-) -> Practised:
+def practise(simulator: Simulator, track: int, road: Road, laps: int, bound: Line) -> Practised:
     """Drive with several shares of the grip, then change the best one here and there, as long as it gets faster.
 
     Args:
@@ -69,20 +60,16 @@ def practise(
         road: Of that track.
         laps: Drives at most.
         bound: The best line of the optimistic car, from which the own one is laid out.
-        style: How to follow a line.
-        on_progress: Called once per drive and round of laying out the line.
 
     Returns:
         The fastest lap; without any, the drive that touched most tiles.
     """
-    style = style or Style()
-    full = gripping()
+    full, style = gripping(), Style()
     car = replace(full, grip=LINE_GRIP * full.grip)
     begin = 0.9 * WIDTH * bound.offset / widest()
-    offset = best_line(road, car, WIDTH, begin, on_progress).offset
+    offset = best_line(road, car, WIDTH, begin).offset
 
     def drive(care: Array) -> _Attempt:
-        on_progress()
         line = time_line(road, offset, full, care)
         return _Attempt(care, follow(simulator, track, Plan(line), style), line)
 
