@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from benchmarks.rows import check_writable, show, write_rows
-from evaluation.evaluation import BOOTSTRAP_DRAWS
+from evaluation.evaluation import bootstrap_interval
 from evaluation.scores import read_episodes
 from system.exits import exit_with_error
 
@@ -46,9 +46,7 @@ def main(options: Options) -> None:
     check_writable(options.csv)
     scores = np.array([(official[t].score, fast[t].score) for t in sorted(official)])  # [n, 2]
     differences = scores[:, 1] - scores[:, 0]  # [n]
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(differences), size=(BOOTSTRAP_DRAWS, len(differences)))
-    low, high = np.percentile(differences[draws].mean(axis=1), [2.5, 97.5])
+    low, high = bootstrap_interval(differences)
     row = {
         "tracks": str(len(differences)),
         "official_mean": f"{scores[:, 0].mean():.2f}",
