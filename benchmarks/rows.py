@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.markdown import table
+from system.csv_files import as_csv
 from system.exits import exit_with_error
 from system.files import check_file, write_whole
 
@@ -24,12 +23,9 @@ def check_writable(path: Path) -> None:
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a CSV in one step; the first row's keys are the columns."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    """Write a CSV in one step; a field is empty where a row says nothing."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    write_whole(path, as_csv(names, ([row.get(name, "") for name in names] for row in rows)))
 
 
 def show(title: str, rows: list[dict[str, str]]) -> None:

@@ -96,9 +96,7 @@ def keep_copy(url: str, to: str, until: int | None = None) -> None:
 def resume_from(url: str, runs: Path, decisions: int) -> Fingerprint:
     """Go on with what a mirror has, on an empty folder, to the end."""
     options = ("--resume", f"{url}/{NAME}", "--runs", str(runs), "--decisions", str(decisions))
-    process = Forked("DDQN", *options, "--workers", "0", "--mirror-to", "")
-    if process.finish():
-        raise RuntimeError(f"ended with {process.returncode}: {process.out()}{process.err()}")
+    finish_quietly(Forked("DDQN", *options, "--workers", "0", "--mirror-to", ""))
     found = fingerprint(runs / NAME)
     shutil.rmtree(runs)
     return found
@@ -218,27 +216,21 @@ def main(options: Options) -> None:
             expected = undisturbed(folder / "undisturbed", options.decisions)
             found = kill_again_and_again(server, folder, options, expected)
             rows += [vars(one) for one in found]
-            _write(options.csv, rows)
+            write_rows(options.csv, rows)
             if options.cost_decisions:
                 rows.append(what_it_costs(server, folder / "cost", options.cost_decisions))
-                _write(options.csv, rows)
+                write_rows(options.csv, rows)
         finally:
             server.kill()
         if options.cost_decisions:
             rows.append(full_bucket(folder / "full"))
-            _write(options.csv, rows)
+            write_rows(options.csv, rows)
     for row in rows:
         print(row, flush=True)
     if any(
         row.get("manifests_broken") or row.get("different", "nothing") != "nothing" for row in rows
     ):
         sys.exit("error: not whole, or not the same")
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """What there is so far; an empty field where a row says nothing."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    write_rows(path, [{name: row.get(name, "") for name in names} for row in rows])
 
 
 if __name__ == "__main__":

@@ -182,11 +182,6 @@ PLACES = (
 )
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    order = ("place", "hash", "workers_lost", "seconds")
-    write_rows(path, [{name: row[name] for name in order} for row in rows])
-
-
 def main(options: Options) -> None:
     """Drive everywhere, and lose nodes."""
     if options.part:
@@ -197,7 +192,7 @@ def main(options: Options) -> None:
     for place in PLACES:
         found = in_child(place)
         rows.append({"place": place, **found})
-        _write(options.csv, rows)
+        write_rows(options.csv, rows)
         print(rows[-1], flush=True)
     show("the same run", [{k: str(v) for k, v in row.items()} for row in rows])
     print("different:", len({row["hash"] for row in rows}) - 1)
