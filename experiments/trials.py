@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.evaluation import bootstrap_interval
-from system.csv_files import as_csv
+from system.csv_files import as_csv, read_csv
 from system.files import write_whole
 
 TRIALS = "trials.csv"
@@ -93,8 +93,7 @@ def read_trials(folder: Path, varied: Iterable[str]) -> list[Trial]:
     """
     path = folder / TRIALS
     try:
-        with path.open(newline="") as file:
-            return [_trial(row, varied) for row in csv.DictReader(file)]
+        return [_trial(row, varied) for row in read_csv(path)]
     except OSError as e:
         raise ValueError(f"{path}: {e.strerror}") from None
     except (KeyError, ValueError, TypeError, AttributeError, csv.Error):

@@ -5,7 +5,6 @@ python -m reports.ablation_table        results/ablations.csv -> docs/lab_notes.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from evaluation.evaluation import bootstrap_interval
 from reports.markdown import table
 from reports.report import write_block
+from system.csv_files import read_csv
 
 ROOT = Path(__file__).parents[1]
 ROWS, PAGE = ROOT / "results" / "ablations.csv", ROOT / "docs" / "lab_notes.md"
@@ -25,17 +25,14 @@ HEAD = (
 Row = dict[str, str]
 
 
-def read_rows(path: Path) -> list[Row]:
-    """A row per run: its score on 100 validation tracks, and the validations on the way."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def ablation_table(rows: list[Row]) -> str:
     """Means over the seeds, best first after the default, in Markdown.
 
     A difference is taken seed by seed, over the seeds that the default has too. Intervals are bootstraps over the
     seeds, "worst" is the lowest of these, and "on the way" the mean of all validations of a run.
+
+    Args:
+        rows: One per run: its score on 100 validation tracks, and the validations on the way.
     """
     names = list(dict.fromkeys(row["run"] for row in rows))
     runs = {name: {int(r["seed"]): r for r in rows if r["run"] == name} for name in names}
@@ -84,4 +81,4 @@ def _interval(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    write_block(PAGE, "ablations", ablation_table(read_rows(ROWS)))
+    write_block(PAGE, "ablations", ablation_table(read_csv(ROWS)))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evaluation.evaluation import BOOTSTRAP_DRAWS
 from evaluation.scores import read_episodes
 from racing.episode import Episode
+from system.csv_files import read_csv
 from system.times import parse
 from training.runs.run_folder import FREE_ON_RESUME, RunFolder
 
@@ -191,8 +192,7 @@ def read_columns(path: Path, *names: str) -> NDArray[np.float64]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        return read_csv(path)
     except (csv.Error, UnicodeDecodeError) as e:
         raise ValueError(f"{path}: not a CSV ({e})") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +14,12 @@ from evaluation.evaluation import evaluate, summarise
 from evaluation.scores import read_episodes, write_episodes
 from racing.episode import Episode
 from racing.tracks import TEST
+from system.csv_files import read_csv
 from system.files import check_folder, write_whole
 from system.progress import OnProgress
 from training.runs.origin import processor
 from training.runs.run_folder import BEST, RunFolder
+from training.tracking.csv_log import VALIDATIONS
 
 
 def publish(
@@ -54,8 +55,7 @@ def publish(
         raise WeightsError(f"{weights}: made by {stem!r}, which is not a script here")
     if not 1 <= episodes <= len(TEST):
         raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
-    with (run.path / "validation.csv").open(newline="") as file:
-        curve = list(csv.DictReader(file))
+    curve = read_csv(run.path / VALIDATIONS)
     scores = results / "scores" / f"{stem}.csv"
     for folder in (models, scores.parent):
         check_folder(folder)

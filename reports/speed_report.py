@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from reports.markdown import table
+from system.csv_files import read_csv
 
 
 def speed_table(results: Path) -> str:
@@ -18,13 +18,13 @@ def speed_table(results: Path) -> str:
             f"{float(r['lowest_ratio']):.1f} – {float(r['highest_ratio']):.1f}",
         ]
         for name in ("speed_world.csv", "speed_learner.csv")
-        for r in _rows(results / name)
+        for r in read_csv(results / name)
     ]
-    driven = [r for r in _rows(results / "camera_difference.csv") if "rim" not in r["driver"]]
+    driven = [r for r in read_csv(results / "camera_difference.csv") if "rim" not in r["driver"]]
     frames = sum(int(r["frames"]) for r in driven)
     difference = sum(float(r["mean_difference"]) * int(r["frames"]) for r in driven) / frames
     worst = max(float(r["worst_difference"]) for r in driven)
-    paired = _rows(results / "camera_scores.csv")[0]
+    paired = read_csv(results / "camera_scores.csv")[0]
     parts = [
         table(("ours", "rival", "ratio", "lowest – highest of the rounds"), ratios),
         f"The two cameras differ by {difference:.2f} of 255 grey levels on average over {frames:,} frames of driven"
@@ -33,8 +33,3 @@ def speed_table(results: Path) -> str:
         f" {paired['tracks']} tracks).",
     ]
     return "\n\n".join(parts)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))

@@ -1,10 +1,11 @@
-"""CSV files as this project writes them."""
+"""CSV files as this project writes and reads them."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def as_csv(head: Iterable[object], rows: Iterable[Iterable[object]]) -> bytes:
@@ -14,3 +15,9 @@ def as_csv(head: Iterable[object], rows: Iterable[Iterable[object]]) -> bytes:
     writer.writerow(head)
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV by the names in its head."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

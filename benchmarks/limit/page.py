@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from benchmarks.limit.car import FRAME, GRASS, TOP_SPEED, body, limits
 from benchmarks.limit.road import all_wheels, steps, widest
+from system.csv_files import read_csv
 
 STEADY = 100  # frames of one control, after which a car turns as fast as its way does
 GRIPS = 3.0  # degrees of slip angle, up to which a car is called gripping
@@ -18,8 +18,7 @@ def car_table(measured: Path) -> str:
     Raises:
         ValueError: If the file lacks the rows that are needed.
     """
-    with measured.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(measured)
     speeds = {
         tuple(float(row[k]) for k in ("from_speed", "steer", "gas", "brake", "frames")): float(
             row["speed"]

@@ -6,7 +6,6 @@ python -m benchmarks.speed.scale               the tables and the plot of docs/s
 
 from __future__ import annotations
 
-import csv
 import json
 import statistics
 import tempfile
@@ -28,6 +27,7 @@ from benchmarks.speed.scale_model import Constants, limits, predicted
 from benchmarks.speed.scale_plot import scale_plot
 from reports.report import write_block
 from system.cpus import usable_cpus
+from system.csv_files import read_csv
 from system.files import write_whole
 from training.actors.fleet import Fleet
 from training.actors.pool import Pool
@@ -175,10 +175,7 @@ def measure_all(options: Options) -> None:
 
 def _rows(machine: str, name: str) -> list[dict[str, str]]:
     path = RESULTS / machine / f"{name}.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(path) if path.exists() else []
 
 
 def _replace(machine: str, name: str, which: dict[str, str], rows: list[dict[str, Any]]) -> None:

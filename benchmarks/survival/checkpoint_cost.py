@@ -8,7 +8,6 @@ takes in such an interval is in the recorded runs' validation.csv.
 
 from __future__ import annotations
 
-import csv
 import os
 import tempfile
 import time
@@ -22,12 +21,14 @@ import DDQN
 from agents.backend import set_up_tensorflow
 from agents.replay import Replay, Trajectory
 from benchmarks.rows import check_writable, write_rows
+from system.csv_files import read_csv
 from system.forked import ROOT
 from training.actors.pool import Pool
 from training.runs.checkpoint import Checkpoints
 from training.runs.run_folder import RunFolder
 from training.session import actor_spec
 from training.stop import Stop
+from training.tracking.csv_log import VALIDATIONS
 from training.tracking.run_log import RunLog
 from training.trainer import Trainer
 
@@ -111,8 +112,7 @@ def remember_noise(replay: Replay, decisions: int) -> None:
 
 
 def _seconds_per_decision(run: Path) -> float:
-    with (run / "validation.csv").open(newline="") as file:
-        last = list(csv.DictReader(file))[-1]
+    last = read_csv(run / VALIDATIONS)[-1]
     return float(last["seconds"]) / float(last["decisions"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from benchmarks.learning.ablations import ABLATIONS, PRESETS, AblatedDDQN, Setti
 from experiments.options import Options
 from experiments.scripts import load_script
 from experiments.sweep import run
-from reports.ablation_table import PAGE, ROWS, ablation_table, read_rows
+from reports.ablation_table import PAGE, ROWS, ablation_table
 from reports.report import with_block
+from system.csv_files import read_csv
 from tests.support import networks  # noqa: F401  (sets TensorFlow up)
 from training.presets import SMOKE
 from training.settings import changed, check, flat
@@ -30,7 +30,7 @@ SCRIPT = Path(ablations.__file__)
 
 def test_the_page_says_what_the_results_say() -> None:
     page = PAGE.read_text()
-    assert with_block(page, "ablations", ablation_table(read_rows(ROWS))) == page
+    assert with_block(page, "ablations", ablation_table(read_csv(ROWS))) == page
 
 
 @pytest.mark.parametrize("name", [n for n in ABLATIONS if n != "default"])
@@ -79,8 +79,7 @@ def test_ablations_are_a_sweep_over_presets(tmp_path: Path, signal_handlers: Non
         folder=tmp_path / "s",
     )
     run(options)
-    with (tmp_path / "s" / "trials.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "s" / "trials.csv")
     assert [(row["preset"], row["state"]) for row in rows] == [
         ('"default"', "complete"),
         ('"no-double"', "complete"),
