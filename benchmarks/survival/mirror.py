@@ -69,9 +69,8 @@ def check(url: str) -> tuple[int, int, int]:
         return 0, 0, 0
     [run] = runs.matching(NAME)
     problems = verify(run, lambda done, total: None)
-    store = Store(url)
-    paths = {p.removeprefix(f"{NAME}/") for p in store.sizes(NAME)}
-    steps = steps_in(dict.fromkeys(paths, 0))
+    paths = Store(url).sizes(NAME)
+    steps = steps_in(paths)
     places = tuple(f"checkpoints/{step:09d}/" for step in steps)
     loose = [p for p in paths if p.startswith("checkpoints/0") and not p.startswith(places)]
     return len(steps), len(problems), len(loose)
@@ -79,7 +78,7 @@ def check(url: str) -> tuple[int, int, int]:
 
 def steps_at(url: str) -> list[int]:
     """Decisions of every checkpoint in a mirror."""
-    return steps_in({p.removeprefix(f"{NAME}/"): n for p, n in Store(url).sizes(NAME).items()})
+    return steps_in(Store(url).sizes(NAME))
 
 
 def keep_copy(url: str, to: str, until: int | None = None) -> None:

@@ -16,7 +16,7 @@ from training.mirror.place import newest, note_damaged
 from training.mirror.staging import Entry, files_of
 from training.mirror.store import HASTY_SECONDS, Store
 from training.mirror.upload import manifest_path, steps_in
-from training.mirror.url import checked_url, run_of_url
+from training.mirror.url import run_of_url
 from training.runs.manifest import CheckpointError, checked_manifest
 from training.runs.names import RunError, umask
 from training.runs.run_folder import CHECKPOINTS, CONFIG, ORIGIN, RunFolder
@@ -51,7 +51,7 @@ class RemoteRun(RunFolder):
 
     def newest(self) -> int:
         """Decisions of its last checkpoint; 0 if there is none."""
-        return max(steps_in(_inside(self._store.sizes(self._name), self._name)), default=0)
+        return max(steps_in(self._store.sizes(self._name)), default=0)
 
     def fetch(self) -> RunFolder:
         """Download it: the last checkpoint that is whole, and the small files; there whole, or not at all.
@@ -114,7 +114,7 @@ def run_to_go_on_with(url: str, runs: Path) -> RunFolder:
 
 def run_in_mirror(mirror: str, name: str, runs: Path) -> RunFolder | None:
     """A run by its agent and name, if a mirror has it."""
-    found = Store(checked_url(mirror), HASTY_SECONDS).read(f"{name}/{CONFIG}")
+    found = Store(mirror, HASTY_SECONDS).read(f"{name}/{CONFIG}")
     return None if found is None else RemoteRun(mirror, name, runs)
 
 
@@ -125,14 +125,10 @@ def small_paths(sizes: dict[str, int]) -> list[str]:
     ]
 
 
-def _inside(sizes: dict[str, int], name: str) -> dict[str, int]:
-    return {path[len(name) + 1 :]: size for path, size in sizes.items()}
-
-
 def _download(
     store: Store, name: str, folder: Path, identity: str, on_progress: OnProgress
 ) -> None:
-    sizes = _inside(store.sizes(name), name)
+    sizes = store.sizes(name)
     for path in small_paths(sizes):
         found = store.read(f"{name}/{path}")
         if found is not None:

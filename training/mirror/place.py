@@ -75,8 +75,7 @@ class Mirror:
             )
 
     def _newest(self, full_name: str, run: RunFolder) -> int:
-        paths = self._hasty.sizes(full_name)
-        steps = steps_in({p[len(full_name) + 1 :]: size for p, size in paths.items()})
+        steps = steps_in(self._hasty.sizes(full_name))
         return max(set(steps) - damaged_in_mirror(run.path), default=0)
 
     def follow(

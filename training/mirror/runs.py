@@ -12,7 +12,7 @@ from training.mirror.fetch import checked_blocks, manifest_of, small_paths
 from training.mirror.staging import Entry
 from training.mirror.store import HASTY_SECONDS, Store
 from training.mirror.upload import steps_in
-from training.mirror.url import checked_url, is_url
+from training.mirror.url import is_url
 from training.runs.label import LABEL
 from training.runs.manifest import CheckpointError
 from training.runs.names import RunError
@@ -56,7 +56,7 @@ class MirroredRuns(Runs):
         url: Of the mirror.
 
     Raises:
-        MirrorError: If it does not answer.
+        ValueError: If it is no mirror's URL, or the mirror does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -114,7 +114,7 @@ def runs_at(where: str) -> Runs:
     Raises:
         ValueError: If it is no mirror's URL, or the mirror does not answer.
     """
-    return MirroredRuns(checked_url(where)) if is_url(where) else Runs(where)
+    return MirroredRuns(where) if is_url(where) else Runs(where)
 
 
 def verify(run: RunFolder, on_progress: OnProgress) -> list[str]:

@@ -188,13 +188,13 @@ class Store:
                 obstore.delete(self._store, path)
 
     def sizes(self, below: str = "") -> dict[str, int]:
-        """Every object below a path, and its bytes; but for hidden ones, such as locks."""
+        """Bytes of every object below a path, by its place there; but for hidden ones, such as locks."""
         import obstore
 
-        found = dict[str, int]()
+        found, cut = dict[str, int](), len(f"{below}/") if below else 0
         with self._errors():
             for page in obstore.list(self._store, below or None, chunk_size=1000):
-                found |= {m["path"]: m["size"] for m in page if "/." not in f"/{m['path']}"}
+                found |= {m["path"][cut:]: m["size"] for m in page if "/." not in f"/{m['path']}"}
         return found
 
     def clock(self) -> datetime:

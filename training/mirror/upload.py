@@ -62,11 +62,6 @@ class MirroredCopy:
         self._small: dict[str, tuple[int, int]] = {}
         self.there: Mapping[str, str] = {}  # SHA-256 of what is known to be there, by place
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of every object of the run, by place."""
-        cut = len(self._name) + 1
-        return {p[cut:]: size for p, size in self._store.sizes(self._name).items()}
-
     def update(self, staged: Staged | None, fence: Callable[[], None], on_sent: OnSent) -> None:
         """Upload a checkpoint, the small files, and remove what is not kept.
 
@@ -80,7 +75,7 @@ class MirroredCopy:
             OSError: If a file cannot be read.
         """
         fence()
-        sizes = self.sizes()
+        sizes = self._store.sizes(self._name)
         if staged is None:
             self._send_small_files(sizes, on_sent)
             return
@@ -187,7 +182,7 @@ class MirroredCopy:
         except CheckpointError:
             return
         kept = listed.keys() | {manifest_path(step) for step in self._manifests}
-        sizes = self.sizes()
+        sizes = self._store.sizes(self._name)
         gone = [p for p in sizes if p.startswith(f"{CHECKPOINTS}/") and p not in kept]
         self._store.delete([self._at(path) for path in gone])
         self._sent = {path: e for path, e in self._sent.items() if path in kept}

@@ -70,8 +70,8 @@ def test_review_works_on_what_is_fetched(mirrored: str, tmp_path: Path) -> None:
 def test_verify_reads_everything(mirrored: str, place: str) -> None:
     assert runs_py("verify", "*", "--runs", mirrored) == "2 runs, 0 problems\n"
     store = Store(place)
-    victims = sorted(p for p in store.sizes("DDQN/race-seed2/checkpoints") if "manifest" not in p)
-    for victim in victims:
+    folder = "DDQN/race-seed2/checkpoints"
+    for victim in (f"{folder}/{p}" for p in sorted(store.sizes(folder)) if "manifest" not in p):
         found = store.read(victim)
         assert found is not None
         store.write(victim, found.data[:-1] + bytes([found.data[-1] ^ 1]))
