@@ -16,9 +16,9 @@ from training.mirror.url import is_url
 from training.runs.label import LABEL
 from training.runs.manifest import CheckpointError
 from training.runs.names import RunError
-from training.runs.run_folder import BEST, CONFIG, ORIGIN, RunFolder
+from training.runs.run_folder import CONFIG, ORIGIN, RunFolder
 from training.runs.store import Runs
-from training.runs.verify import verify_run
+from training.runs.verify import problems_of_best, verify_run
 from training.tracking.csv_log import VALIDATIONS
 from training.tracking.status import STATUS
 
@@ -140,6 +140,4 @@ def verify(run: RunFolder, on_progress: OnProgress) -> list[str]:
                     checked[path] = entry
         except CheckpointError as e:
             found.append(str(e))
-    if run.origin().get("tested") is not None and not run.is_finished():
-        found.append(f"{run.shown}/{BEST}: missing, or not the weights that drove the test tracks")
-    return found
+    return found + problems_of_best(run)

@@ -8,7 +8,11 @@ from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 
 def verify_run(run: RunFolder) -> list[str]:
     """Return the problems of a run's checkpoints, and of its best weights if they drove the test tracks."""
-    found = Checkpoints(run.path / CHECKPOINTS, run.identity()).problems()
+    return Checkpoints(run.path / CHECKPOINTS, run.identity()).problems() + problems_of_best(run)
+
+
+def problems_of_best(run: RunFolder) -> list[str]:
+    """Return the problem of a run's best weights, if they drove the test tracks and are no longer what they were."""
     if run.origin().get("tested") is not None and not run.is_finished():
-        found.append(f"{run.path / BEST}: missing, or not the weights that drove the test tracks")
-    return found
+        return [f"{run.shown}/{BEST}: missing, or not the weights that drove the test tracks"]
+    return []
