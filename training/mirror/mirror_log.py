@@ -78,12 +78,12 @@ class MirrorLog(Sink):
         return stage(self._run.path, self._identity, decisions, self._copy.there)
 
     def _hear(self) -> None:
-        while not self._uploader.results.empty():
-            result = self._uploader.results.get()
+        while not self._uploader.problems.empty():
+            problem = self._uploader.problems.get()
             if self._uploader.lost:
                 continue
-            if result.problem:
-                self._complain(result.problem)
+            if problem:
+                self._complain(problem)
                 continue
             if self.problem:
                 self._sink.notify(f"mirror: {self._where} has everything again")
@@ -125,8 +125,8 @@ class MirrorLog(Sink):
         self._uploader.end(release=idle)
 
     def _hear_the_last(self, idle: bool) -> None:
-        while not self._uploader.results.empty():
-            self.problem = self._uploader.results.get().problem
+        while not self._uploader.problems.empty():
+            self.problem = self._uploader.problems.get()
             self._sink.mirrored(not self.problem)
         if self._uploader.lost and not self._loss_reported:
             self._sink.notify(f"mirror: {self._uploader.lost}")

@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from training.mirror import lease as leases
 from training.mirror.errors import MirrorError
@@ -24,17 +23,6 @@ from training.tracking.status import STATUS
 NICE = 5  # training goes first
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of an upload.
-
-    Attributes:
-        problem: Empty if all is there.
-    """
-
-    problem: str
-
-
 class Uploader:
     """Keeps a copy like its run.
 
@@ -43,13 +31,13 @@ class Uploader:
         lease: Held for it.
 
     Attributes:
-        results: Of uploads, as they end.
+        problems: Of uploads, as they end; empty for one after which all is there.
         lost: Why the copy must be left alone; empty while it need not.
     """
 
     def __init__(self, copy: MirroredCopy, lease: Lease) -> None:
         self._copy, self._lease = copy, lease
-        self.results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self.problems = queue.SimpleQueue[str]()
         self.lost = ""
         self._changed = threading.Condition()
         self._waiting: tuple[Staged | None] | None = None
@@ -111,7 +99,7 @@ class Uploader:
             finally:
                 if staged:
                     staged.remove()
-            self.results.put(Result(problem))
+            self.problems.put(problem)
             with self._changed:
                 self._busy, self._alive = False, time.monotonic()
 
