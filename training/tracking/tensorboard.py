@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from agents.backend import keras, tf
 from racing.episode import Episode
@@ -105,9 +110,6 @@ class TensorBoardLog(Sink):
 
     def scalars(self, decisions: int, values: Mapping[str, float]) -> None:
         """Write one point of each curve, all at once: TensorFlow takes as long for a point as for fifty."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-
         points = [scalar_pb(name, value).value[0] for name, value in values.items()]
         with self._writing(decisions):
             tf.summary.experimental.write_raw_pb(Summary(value=points).SerializeToString())
@@ -135,8 +137,6 @@ class TensorBoardLog(Sink):
 
     def film(self, decisions: int, name: str, images: NDArray[np.uint8]) -> None:
         """Write grey images, uint8 [n, H, W], as a film that plays in the page."""
-        from tensorboard.plugins.image import metadata as image_metadata
-
         metadata = image_metadata.create_summary_metadata(
             None,
             "A greedy drive on a validation track, as the network sees it.",
@@ -175,9 +175,6 @@ def _plain(value: Any) -> bool | int | float | str:
 
 
 def _layout() -> Any:
-    from tensorboard.plugins.custom_scalar import layout_pb2
-    from tensorboard.plugins.custom_scalar import summary as custom_scalar
-
     categories = [
         layout_pb2.Category(
             title=title,
