@@ -5,7 +5,6 @@ The ONNX file is kept only if it decides as the network does in every moment of 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -32,7 +31,7 @@ from reports.model_card import model_card
 from system.extras import require
 from system.files import check_folder, sync_folder, write_whole
 from system.progress import OnProgress
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, RunFolder, as_json
 
 TRACKS = list(TEST[:PLACES])
 EXAMPLE = Path(__file__).with_name("drive_onnx.py")
@@ -106,7 +105,7 @@ def export_model(
     files = {
         "model.onnx": model,
         "model.safetensors": data,
-        "card.json": (json.dumps(card, indent=1) + "\n").encode(),
+        "card.json": as_json(card),
         "drive.py": EXAMPLE.read_bytes(),
         "README.md": readme_of(agreement.episodes, agreement.decisions).encode(),
     }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from system.csv_files import read_csv
 from system.files import check_folder, write_whole
 from system.progress import OnProgress
 from training.runs.origin import processor
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, RunFolder, as_json
 from training.tracking.csv_log import VALIDATIONS
 
 
@@ -78,7 +76,7 @@ def publish(
     for folder in (models, scores.parent):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(published, repack(weights, card))
-    write_whole(models / f"{stem}.json", _readable(card))
+    write_whole(models / f"{stem}.json", as_json(card))
     write_episodes(scores, tested)
     return published, tested
 
@@ -101,7 +99,3 @@ def check_not_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
         raise ValueError(
             f"the published {stem} drives {lost:.1f} points better {where}; --force replaces it all the same"
         )
-
-
-def _readable(card: dict[str, Any]) -> bytes:
-    return (json.dumps(card, indent=1) + "\n").encode()

@@ -19,6 +19,7 @@ from system.files import write_whole
 from system.times import now
 from training.mirror.errors import ConflictError, MirrorError
 from training.mirror.store import Found, Store, Version
+from training.runs.run_folder import as_json
 
 LEASE = "lease.json"
 RENEW_SECONDS = 15.0
@@ -128,7 +129,7 @@ class Lease:
             "since": self._since,
             "renewals": self._renewals,
         }
-        return (json.dumps(says | facts, indent=1) + "\n").encode()
+        return as_json(says | facts)
 
 
 def holder_of(run: Path, make: bool = False) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import socket
@@ -17,6 +16,7 @@ import numpy as np
 from racing.episode import Episode
 from system.files import replace_file
 from system.times import now
+from training.runs.run_folder import as_json
 from training.tracking.run_log import Progress, Sink
 
 STATUS = "status.json"
@@ -88,6 +88,6 @@ class StatusLog(Sink):
         self._written = time.monotonic()
         facts = self._facts | {"time": now(), "history": list(self._history)}
         try:
-            replace_file(self._path, (json.dumps(facts, indent=1) + "\n").encode())
+            replace_file(self._path, as_json(facts))
         except OSError:
             return

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from agents.weights import read_card
 from system.files import replace_file, write_whole
 from system.secrets import masked
-from training.runs.run_folder import BEST
+from training.runs.run_folder import BEST, as_json
 from training.tracking.curves import as_gif
 from training.tracking.points import Row
 
@@ -144,8 +144,7 @@ class Tracked:
             replace_file(self._handed_on, json.dumps({"decisions": reached}).encode())
             if batch.last:
                 path = Path(aside, "card.json")
-                card = read_card(self._folder / BEST)
-                path.write_text(json.dumps(card, indent=1) + "\n")
+                path.write_bytes(as_json(read_card(self._folder / BEST)))
                 self._run.log_artifact(str(path), name=f"card-{self._id}", type="model-card")
 
     def finish(self) -> None:
