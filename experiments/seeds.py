@@ -20,6 +20,7 @@ from reports.curves import read_curve
 from reports.learning_report import draw_runs
 from reports.markdown import table
 from reports.png import as_png
+from reports.report import score_cells
 from system.csv_files import as_csv
 from system.files import sha256, write_whole
 from training.runs.names import check_new
@@ -140,18 +141,13 @@ def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
         f"{np.mean(scores):.1f}{interval} on {kind}: mean of {len(runs)} seeds and its 95 % bootstrap"
         f" interval over seeds; worst seed {worst.seed}: {worst.score:.1f}"
     )
+    if tested:
+        driven = [episode for r in runs for episode in r.test]
+        line += f"; {sum(e.laps for e in driven)} laps of {len(driven)}"
     rows = []
     for r in runs:
-        cells = ["–", "–", "–"]
-        if r.test:
-            s = summarise(r.test)
-            cells = [f"**{s.mean:.1f}**", f"{s.low:.1f} – {s.high:.1f}", f"{s.laps}/{s.episodes}"]
+        cells = score_cells(summarise(r.test)) if r.test else ["–", "–", "–"]
         rows.append([str(r.seed), f"{r.validation:.1f}", *cells])
-    if tested:
-        laps, episodes = (
-            sum(summarise(r.test).__dict__[k] for r in runs) for k in ("laps", "episodes")
-        )
-        line += f"; {laps} laps of {episodes}"
     head = ["seed", "best validation", "test mean", "95 % interval over tracks", "laps"]
     return f"# {agent}, {name}\n\n{line}.\n\n{table(head, rows)}\n"
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.evaluation import bootstrap_interval
 from reports.markdown import table
-from reports.report import write_block
+from reports.report import interval_over_seeds, write_block
 from system.csv_files import read_csv
 
 ROOT = Path(__file__).parents[1]
@@ -48,12 +47,12 @@ def ablation_table(rows: list[Row]) -> str:
             name,
             str(len(run)),
             f"**{np.mean(scores):.1f}**",
-            _interval(scores),
+            interval_over_seeds(scores),
             f"{min(scores):.1f}",
             *(
                 ("–", "–")
                 if name == DEFAULT or not lost
-                else (f"{np.mean(lost):.1f}", _interval(lost))
+                else (f"{np.mean(lost):.1f}", interval_over_seeds(lost))
             ),
             f"{100 * laps / sum(int(r['episodes']) for r in run.values()):.0f} %",
             f"{_mean(run, _on_the_way):.0f}",
@@ -73,11 +72,6 @@ def _on_the_way(row: Row) -> float:
 
 def _mean(run: dict[int, Row], value: Callable[[Row], float]) -> float:
     return float(np.mean([value(row) for row in run.values()]))
-
-
-def _interval(values: list[float]) -> str:
-    low, high = bootstrap_interval(values)
-    return f"{low:.1f} – {high:.1f}" if len(values) > 1 else "–"
 
 
 if __name__ == "__main__":

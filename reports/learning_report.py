@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from evaluation.evaluation import bootstrap_interval, summarise
+from evaluation.evaluation import summarise
 from reports.colours import DRIVERS, colours_of
 from reports.curves import Curve, band, best_within, minutes_to
 from reports.markdown import table
 from reports.png import as_png
+from reports.report import interval_over_seeds, score_cells
 
 MARKS = (300, 600, 850, 900)
 BUDGETS = (2, 5, 15, 60)  # minutes
@@ -55,16 +56,15 @@ def _seed_table(curves: list[Curve]) -> str:
     for name in dict.fromkeys(c.name for c in curves):
         tests = [summarise(c.test) for c in curves if c.name == name]
         means = [t.mean for t in tests]
-        low, high = bootstrap_interval(means)
-        interval = f"{low:.1f} – {high:.1f}" if len(means) > 1 else "–"
         laps = f"{sum(t.laps for t in tests)}/{sum(t.episodes for t in tests)}"
         mean = f"**{np.mean(means):.1f}**"
-        rows.append([name, str(len(means)), mean, interval, f"{min(means):.1f}", laps])
+        interval, worst = interval_over_seeds(means), f"{min(means):.1f}"
+        rows.append([name, str(len(means)), mean, interval, worst, laps])
     return table(head, rows)
 
 
 def _run_row(c: Curve) -> list[str]:
-    s, (minutes, decisions, updates, _) = summarise(c.test), c.points[-1]
+    minutes, decisions, updates, _ = c.points[-1]
     return [
         c.name,
         str(c.seed),
@@ -73,9 +73,7 @@ def _run_row(c: Curve) -> list[str]:
         _minutes(c.minutes),
         f"{decisions:,.0f}",
         f"{updates:,.0f}",
-        f"**{s.mean:.1f}**",
-        f"{s.low:.1f} – {s.high:.1f}",
-        f"{s.laps}/{s.episodes}",
+        *score_cells(summarise(c.test)),
     ]
 
 

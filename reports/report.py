@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.evaluation import Summary, summarise
+from evaluation.evaluation import Summary, bootstrap_interval, summarise
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from racing.tracks import TEST
@@ -112,13 +113,19 @@ def long_table(scores: dict[str, list[Episode]]) -> str:
 
 
 def _measured(s: Summary) -> list[str]:
-    return [
-        f"**{s.mean:.1f}**",
-        f"{s.low:.1f} – {s.high:.1f}",
-        *(f"{x:.1f}" for x in (s.max, s.min, s.std)),
-        f"{s.laps}/{s.episodes}",
-        f"{s.frames:.0f}",
-    ]
+    mean, interval, laps = score_cells(s)
+    return [mean, interval, *(f"{x:.1f}" for x in (s.max, s.min, s.std)), laps, f"{s.frames:.0f}"]
+
+
+def score_cells(s: Summary) -> list[str]:
+    """Mean, its interval over the tracks, and laps, as every table of scores has them."""
+    return [f"**{s.mean:.1f}**", f"{s.low:.1f} – {s.high:.1f}", f"{s.laps}/{s.episodes}"]
+
+
+def interval_over_seeds(scores: Sequence[float]) -> str:
+    """The interval of the mean of the seeds' scores, the same way; a dash for a seed alone."""
+    low, high = bootstrap_interval(scores)
+    return f"{low:.1f} – {high:.1f}" if len(scores) > 1 else "–"
 
 
 def _not_measured(p: Published) -> list[str]:
