@@ -31,6 +31,7 @@ import tyro
 
 import DDQN
 from benchmarks.rows import as_table, check_writable, show, write_rows
+from benchmarks.speed.settings import LEARNING_STARTS, UNINTERRUPTED
 from deploy.ports import free_port
 from evaluation.evaluation import bootstrap_interval
 from reports.report import write_block
@@ -43,18 +44,14 @@ from training.tracking.run_log import Progress, RunLog, Sink
 from training.tracking.tracker import TrackerLog
 
 PAGE = ROOT / "docs" / "runs.md"
-LEARNING_STARTS = 1024  # decisions: soon
 WARM_UP, BLOCK = 8, 8  # ticks
 SCRAPE_SECONDS = 5.0
 TRACKER = "wandb"
+CHECKPOINT_EVERY = BLOCK * 256  # in the middle of each block: five times as often as by default
 SETTINGS = changed(
     DDQN.Settings(),
-    learning_starts=LEARNING_STARTS,
-    checkpoint_every=BLOCK
-    * 256,  # one in the middle of each block: five times as often as by default
-    validate_every=10**9,
+    **UNINTERRUPTED | {"checkpoint_every": CHECKPOINT_EVERY},
     validation_tracks=1,
-    test_episodes=0,
     workers=1,
     device="cpu",
 )

@@ -25,6 +25,7 @@ from agents.backend import set_up_tensorflow
 from benchmarks.rows import as_table, show, write_rows
 from benchmarks.speed.scale_model import Constants, limits, predicted
 from benchmarks.speed.scale_plot import scale_plot
+from benchmarks.speed.settings import UNINTERRUPTED
 from reports.report import write_block
 from system.cpus import usable_cpus
 from system.csv_files import read_csv
@@ -41,7 +42,6 @@ RESULTS, PAGE = Path("results/scale"), Path("docs/scale.md")
 PLOT = Path("imgs/scale.png")
 MACHINE = "two-cores"  # whose constants predict
 WARM_UP, TICKS = 4, 24
-LEARNING_STARTS = 1024  # decisions: soon
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,8 @@ class Options:
 
 def settings_of(options: Options, **values: Any) -> DDQN.Settings:
     """The preset's settings, without what interrupts its ticks."""
-    return changed(
-        DDQN.PRESETS[options.preset],
-        learning_starts=LEARNING_STARTS,
-        validate_every=10**9,
-        checkpoint_every=10**9,
-        test_episodes=0,
-        device=options.device,
-        **values,
-    )
+    preset = DDQN.PRESETS[options.preset]
+    return changed(preset, **UNINTERRUPTED, device=options.device, **values)
 
 
 def measure(settings: DDQN.Settings) -> Constants:

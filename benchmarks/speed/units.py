@@ -16,14 +16,16 @@ from pathlib import Path
 
 import tyro
 
+import DDQN
 from benchmarks.rows import check_writable, show, write_rows
+from benchmarks.speed.settings import UNINTERRUPTED
+from experiments.scripts import words
 from system.forked import ROOT
 from system.ranges import Count, check_fields
+from training.settings import changed
 
 CARS_PER_ACTOR = (1, 8, 16)
-NEVER = str(10**8)  # decisions
-RUN = ["DDQN.py", "--workers=1", "--decisions=12288", "--learning-starts=1024"]
-RUN += [f"--validate-every={NEVER}", f"--checkpoint-every={NEVER}", "--test-episodes=0"]
+SETTINGS = changed(DDQN.Settings(), **UNINTERRUPTED, workers=1, decisions=12_288)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def run(cars: int) -> dict[str, float]:
     """Seconds of a whole run, by the clock and of processor time."""
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as runs:
-        line = [sys.executable, *RUN, f"--cars-per-actor={cars}", f"--runs={runs}"]
+        settings = changed(SETTINGS, cars_per_actor=cars)
+        line = [sys.executable, "DDQN.py", *words(settings, DDQN.Settings()), "--runs", runs]
         subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 
 import DDQN
+from benchmarks.speed.settings import NEVER
 from deploy.s3_server import S3Server
 from training.mirror import place
 from training.mirror.mirror_log import MirrorLog
@@ -72,7 +73,7 @@ def what_it_costs(server: S3Server, folder: Path, decisions: int) -> dict[str, A
         DDQN.Settings(),
         decisions=decisions,
         checkpoint_every=CHECKPOINT_EVERY,
-        validate_every=10**9,
+        validate_every=NEVER,
         validation_tracks=1,
         test_episodes=0,
         runs=folder,
