@@ -16,6 +16,7 @@ import urllib.request
 from typing import Any
 
 SECONDS_AT_MOST = 60.0  # on a busy machine
+SIZE = (1280, 900)  # CSS pixels
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -41,7 +42,7 @@ class Browser:
         OSError: If the browser does not start.
     """
 
-    def __init__(self, width: int = 1280, height: int = 900) -> None:
+    def __init__(self) -> None:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._driver = subprocess.Popen(
             ["chromedriver", "--port=0"],
@@ -59,7 +60,7 @@ class Browser:
             }
             made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
             self._url += f"/session/{made['sessionId']}"
-            self.resize(width, height)
+            self.resize(*SIZE)
             self.open("about:blank")
             self.requests(), self.complaints()  # of the browser's own first page
         except BaseException:

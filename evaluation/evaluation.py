@@ -21,7 +21,7 @@ from racing.spec import CameraName
 from racing.tracks import TEST
 from racing.world import World
 from system.process_pool import in_processes
-from system.progress import OnProgress, notify
+from system.progress import OnProgress, no_progress, notify
 
 BOOTSTRAP_DRAWS = 10_000
 TELL_SECONDS = 0.5
@@ -75,7 +75,7 @@ def evaluate(
     tracks: list[int] | None = None,
     camera: CameraName = "official",
     processes: int | None = None,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
     notify: Callable[[str], None] = notify,
 ) -> list[Episode]:
     """Drive a list of tracks, in parallel. An episode depends only on the driver and the track.

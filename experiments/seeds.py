@@ -66,7 +66,7 @@ def train_seeds(
     seeds: Sequence[int],
     at_once: int,
     stop: Stop,
-    gpus: Gpus | None = None,
+    gpus: Gpus | None,
 ) -> Path:
     """Train with every seed what is not trained yet, and report over all of them.
 

@@ -118,7 +118,8 @@ def parse_space(
                 raise ValueError(f"{name} is given twice")
             from_json(base, {name: flat(base).get(name)})  # an unknown name is refused first
             try:
-                found[name] = (_choice if option == "--set" else _range)(value, flat(base)[name])
+                default = flat(base)[name]
+                found[name] = _choice(value) if option == "--set" else _range(value, default)
                 _check(found[name], name, base)
             except ValueError as e:
                 raise ValueError(f"{option} {text}: {e}") from None
@@ -134,7 +135,7 @@ def _instead(name: str) -> str:
     return f"use {INSTEAD[name]}" if name in INSTEAD else "the sweep says it itself"
 
 
-def _choice(text: str, default: object) -> Choice:
+def _choice(text: str) -> Choice:
     """Values between commas."""
     try:
         options = json.loads(f"[{text}]")
@@ -162,7 +163,7 @@ def _hashable(value: Any) -> Any:
 def _range(text: str, default: object) -> Dimension:
     kind, _, rest = text.partition(":")
     if kind == "choice":
-        return _choice(rest, default)
+        return _choice(rest)
     if kind not in ("int", "float", "log"):
         raise ValueError("a space is int:LOW:HIGH, float:LOW:HIGH, log:LOW:HIGH or choice:A,B,...")
     whole = kind == "int" or (kind == "log" and type(default) is int)

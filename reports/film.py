@@ -20,17 +20,13 @@ from racing.spec import CameraName
 from racing.world import World
 from reports.video import video
 from system.files import written_aside
-from system.progress import OnProgress
+from system.progress import OnProgress, no_progress
 
 GIF_EVERY = 6  # simulator frames from one image to the next
 GIF_SIZE = (450, 300)
 WIDTH, HEIGHT = 600, 400  # of the images that Gymnasium draws for films
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
 Frame = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
-
-
-def _ignore_progress(done: float, total: int) -> None:
-    pass
 
 
 def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
@@ -44,8 +40,8 @@ def frames(
     driver: Driver,
     world: World,
     track: int,
-    overlay: bool = True,
-    on_progress: OnProgress = _ignore_progress,
+    overlay: bool,
+    on_progress: OnProgress,
 ) -> Iterator[Frame]:
     """Drive a track as an evaluation does; yields an image after every decision.
 
@@ -91,7 +87,7 @@ def write_mp4(
     track: int,
     path: Path,
     camera: CameraName = "official",
-    on_progress: OnProgress = _ignore_progress,
+    on_progress: OnProgress = no_progress,
 ) -> Episode:
     """Film a whole episode.
 
@@ -110,7 +106,7 @@ def write_mp4(
     """
     world = World(driver.world, camera)
     with video(path, (WIDTH, HEIGHT), 50 / driver.world.frame_skip) as show:
-        for frame in frames(driver, world, track, on_progress=on_progress):
+        for frame in frames(driver, world, track, overlay=True, on_progress=on_progress):
             show(frame)
     return finished(world, track)
 
@@ -120,7 +116,7 @@ def write_gif(
     track: int,
     path: Path,
     camera: CameraName = "official",
-    on_progress: OnProgress = _ignore_progress,
+    on_progress: OnProgress = no_progress,
 ) -> None:
     """A whole episode, small; the driver sees with `camera`.
 

@@ -30,7 +30,7 @@ from racing.world import World
 from reports.model_card import model_card
 from system.extras import require
 from system.files import check_folder, sync_folder, write_whole
-from system.progress import OnProgress
+from system.progress import OnProgress, no_progress
 from training.runs.run_folder import BEST, RunFolder, as_json
 
 TRACKS = list(TEST[:PLACES])
@@ -60,7 +60,7 @@ def export_model(
     wanted: Path | RunFolder,
     folder: Path | None = None,
     tracks: Sequence[int] = TRACKS,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> tuple[Path, Agreement]:
     """Write the folder, whole or not at all.
 
@@ -130,7 +130,7 @@ def compare(
     driver: Driver,
     model: bytes,
     tracks: Sequence[int],
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> Agreement:
     """Drive whole episodes with the official camera, and ask both networks before every decision.
 

@@ -24,9 +24,9 @@ def publish(
     run: RunFolder,
     models: Path,
     results: Path,
-    episodes: int = 100,
-    force: bool = False,
-    on_progress: OnProgress = lambda done, total: None,
+    episodes: int,
+    force: bool,
+    on_progress: OnProgress,
 ) -> tuple[Path, list[Episode]]:
     """Measure a run's best weights and put them into `models`; all is checked before anything is written.
 

@@ -32,7 +32,7 @@ from reports.colours import colours_of
 from reports.recording import Recorder, Recording, encode, read_recording, recording_path
 from reports.report import ROWS
 from system.files import check_file, write_whole
-from system.progress import OnProgress, notify, progress
+from system.progress import OnProgress, no_progress, notify, progress
 
 MOST_DRIVERS, MOST_TRACKS = 8, 12
 SCRIPTS = ("data.js", "scene.js", "telemetry.js", "page.js")
@@ -135,7 +135,7 @@ def record(
     driver: Driver,
     tracks: Sequence[int],
     camera: CameraName,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> list[Recording]:
     """Drive tracks and note every frame; `on_progress` is called with the frames driven and the most there can be."""
     recordings = []

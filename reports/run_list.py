@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -169,19 +169,12 @@ def rows_of(runs: list[RunFolder], sort: str = "index", only: str = "") -> list[
     return known + [row for row in rows if getattr(row, by) is None]
 
 
-def as_dicts(rows: list[RunRow]) -> list[dict[str, Any]]:
-    """For JSON and CSV."""
-    return [asdict(row) for row in rows]
-
-
 def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
     """Print them: a table for people, or JSON, or CSV."""
     if as_json:
-        print(json.dumps(as_dicts(rows), indent=1))
+        print(json.dumps([asdict(row) for row in rows], indent=1))
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(as_dicts(rows))
+        csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *map(astuple, rows)])
     else:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in HEAD:

@@ -15,6 +15,10 @@ LINE_SECONDS = 5.0
 OnProgress = Callable[[float, int], None]
 
 
+def no_progress(done: float, total: int) -> None:
+    """For a task whose progress nobody wants to see."""
+
+
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[OnProgress]:
     """Show progress on stderr; stdout is for results.

@@ -29,6 +29,7 @@ from benchmarks.survival.kills import RUN, undisturbed
 from benchmarks.survival.mirror_cost import full_bucket, what_it_costs
 from deploy.s3_server import S3Server
 from system.forked import ROOT, Forked
+from system.progress import no_progress
 from training.mirror.runs import runs_at, verify
 from training.mirror.store import Store
 from training.mirror.upload import steps_in
@@ -68,7 +69,7 @@ def check(url: str) -> tuple[int, int, int]:
     if not runs.all():
         return 0, 0, 0
     [run] = runs.matching(NAME)
-    problems = verify(run, lambda done, total: None)
+    problems = verify(run, no_progress)
     paths = Store(url).sizes(NAME)
     steps = steps_in(paths)
     places = tuple(f"checkpoints/{step:09d}/" for step in steps)

@@ -13,6 +13,7 @@ import numpy as np
 import DDQN
 from benchmarks.speed.settings import NEVER
 from deploy.s3_server import S3Server
+from system.progress import no_progress
 from training.mirror import place
 from training.mirror.mirror_log import MirrorLog
 from training.mirror.runs import runs_at, verify
@@ -120,7 +121,7 @@ def full_bucket(folder: Path) -> dict[str, Any]:
         )
         done = train(settings, sinks=[told])
         [run] = runs_at(server.url).all()
-        problems = verify(run, lambda done, total: None)
+        problems = verify(run, no_progress)
         return {
             "case": "full bucket",
             "times": 1,

@@ -56,7 +56,7 @@ def small_ddqn(**settings: Any) -> DDQN.DDQN:
     return DDQN.DDQN(changed(DDQN.Settings(), **SETTINGS | settings))
 
 
-def random_batch(count: int, seed: int = 0, reward: float = 1.0) -> Batch:
+def random_batch(count: int, seed: int = 0) -> Batch:
     """Transitions of noise."""
     rng = np.random.default_rng(seed)
 
@@ -66,7 +66,7 @@ def random_batch(count: int, seed: int = 0, reward: float = 1.0) -> Batch:
     return Batch(
         observation=images(),
         action=rng.integers(ACTIONS, size=count).astype(np.int32),
-        n_step_return=(reward * rng.normal(size=count)).astype(np.float32),
+        n_step_return=rng.normal(size=count).astype(np.float32),
         discount=rng.choice([0.0, 0.9], size=count).astype(np.float32),
         next_observation=images(),
     )

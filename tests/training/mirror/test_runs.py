@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.s3_server import S3Server
+from system.progress import no_progress
 from tests.support.command_line import ROOT
 from tests.support.s3 import bring
 from training.mirror.runs import runs_at, verify
@@ -76,7 +77,7 @@ def test_verify_reads_everything(mirrored: str, place: str) -> None:
         assert found is not None
         store.write(victim, found.data[:-1] + bytes([found.data[-1] ^ 1]))
         [run] = runs_at(mirrored).matching("seed2")
-        problems = verify(run, lambda done, total: None)
+        problems = verify(run, no_progress)
         assert problems and all(f"{place}/{victim}: damaged" in p for p in problems)
         store.write(victim, found.data)
 
