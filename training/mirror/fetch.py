@@ -15,9 +15,9 @@ from training.mirror.lease import LEASE, Lease
 from training.mirror.place import newest, note_damaged
 from training.mirror.staging import Entry, files_of
 from training.mirror.store import HASTY_SECONDS, Store
-from training.mirror.upload import manifest_path, steps_in
+from training.mirror.upload import steps_in
 from training.mirror.url import run_of_url
-from training.runs.manifest import CheckpointError, checked_manifest
+from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest, file_in_run
 from training.runs.names import RunError, umask
 from training.runs.run_folder import CHECKPOINTS, CONFIG, ORIGIN, RunFolder
 
@@ -172,7 +172,7 @@ def _download_checkpoint(
             file.flush()
             os.fsync(file.fileno())
         done.add(entry)
-    write_whole(folder / manifest_path(step), manifest)
+    write_whole(folder / file_in_run(MANIFEST, step), manifest)
 
 
 def manifest_of(
@@ -184,7 +184,7 @@ def manifest_of(
         CheckpointError: If it is missing or damaged.
     """
     where = f"{store.url}/{name}/{CHECKPOINTS}/{step:09d}"
-    found = store.read(f"{name}/{manifest_path(step)}")
+    found = store.read(f"{name}/{file_in_run(MANIFEST, step)}")
     if found is None:
         raise CheckpointError(f"{where}: there is no manifest")
     return found.data, files_of(checked_manifest(found.data, where, step, identity), step)

@@ -14,7 +14,7 @@ from training.mirror.errors import ConflictError, MirrorError
 from training.mirror.lease import LEASE
 from training.mirror.staging import Entry, Staged, files_of
 from training.mirror.store import OnSent, Store
-from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest
+from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest, file_in_run
 from training.runs.run_folder import CHECKPOINTS, CONFIG
 
 _MANIFEST_PATH = re.compile(rf"{CHECKPOINTS}/([0-9]{{9,}})/{MANIFEST}")
@@ -29,11 +29,6 @@ def steps_in(paths: Mapping[str, int]) -> list[int]:
     """Decisions of every checkpoint among files at these places in a run, oldest first."""
     found = (_MANIFEST_PATH.fullmatch(path) for path in paths)
     return sorted(int(match[1]) for match in found if match)
-
-
-def manifest_path(decisions: int) -> str:
-    """Where a manifest lies in a run."""
-    return f"{CHECKPOINTS}/{decisions:09d}/{MANIFEST}"
 
 
 def small_files(run: Path) -> dict[str, Path]:
@@ -99,7 +94,7 @@ class MirroredCopy:
         steps = steps_in(sizes)
         self._manifests = {s: m for s, m in self._manifests.items() if s in steps}
         for step in set(steps) - self._manifests.keys():
-            found = self._store.read(self._at(manifest_path(step)))
+            found = self._store.read(self._at(file_in_run(MANIFEST, step)))
             if found is not None:
                 self._manifests[step] = found.data
 
@@ -160,7 +155,7 @@ class MirroredCopy:
         self._store.write(self._at(path), data)
 
     def _create_manifest(self, staged: Staged) -> None:
-        path = self._at(manifest_path(staged.decisions))
+        path = self._at(file_in_run(MANIFEST, staged.decisions))
         try:
             self._store.create(path, staged.manifest)
         except ConflictError:
@@ -170,7 +165,7 @@ class MirroredCopy:
         self._manifests[staged.decisions] = staged.manifest
 
     def _drop_manifest(self, step: int) -> None:
-        self._store.delete([self._at(manifest_path(step))])
+        self._store.delete([self._at(file_in_run(MANIFEST, step))])
         del self._manifests[step]
 
     def _drop_what_is_not_kept(self) -> None:
@@ -181,7 +176,7 @@ class MirroredCopy:
             listed = self._listed()
         except CheckpointError:
             return
-        kept = listed.keys() | {manifest_path(step) for step in self._manifests}
+        kept = listed.keys() | {file_in_run(MANIFEST, step) for step in self._manifests}
         sizes = self._store.sizes(self._name)
         gone = [p for p in sizes if p.startswith(f"{CHECKPOINTS}/") and p not in kept]
         self._store.delete([self._at(path) for path in gone])
@@ -193,6 +188,3 @@ class MirroredCopy:
 
     def _at(self, path: str) -> str:
         return f"{self._name}/{path}"
-
-
-__all__ = ["MirroredCopy", "manifest_path", "small_files", "steps_in"]

@@ -74,7 +74,7 @@ class Checkpoints:
                 "files": listed,
             }
             write_whole(aside / MANIFEST, sealed(manifest))
-            final = self.folder / f"{decisions:09d}"
+            final = self._at(decisions)
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
         except OSError:
@@ -83,7 +83,7 @@ class Checkpoints:
             raise
         sync_folder(self.folder)
         for old in self.steps()[: -self._keep]:
-            shutil.rmtree(self.folder / f"{old:09d}")
+            shutil.rmtree(self._at(old))
         self._drop_chunks()
 
     def load_newest(
@@ -124,7 +124,7 @@ class Checkpoints:
         Raises:
             CheckpointError: If a file is missing or damaged; the message names it.
         """
-        folder = self.folder / f"{decisions:09d}"
+        folder = self._at(decisions)
         manifest = self._manifest(folder)
         arrays = load(self._read(folder, "arrays.safetensors", manifest))
         state: dict[str, Any] = json.loads(self._read(folder, "state.json", manifest))
@@ -139,7 +139,7 @@ class Checkpoints:
         """Return the problems of all files of all checkpoints; changes nothing."""
         found = []
         for step in self.steps():
-            folder = self.folder / f"{step:09d}"
+            folder = self._at(step)
             try:
                 manifest = self._manifest(folder)
                 for name in manifest["files"]:
@@ -149,6 +149,10 @@ class Checkpoints:
             except CheckpointError as e:
                 found.append(str(e))
         return found
+
+    def _at(self, decisions: int) -> Path:
+        """The folder of a checkpoint."""
+        return self.folder / f"{decisions:09d}"
 
     def _manifest(self, folder: Path) -> dict[str, Any]:
         try:
@@ -192,7 +196,7 @@ class Checkpoints:
         """Return the chunks of the last checkpoint; none if something is wrong, so that all are written again."""
         steps = self.steps()
         try:
-            files = self._manifest(self.folder / f"{steps[-1]:09d}")["files"] if steps else {}
+            files = self._manifest(self._at(steps[-1]))["files"] if steps else {}
             chunks = {n: e for n, e in files.items() if n.startswith("replay/")}
             whole = all((self.folder / n).stat().st_size == e["bytes"] for n, e in chunks.items())
         except (CheckpointError, OSError):
@@ -204,7 +208,7 @@ class Checkpoints:
         needed: set[str] = set()
         for kept in self.steps():
             try:
-                needed |= set(self._manifest(self.folder / f"{kept:09d}")["files"])
+                needed |= set(self._manifest(self._at(kept))["files"])
             except CheckpointError:
                 return  # unknown which chunks it needs: keep all
         for chunk in (self.folder / "replay").glob("*.safetensors"):
@@ -220,11 +224,10 @@ class Checkpoints:
             shutil.rmtree(part) if part.is_dir() else part.unlink()
         for step in self.steps():
             if step > decisions:
-                folder = self.folder / f"{step:09d}"
                 aside = self.folder / f"damaged-{step:09d}"
                 while aside.exists():
                     aside = aside.with_name(f"{aside.name}-again")
-                folder.rename(aside)
+                self._at(step).rename(aside)
 
 
 def _first(name: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, load_file
 
+from training.runs.manifest import MANIFEST
 from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
 
 
@@ -50,7 +51,7 @@ def fingerprint(run: Path) -> Fingerprint:
     state = json.loads((newest / "state.json").read_text())
     state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
     arrays = load_file(newest / "arrays.safetensors")
-    manifest = json.loads((newest / "manifest.json").read_text())["manifest"]
+    manifest = json.loads((newest / MANIFEST).read_text())["manifest"]
     rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
     seconds = rows[0].index("seconds")
     best = load((run / BEST).read_bytes())

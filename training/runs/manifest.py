@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from system.files import sha256
+from training.runs.run_folder import CHECKPOINTS
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -50,10 +51,10 @@ def checked_manifest(data: bytes, where: str, decisions: int, run: str) -> dict[
 
 
 def file_in_run(name: str, decisions: int) -> str:
-    """Return the path, within a run's folder, of a file that a manifest names."""
+    """Return the path, within a run's folder, of a file that a manifest names, or of the manifest."""
     if name.startswith("replay/"):
-        return f"checkpoints/{name}"
-    return f"checkpoints/{decisions:09d}/{name}"
+        return f"{CHECKPOINTS}/{name}"
+    return f"{CHECKPOINTS}/{decisions:09d}/{name}"
 
 
 def sealed(manifest: dict[str, Any]) -> bytes:

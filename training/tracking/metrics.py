@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from racing.episode import END_REASONS, Episode
 from system.files import check_file
 from training.runs.checkpoint import Checkpoints
+from training.runs.manifest import MANIFEST, file_in_run
 from training.runs.run_folder import CHECKPOINTS, RunFolder
 from training.tracking.curves import tested_curves, validation_curves
 from training.tracking.run_log import Progress, Sink
@@ -174,7 +175,7 @@ class MetricsLog(Sink):
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
         """Record its time, duration and size, and the free disk space."""
-        manifest = self._run / CHECKPOINTS / f"{decisions:09d}" / "manifest.json"
+        manifest = self._run / file_in_run(MANIFEST, decisions)
         files = json.loads(manifest.read_bytes())["manifest"]["files"]
         with self._lock:
             self._gauges |= {
