@@ -18,7 +18,7 @@ from experiments.scripts import Script, words
 from reports.curves import read_points
 from reports.run_list import read_status
 from training.runs.names import RunError
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import TESTS, VALIDATIONS, RunFolder
 from training.settings import RunSettings, changed
 from training.stop import Stop
 
@@ -115,10 +115,10 @@ def score(run: RunFolder, metric: Metric, settings: RunSettings) -> float:
         OSError: If one is missing.
     """
     if metric == "test":
-        return float(np.mean([e.score for e in read_episodes(run.path / "test.csv")]))
+        return float(np.mean([e.score for e in read_episodes(run.path / TESTS)]))
     tick = settings.cars * settings.steps_per_tick
     length = -(-settings.decisions // tick) * tick  # the last tick goes beyond
-    points = read_points(run.path / "validation.csv")
+    points = read_points(run.path / VALIDATIONS)
     return float(points[points[:, 1] <= length, 3].max())
 
 

@@ -24,7 +24,7 @@ from reports.report import score_cells
 from system.csv_files import as_csv
 from system.files import sha256, write_whole
 from training.runs.names import check_new
-from training.runs.run_folder import RunFolder, as_json
+from training.runs.run_folder import TESTS, RunFolder, as_json
 from training.settings import RunSettings, flat
 from training.stop import Stop
 
@@ -111,7 +111,7 @@ def train_seeds(
 
 
 def _read(folder: RunFolder, settings: RunSettings) -> SeedRun:
-    tested = folder.path / "test.csv"
+    tested = folder.path / TESTS
     test = read_episodes(tested) if settings.test_episodes and tested.exists() else []
     return SeedRun(settings.seed, folder, score(folder, "validation", settings), test)
 

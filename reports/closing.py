@@ -17,7 +17,7 @@ from reports.learning_report import draw_runs
 from reports.png import as_png
 from system.files import write_whole
 from system.hints import command
-from training.runs.run_folder import BEST, RunFolder
+from training.runs.run_folder import BEST, TESTS, RunFolder
 
 if TYPE_CHECKING:
     from training.session import Outcome
@@ -75,7 +75,7 @@ def _files(run: Path, picture: Path | None, tested: bool) -> list[str]:
     if picture:
         lines.append(f"curve     {picture}")
     if tested:
-        lines.append(f"episodes  {run / 'test.csv'}")
+        lines.append(f"episodes  {run / TESTS}")
     return lines
 
 

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from evaluation.scores import read_episodes
 from racing.episode import Episode
 from reports.curves import read_points, read_training
-from training.runs.run_folder import BEST, FREE_ON_RESUME, RunFolder
-from training.tracking.csv_log import EPISODES, VALIDATIONS
+from training.runs.run_folder import BEST, EPISODES, FREE_ON_RESUME, TESTS, VALIDATIONS, RunFolder
 
 Points = NDArray[np.float64]
 # Free on a resume, but a run that goes on for longer scores otherwise.
@@ -133,7 +132,7 @@ def _read(run: RunFolder) -> Compared:
         raise ValueError(f"{run.path}: no {VALIDATIONS}, nothing to compare yet") from None
     episodes = run.path / EPISODES
     training = read_training(episodes, points, starts) if episodes.exists() else np.empty((0, 4))
-    test = run.path / "test.csv"
+    test = run.path / TESTS
     driven = read_episodes(test) if test.exists() else []
     went_on = bool(driven) and (run.path / BEST).is_file() and not run.is_finished()
     agent = str(origin.get("agent") or run.path.parent.name)

@@ -17,7 +17,7 @@ from evaluation.scores import read_episodes
 from racing.episode import Episode
 from system.csv_files import read_csv
 from system.times import parse
-from training.runs.run_folder import FREE_ON_RESUME, RunFolder
+from training.runs.run_folder import EPISODES, FREE_ON_RESUME, ORIGIN, TESTS, VALIDATIONS, RunFolder
 
 GRID = 200  # points of a band
 BINS = 40  # of a run, over which training episodes are averaged
@@ -95,9 +95,9 @@ def _read_run(name: str, folder: Path) -> Curve:
         seed=int(named["seed"]),
         points=points,
         training=training,
-        test=read_episodes(folder / "test.csv"),
+        test=read_episodes(folder / TESTS),
         config=run.config(),
-        minutes=wall_minutes(json.loads((folder / "origin.json").read_text())),
+        minutes=wall_minutes(json.loads((folder / ORIGIN).read_text())),
     )
 
 
@@ -177,8 +177,8 @@ def read_curve(run: RunFolder) -> tuple[NDArray[np.float64], NDArray[np.float64]
         KeyError: If its settings are not those of today.
         OSError: If a file is missing.
     """
-    starts, points = run.config()["learning_starts"], read_points(run.path / "validation.csv")
-    return points, read_training(run.path / "episodes.csv", points, starts)
+    starts, points = run.config()["learning_starts"], read_points(run.path / VALIDATIONS)
+    return points, read_training(run.path / EPISODES, points, starts)
 
 
 def read_columns(path: Path, *names: str) -> NDArray[np.float64]:

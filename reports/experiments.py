@@ -14,6 +14,7 @@ from reports.curves import read_points
 from reports.markdown import table
 from reports.report import write_block
 from training.runs.compat import renamed
+from training.runs.run_folder import CONFIG, VALIDATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES, FOLDER = ROOT / "docs" / "lab_notes.md", ROOT / "results" / "experiments"
@@ -37,12 +38,12 @@ def index(folder: Path, default: dict[str, Any]) -> str:
         (p for p in folder.iterdir() if p.is_dir()),
         key=lambda p: (len(p.name.split("-")[0]), p.name),
     ):
-        if not (run / "config.json").is_file():
+        if not (run / CONFIG).is_file():
             continue  # a comparison of drives, not a run
-        config = renamed(json.loads((run / "config.json").read_text()))
+        config = renamed(json.loads((run / CONFIG).read_text()))
         cells = [run.name, str(config.get("seed", "–")), "–", "–", "–"]
         with contextlib.suppress(ValueError):  # stopped before its first validation
-            points = read_points(run / "validation.csv")
+            points = read_points(run / VALIDATIONS)
             best = points[points[:, 3].argmax()]
             cells[2:] = f"{points[-1, 1]:,.0f}", f"{best[3]:.1f}", f"{best[1]:,.0f}"
         rows.append([*cells, _differences(config, default)])

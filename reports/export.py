@@ -11,10 +11,10 @@ from typing import Any
 from reports.run_list import row_of
 from system.csv_files import as_csv
 from system.files import check_folder, write_whole
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import EPISODES, TESTS, VALIDATIONS, RunFolder
 
 Row = dict[str, Any]
-TABLES = {"validations": "validation.csv", "episodes": "episodes.csv", "tests": "test.csv"}
+TABLES = {"validations": VALIDATIONS, "episodes": EPISODES, "tests": TESTS}
 
 
 def tables(runs: Sequence[RunFolder]) -> dict[str, list[Row]]:

@@ -31,7 +31,7 @@ from reports.model_card import model_card
 from system.extras import require
 from system.files import check_folder, sync_folder, write_whole
 from system.progress import OnProgress, no_progress
-from training.runs.run_folder import BEST, RunFolder, as_json
+from training.runs.run_folder import BEST, TESTS, RunFolder, as_json
 
 TRACKS = list(TEST[:PLACES])
 EXAMPLE = Path(__file__).with_name("drive_onnx.py")
@@ -122,7 +122,7 @@ def _name(wanted: Path | RunFolder) -> str:
 def _tested(wanted: Path | RunFolder) -> dict[str, Any]:
     """What a finished run scored; published weights have it in their card."""
     if isinstance(wanted, RunFolder) and wanted.is_finished():
-        return {"test": asdict(summarise(read_episodes(wanted.path / "test.csv")))}
+        return {"test": asdict(summarise(read_episodes(wanted.path / TESTS)))}
     return {}
 
 

@@ -16,8 +16,7 @@ from system.csv_files import read_csv
 from system.files import check_folder, write_whole
 from system.progress import OnProgress
 from training.runs.origin import processor
-from training.runs.run_folder import BEST, RunFolder, as_json
-from training.tracking.csv_log import VALIDATIONS
+from training.runs.run_folder import BEST, VALIDATIONS, RunFolder, as_json
 
 
 def publish(

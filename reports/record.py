@@ -11,9 +11,17 @@ from reports.curves import folder_name, read_peer, read_runs
 from reports.learning_report import learning_table, plot_learning
 from reports.report import page_with_block
 from system.files import write_whole
-from training.runs.run_folder import CONFIG, RunFolder, as_json
+from training.runs.run_folder import (
+    CONFIG,
+    EPISODES,
+    ORIGIN,
+    TESTS,
+    VALIDATIONS,
+    RunFolder,
+    as_json,
+)
 
-KEPT = ("config.json", "origin.json", "episodes.csv", "validation.csv", "test.csv")
+KEPT = (CONFIG, ORIGIN, EPISODES, VALIDATIONS, TESTS)
 PLACES = ("--runs", "--name", "--resume")
 
 

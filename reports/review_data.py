@@ -18,8 +18,7 @@ from reports.curves import read_columns, read_training, wall_minutes
 from reports.events import read_scalars
 from reports.run_list import read_status, state_of
 from training.runs.names import RunError
-from training.runs.run_folder import RunFolder
-from training.tracking.csv_log import EPISODES, VALIDATIONS
+from training.runs.run_folder import BEST, EPISODES, ORIGIN, TESTS, VALIDATIONS, RunFolder
 
 T = TypeVar("T")
 Columns = NDArray[np.float64]
@@ -97,7 +96,7 @@ def read_review(run: RunFolder) -> Review:
     running = state == "running"
     if not status:
         problems.append("status.json: missing or damaged")
-    origin = attempt("origin.json", run.origin) or {}
+    origin = attempt(ORIGIN, run.origin) or {}
     validation = attempt(
         VALIDATIONS, lambda: read_columns(folder / VALIDATIONS, *VALIDATION_COLUMNS)
     )
@@ -111,9 +110,9 @@ def read_review(run: RunFolder) -> Review:
     scalars = attempt("events.*", lambda: read_scalars(folder)) or {}
     if not scalars and not any(p.startswith("events") for p in problems):
         problems.append("events.*: no curves of TensorBoard")
-    test = attempt("test.csv", lambda: read_episodes(folder / "test.csv")) or []
-    if test and (folder / "best.safetensors").is_file() and not run.is_finished():
-        problems.append("test.csv: of other weights than best.safetensors, the run went on since")
+    test = attempt(TESTS, lambda: read_episodes(folder / TESTS)) or []
+    if test and (folder / BEST).is_file() and not run.is_finished():
+        problems.append(f"{TESTS}: of other weights than {BEST}, the run went on since")
     return Review(
         run, state, config, origin, last, validation, training, returns, scalars, test, problems
     )

@@ -21,7 +21,7 @@ from reports.screen import console
 from system.times import parse, seconds_since
 from training.runs.label import read_label
 from training.runs.names import RunError
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import TESTS, VALIDATIONS, RunFolder
 from training.runs.store import is_part
 from training.tracking.status import STATUS
 
@@ -110,10 +110,10 @@ def row_of(run: RunFolder, index: int) -> RunRow:
         config, origin = run.config(), run.origin()
     validation = test = laps = decisions = None
     with contextlib.suppress(OSError, ValueError):
-        points = read_points(run.path / "validation.csv")
+        points = read_points(run.path / VALIDATIONS)
         validation, decisions = float(points[:, 3].max()), int(points[-1, 1])
     with contextlib.suppress(OSError, ValueError):
-        episodes = read_episodes(run.path / "test.csv")
+        episodes = read_episodes(run.path / TESTS)
         test = round(float(np.mean([e.score for e in episodes])), 2)
         laps = round(sum(e.laps for e in episodes) / len(episodes), 3)
     return RunRow(

@@ -30,7 +30,7 @@ from training.mirror.place import Mirror
 from training.runs.checkpoint import CheckpointError, Checkpoints
 from training.runs.names import RunError, check_new
 from training.runs.origin import surroundings
-from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
+from training.runs.run_folder import BEST, CHECKPOINTS, TESTS, RunFolder
 from training.settings import RunSettings, check, flat
 from training.start import start_from_weights
 from training.stop import InterruptedTaskError, Stop
@@ -210,7 +210,7 @@ def _test(run: RunFolder, settings: RunSettings, decisions: int, log: RunLog) ->
 
     on_progress(0, len(tracks))
     episodes = evaluate(str(best), tracks, processes=processes, on_progress=on_progress)
-    write_episodes(best.with_name("test.csv"), episodes)
+    write_episodes(best.with_name(TESTS), episodes)
     log.test(decisions, episodes)
     return episodes
 

@@ -25,10 +25,9 @@ from system.csv_files import read_csv
 from system.forked import ROOT
 from training.actors.pool import Pool
 from training.runs.checkpoint import Checkpoints
-from training.runs.run_folder import RunFolder
+from training.runs.run_folder import VALIDATIONS, RunFolder
 from training.session import actor_spec
 from training.stop import Stop
-from training.tracking.csv_log import VALIDATIONS
 from training.tracking.run_log import RunLog
 from training.trainer import Trainer
 

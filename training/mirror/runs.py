@@ -16,14 +16,13 @@ from training.mirror.url import is_url
 from training.runs.label import LABEL
 from training.runs.manifest import CheckpointError
 from training.runs.names import RunError
-from training.runs.run_folder import CONFIG, ORIGIN, RunFolder
+from training.runs.run_folder import CONFIG, ORIGIN, TESTS, VALIDATIONS, RunFolder
 from training.runs.store import Runs
 from training.runs.verify import problems_of_best, verify_run
-from training.tracking.csv_log import VALIDATIONS
 from training.tracking.status import STATUS
 
 # What a list of runs needs.
-LISTED = (CONFIG, ORIGIN, STATUS, VALIDATIONS, "test.csv", LABEL)
+LISTED = (CONFIG, ORIGIN, STATUS, VALIDATIONS, TESTS, LABEL)
 AT_ONCE = 8  # requests
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.numpy import load, load_file
 
 from training.runs.manifest import MANIFEST
-from training.runs.run_folder import BEST, CHECKPOINTS, RunFolder
+from training.runs.run_folder import BEST, CHECKPOINTS, EPISODES, VALIDATIONS, RunFolder
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def fingerprint(run: Path) -> Fingerprint:
     state = {k: v for k, v in state.items() if k not in ("seconds", "journal")}
     arrays = load_file(newest / "arrays.safetensors")
     manifest = json.loads((newest / MANIFEST).read_text())["manifest"]
-    rows = [row.split(",") for row in (run / "validation.csv").read_text().split()]
+    rows = [row.split(",") for row in (run / VALIDATIONS).read_text().split()]
     seconds = rows[0].index("seconds")
     best = load((run / BEST).read_bytes())
     return Fingerprint(
@@ -60,7 +60,7 @@ def fingerprint(run: Path) -> Fingerprint:
         arrays=_hash({n: a.tobytes() for n, a in sorted(arrays.items()) if n != "best"}),
         replay=_hash(_replay(run, manifest["files"])),
         state=_hash(json.dumps(state, sort_keys=True)),
-        episodes=_hash((run / "episodes.csv").read_text()),
+        episodes=_hash((run / EPISODES).read_text()),
         validations=_hash([row[:seconds] + row[seconds + 1 :] for row in rows]),
         events=_hash(events(run)),
         best=_hash({name: array.tobytes() for name, array in sorted(best.items())}),

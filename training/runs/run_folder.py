@@ -18,7 +18,8 @@ from training.runs.compat import ADDED, renamed
 from training.runs.names import RunError, check_new, put, umask
 from training.runs.origin import differences, origin
 
-BEST, CHECKPOINTS = "best.safetensors", "checkpoints"
+BEST, TESTS, CHECKPOINTS = "best.safetensors", "test.csv", "checkpoints"
+EPISODES, VALIDATIONS = "episodes.csv", "validation.csv"
 CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 # What may change on a resume: location and length of a run, but not what it learns.
 FREE_ON_RESUME = {
@@ -107,7 +108,7 @@ class RunFolder:
 
     def has_begun(self) -> bool:
         """Return whether the run made any decisions; one that was killed before that starts over."""
-        log = self.path / "episodes.csv"
+        log = self.path / EPISODES
         return log.is_file() and log.read_bytes().count(b"\n") > 1
 
     def other_surroundings(self, device: str) -> list[str]:

@@ -13,9 +13,8 @@ from typing import Any
 
 from racing.episode import Episode
 from system.files import write_whole
+from training.runs.run_folder import EPISODES, VALIDATIONS
 from training.tracking.run_log import Sink
-
-EPISODES, VALIDATIONS = "episodes.csv", "validation.csv"
 
 
 class Table(Sink):
