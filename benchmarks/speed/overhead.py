@@ -1,10 +1,9 @@
-"""What it costs a training to be watched: metrics, `runs.py monitor`, a tracker; each on and off in turn in one run.
+"""What it costs a training to be watched: metrics, `runs.py monitor`, a tracker; the processor time that each takes.
 
-python -m benchmarks.speed.overhead    -> results/speed_overhead.csv, the table of docs/runs.md (four minutes a case)
+python -m benchmarks.speed.overhead    -> results/speed_overhead.csv, the table of docs/runs.md (two minutes a case)
 
-Two runs of the same settings differ by several percent on a machine that others use, so a cost of one percent is only
-seen within one run: for some ticks the case is on, for as many off, and so on. A case that never answers is in the
-list, too, and one that is nothing: how far it is from zero is what this measurement cannot tell.
+Whole runs with and without one of these differ by several percent for other reasons, so a cost of one percent cannot
+be seen in their speed. Processor time can be attributed: to a call of a sink, to a process, to a scrape.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ import contextlib
 import os
 import pty
 import secrets
-import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -33,9 +31,9 @@ import DDQN
 from benchmarks.rows import as_table, check_writable, show, write_rows
 from benchmarks.speed.settings import LEARNING_STARTS, UNINTERRUPTED
 from deploy.ports import free_port
-from evaluation.evaluation import bootstrap_interval
 from reports.report import write_block
 from system.forked import ROOT
+from system.processes import descendants_of
 from system.ranges import Count, check_fields
 from training.session import train
 from training.settings import changed, flat
@@ -44,13 +42,14 @@ from training.tracking.run_log import Progress, RunLog, Sink
 from training.tracking.tracker import TrackerLog
 
 PAGE = ROOT / "docs" / "runs.md"
-WARM_UP, BLOCK = 8, 8  # ticks
-SCRAPE_SECONDS = 5.0
+WARM_UP = 24  # ticks, in which a tracker begins
+SCRAPES, SCRAPE_SECONDS = 50, 5.0
 TRACKER = "wandb"
-CHECKPOINT_EVERY = BLOCK * 256  # in the middle of each block: five times as often as by default
+CHECKPOINT_TICKS = 8  # where by default there are 39: what is done at checkpoints counts five times
+SECONDS_PER_TICK = 1 / os.sysconf("SC_CLK_TCK")
 SETTINGS = changed(
     DDQN.Settings(),
-    **UNINTERRUPTED | {"checkpoint_every": CHECKPOINT_EVERY},
+    **UNINTERRUPTED | {"checkpoint_every": CHECKPOINT_TICKS * 256},
     validation_tracks=1,
     workers=1,
     device="cpu",
@@ -61,69 +60,77 @@ SETTINGS = changed(
 class Options:
     """What it costs a training to be watched."""
 
-    blocks: Count = 40
-    """Of 8 ticks each, half of them with the case on."""
+    ticks: Count = 120
+    """Of training that are measured, in each case."""
     csv: Path = ROOT / "results" / "speed_overhead.csv"
     """Where the rows go."""
 
 
-class Case(Sink):
-    """Something that watches a run, and can be switched on and off."""
-
-    def switch(self, on: bool) -> None:
-        """Called between two ticks."""
-
-
-class Blocks(Sink):
-    """Switches a case on and off, and takes the seconds of each block of ticks.
+class Case(RunLog):
+    """Watches a run, and knows how much processor time that took in the thread that trains.
 
     Attributes:
-        seconds: Of each block; those with odd numbers had the case on.
+        seconds: Of processor time.
     """
 
-    def __init__(self, case: Case) -> None:
-        self._case, self._ticks, self._began = case, 0, 0.0
-        self.seconds: list[float] = []
-
-    def progress(self, progress: Progress) -> None:
-        """After every tick."""
-        if progress.phase != "training" or not progress.updates_per_second:
-            return
-        self._ticks += 1
-        if self._ticks < WARM_UP or (self._ticks - WARM_UP) % BLOCK:
-            return
-        now = time.perf_counter()
-        if self._ticks > WARM_UP:
-            self.seconds.append(now - self._began)
-        self._case.switch(len(self.seconds) % 2 == 1)
-        self._began = time.perf_counter()
-
-
-class Sinks(RunLog, Case):
-    """Sinks that get no events while they are off."""
-
-    def __init__(self, make: Callable[[Path], list[Sink]]) -> None:
+    def __init__(self, make: Callable[[Path], list[Sink]] = lambda run: []) -> None:
         super().__init__(())
-        self._make, self._all = make, list[Sink]()
+        self._make, self.seconds = make, 0.0
 
     def begin(self, run: Path, workers: int) -> None:
-        """Make them, now that there is a run."""
-        self._all = self._make(run)
-        for sink in self._all:
-            sink.begin(run, workers)
+        """Make the sinks, now that there is a run."""
+        self._sinks = tuple(_Timed(sink, self) for sink in self._make(run))
+        super().begin(run, workers)
 
-    def switch(self, on: bool) -> None:
-        """Pass events on, or not."""
-        self._sinks = tuple(self._all) if on else ()
 
-    def close(self) -> None:
-        """Also if they are off."""
-        self.switch(True)
-        super().close()
+class _Timed(Sink):
+    """Passes every event on and takes the time."""
+
+    def __init__(self, sink: Sink, case: Case) -> None:
+        self._sink, self._case = sink, case
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattribute__(name)
+        method = getattr(self._sink, name)
+
+        def timed(*arguments: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return method(*arguments)
+            finally:
+                self._case.seconds += time.thread_time() - began
+
+        return timed if callable(method) else method
+
+
+class Metrics(Case):
+    """Metrics, and what it takes to answer as often as Prometheus asks."""
+
+    def __init__(self) -> None:
+        log, port = MetricsLog(), free_port()
+        super().__init__(lambda run: [log])
+        log.serve("127.0.0.1", port)
+        self._url, self._last = f"http://127.0.0.1:{port}/metrics", time.monotonic()
+
+    def progress(self, progress: Progress) -> None:
+        """Add what the answers since the last tick took; both ends of them, so it is too much."""
+        super().progress(progress)
+        now = time.monotonic()
+        self.seconds += self._scrape * (now - self._last) / SCRAPE_SECONDS
+        self._last = now
+
+    def begin(self, run: Path, workers: int) -> None:
+        """Measure a scrape."""
+        super().begin(run, workers)
+        before = time.process_time()
+        for _ in range(SCRAPES):
+            urllib.request.urlopen(self._url).read()
+        self._scrape = (time.process_time() - before) / SCRAPES
 
 
 class Monitor(Case):
-    """`runs.py monitor` on a terminal of its own, stopped while it is off."""
+    """`runs.py monitor` on a terminal of its own."""
 
     def begin(self, run: Path, workers: int) -> None:
         """Start it."""
@@ -132,10 +139,6 @@ class Monitor(Case):
         self._shown = subprocess.Popen(line, cwd=ROOT, stdout=theirs, stderr=theirs)
         os.close(theirs)
         threading.Thread(target=_drain, args=(ours,), daemon=True).start()
-
-    def switch(self, on: bool) -> None:
-        """Let it go on, or stop it."""
-        self._shown.send_signal(signal.SIGCONT if on else signal.SIGSTOP)
 
     def close(self) -> None:
         """End it."""
@@ -149,31 +152,7 @@ def _drain(terminal: int) -> None:
             pass
 
 
-class Metrics(Sinks):
-    """Metrics, and somebody who asks for them as often as Prometheus does."""
-
-    def __init__(self) -> None:
-        log, port = MetricsLog(), free_port()
-        super().__init__(lambda run: [log])
-        log.serve("127.0.0.1", port)
-        self._url, self._on = f"http://127.0.0.1:{port}/metrics", threading.Event()
-        threading.Thread(target=self._ask, daemon=True).start()
-
-    def switch(self, on: bool) -> None:
-        """Ask, or do not."""
-        super().switch(on)
-        if on:
-            self._on.set()
-        else:
-            self._on.clear()
-
-    def _ask(self) -> None:
-        while self._on.wait():
-            urllib.request.urlopen(self._url).read()
-            time.sleep(SCRAPE_SECONDS)
-
-
-class Tracker(Sinks):
+class Tracker(Case):
     """A tracker that writes to a folder, or one whose server takes connections and says nothing."""
 
     def __init__(self, answers: bool) -> None:
@@ -188,21 +167,67 @@ class Tracker(Sinks):
 CASES: dict[str, Callable[[], Case]] = {
     "nothing": Case,
     f"metrics, read every {SCRAPE_SECONDS:.0f} s": Metrics,
-    "runs.py monitor": Monitor,
+    "`runs.py monitor`": Monitor,
     f"{TRACKER}, offline": lambda: Tracker(answers=True),
     f"{TRACKER}, its server never answers": lambda: Tracker(answers=False),
 }
 
 
-def costs(case: Case, blocks: int) -> list[float]:
-    """Percent of time that each block with the case on took more than the block without it beside it."""
-    ticks, watch = WARM_UP + (blocks + 1) * BLOCK, Blocks(case)
+def processor_seconds(processes: set[int]) -> float:
+    """Of these processes, and of their children that have ended."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(OSError):  # it ended just now
+            words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, words[11:15]))
+    return total * SECONDS_PER_TICK
+
+
+class Meter(Sink):
+    """Processor time of a training and of the case that watches it, after the first ticks and at the end.
+
+    Attributes:
+        training: Seconds, so far.
+        watching: Seconds, so far.
+    """
+
+    def __init__(self, case: Case, ticks: int) -> None:
+        self._case, self._ticks, self._left = case, ticks, WARM_UP + ticks
+        self._workers = set[int]()
+        self.training = self.watching = self.at_first = 0.0
+
+    def begin(self, run: Path, workers: int) -> None:
+        """Note the processes that drive; those that come later watch."""
+        self._workers = descendants_of(os.getpid())
+
+    def progress(self, progress: Progress) -> None:
+        """After every tick."""
+        if progress.phase != "training" or not progress.updates_per_second:
+            return
+        self._left -= 1
+        if self._left in (0, self._ticks):
+            others = descendants_of(os.getpid()) - self._workers
+            watching = self._case.seconds + processor_seconds(others)
+            training = time.process_time() - self._case.seconds + processor_seconds(self._workers)
+            if self._left:
+                self.at_first = watching
+            self.training, self.watching = training - self.training, watching - self.watching
+
+
+def measure(case: Case, ticks: int) -> dict[str, str]:
+    """Train with the case, and tell what it took: at first, and then, in percent of what training takes."""
+    meter = Meter(case, ticks)
     tick = SETTINGS.cars * SETTINGS.steps_per_tick
+    decisions = LEARNING_STARTS + (WARM_UP + ticks + 1) * tick
     with tempfile.TemporaryDirectory() as runs:
-        decisions = LEARNING_STARTS + ticks * tick
-        train(changed(SETTINGS, runs=Path(runs), decisions=decisions), sinks=[case, watch])
-    off, on = watch.seconds[0:blocks:2], watch.seconds[1:blocks:2]
-    return [100 * (b / a - 1) for a, b in zip(off, on, strict=False)]
+        settings = changed(SETTINGS, runs=Path(runs), decisions=decisions)
+        train(settings, sinks=[meter, case])
+    return {
+        "training_seconds": f"{meter.training:.1f}",
+        "watching_seconds": f"{meter.watching:.2f}",
+        "percent": f"{100 * meter.watching / meter.training:.2f}",
+        "seconds_at_first": f"{meter.at_first:.1f}",
+    }
 
 
 def main(options: Options) -> None:
@@ -214,20 +239,10 @@ def main(options: Options) -> None:
         if name.startswith(TRACKER) and not find_spec(TRACKER):
             print(f"{name}: left out, for {TRACKER} is not installed", flush=True)
             continue
-        found = costs(make(), options.blocks)
-        low, high = bootstrap_interval(found)
-        rows.append(
-            {
-                "case": name,
-                "pairs_of_blocks": str(len(found)),
-                "cost_percent": f"{statistics.mean(found):.2f}",
-                "low_percent": f"{low:.2f}",
-                "high_percent": f"{high:.2f}",
-            }
-        )
+        rows.append({"case": name} | measure(make(), options.ticks))
         print(rows[-1], flush=True)
         write_rows(options.csv, rows)
-    show("what it costs to be watched", rows)
+    show("processor time of what watches", rows)
     write_block(PAGE, "overhead", as_table(rows))
 
 
