@@ -1,1 +1,1 @@
-"""Mirrors of runs in object storage: what is uploaded, who may, and the way back."""
+"""Mirrors of runs in object storage: uploads, the lease that allows one trainer at a time, and downloads."""

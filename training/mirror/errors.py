@@ -1,4 +1,4 @@
-"""What can be wrong with a mirror, each in one line that repeats nothing secret."""
+"""Errors of a mirror, each as a single line without secrets."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ LONGEST_REASON = 160  # characters
 
 
 class MirrorError(ValueError):
-    """A mirror that cannot be used, and why; one line."""
+    """The mirror cannot be used; the message is one line that says why."""
 
 
 class ConflictError(Exception):
-    """Somebody else wrote there first."""
+    """Another writer created or changed the object first."""
 
 
 def reason(error: Exception) -> str:
-    """Why a server said no, in a few words that repeat nothing secret."""
+    """Summarise a server's error in a few words, without secrets."""
     text, name = str(error), type(error).__name__
     code = re.search(r"<Code>(\w+)</Code>", text)
     message = re.search(r"<Message>([^<]*)</Message>", text)
@@ -44,6 +44,5 @@ def reason(error: Exception) -> str:
         if found in text:
             return words
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [name]
-    return masked(
-        lines[0].rpartition(" - ")[2][:LONGEST_REASON]
-    )  # before it: the request, and how long it took
+    # What precedes " - " is the request and how long it took.
+    return masked(lines[0].rpartition(" - ")[2][:LONGEST_REASON])

@@ -1,4 +1,4 @@
-"""The way back: a run in a mirror becomes a folder again, checked file by file."""
+"""Downloads a run from a mirror into a local folder and verifies every file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MIB = 2**20
 
 
 class RemoteRun(RunFolder):
-    """A run in a mirror that is to go on here: its settings until `fetch`, which brings all of it.
+    """A run in a mirror that is to be resumed here. Only its settings are downloaded until `fetch` downloads the rest.
 
     Args:
-        mirror: URL.
-        name: Agent and name.
-        runs: Folder of all runs here.
+        mirror: URL of the mirror.
+        name: Agent and name of the run, AGENT/NAME.
+        runs: The local folder that contains all runs.
 
     Raises:
         ValueError: If there is no such run, or the mirror does not answer.
@@ -50,17 +50,20 @@ class RemoteRun(RunFolder):
             (self.path / file).write_bytes(found.data)
 
     def newest(self) -> int:
-        """Decisions of its last checkpoint; 0 if there is none."""
+        """Return the decisions of the last checkpoint in the mirror; 0 if there is none."""
         return max(steps_in(self._store.sizes(self._name)), default=0)
 
     def fetch(self) -> RunFolder:
-        """Download it: the last checkpoint that is whole, and the small files; there whole, or not at all.
+        """Download the last intact checkpoint and the small files. The local folder appears complete or not at all.
+
+        Returns:
+            The local run.
 
         Raises:
-            MirrorError: If another trainer is at work on it, or the server gives up.
-            CheckpointError: If none of its checkpoints is whole.
-            RunError: If there is such a run here by now.
-            OSError: If the disk does not take it.
+            MirrorError: If another trainer holds the lease, or the server fails.
+            CheckpointError: If no checkpoint is intact.
+            RunError: If a local run of this name has appeared in the meantime.
+            OSError: If the files cannot be written.
         """
         Lease(self._store, self._name).check_not_held()
         store, final = Store(self._store.url), self._runs / self._name
@@ -87,14 +90,14 @@ class RemoteRun(RunFolder):
 
 
 def run_to_go_on_with(url: str, runs: Path) -> RunFolder:
-    """The run that a URL names: here, if it is here and as far as the mirror, else in the mirror.
+    """Return the run that a URL names: the local copy if it is at least as far along as the mirror, else the mirror's.
 
     Args:
         url: MIRROR/AGENT/NAME.
-        runs: Folder of all runs here.
+        runs: The local folder that contains all runs.
 
     Raises:
-        ValueError: If there is none, or a run here is in the way.
+        ValueError: If there is no such run, or a local run of this name is a different one or less far along.
     """
     mirror, agent, name = run_of_url(url)
     theirs = RemoteRun(mirror, f"{agent}/{name}", runs)
@@ -113,13 +116,13 @@ def run_to_go_on_with(url: str, runs: Path) -> RunFolder:
 
 
 def run_in_mirror(mirror: str, name: str, runs: Path) -> RunFolder | None:
-    """A run by its agent and name, if a mirror has it."""
+    """Return a run of a mirror by its AGENT/NAME; None if the mirror does not have it."""
     found = Store(mirror, HASTY_SECONDS).read(f"{name}/{CONFIG}")
     return None if found is None else RemoteRun(mirror, name, runs)
 
 
 def small_paths(sizes: dict[str, int]) -> list[str]:
-    """What lies beside the checkpoints, among the places of a run."""
+    """Return those paths of a run's objects that are neither in a checkpoint nor the lease."""
     return [
         p for p in sizes if not p.startswith(f"{CHECKPOINTS}/") and p != LEASE and ".." not in p
     ]
@@ -178,7 +181,10 @@ def _download_checkpoint(
 def manifest_of(
     store: Store, name: str, step: int, identity: str
 ) -> tuple[bytes, dict[str, Entry]]:
-    """A checkpoint's manifest and what it lists.
+    """Read a checkpoint's manifest.
+
+    Returns:
+        Its content, and the files that it lists by their paths within the run.
 
     Raises:
         CheckpointError: If it is missing or damaged.
@@ -191,10 +197,10 @@ def manifest_of(
 
 
 def checked_blocks(store: Store, path: str, entry: Entry) -> Iterator[bytes]:
-    """A file in blocks, which is what was saved if no error comes in the end.
+    """Download a file in blocks. The data is verified only once the iterator is exhausted without an error.
 
     Raises:
-        CheckpointError: If it is missing, or not what was saved.
+        CheckpointError: If the file is missing, or its size or SHA-256 differs from the manifest.
     """
     digest, size = hashlib.sha256(), 0
     where = f"{store.url}/{path}"

@@ -1,7 +1,7 @@
-"""A lease on a run in a mirror, so that two trainers notice each other: lease.json beside the run's files.
+"""A lease on a run in a mirror, which lets two trainers detect each other: lease.json next to the run's files.
 
-It says who holds it. Its holder writes it again and again, each time on condition that it is still what it wrote
-last. Who finds that it was not written for a while, by the server's clock, may take it.
+The file names the holder. The holder renews the lease by rewriting the file, on condition that it has not changed since
+the last write. Anybody may take over a lease that has not been renewed for a while, by the server's clock.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from training.runs.run_folder import as_json
 
 LEASE = "lease.json"
 RENEW_SECONDS = 15.0
-EXPIRES_SECONDS = 60.0  # after it was renewed last
-TRIES = 5  # at taking it, when others try too
-OURS = ".mirror"  # folder in the run's, for what is not mirrored
+EXPIRES_SECONDS = 60.0  # after the last renewal
+TRIES = 5  # to take the lease while others try as well
+OURS = ".mirror"  # folder in the run's folder, for files that are not mirrored
 HOLDER = "holder"
 
 
@@ -37,9 +37,9 @@ class Lease:
     """The lease on one run.
 
     Args:
-        store: Of the mirror.
-        run: Agent and name.
-        holder: Who wants it; None for somebody who holds none and only looks.
+        store: The mirror's objects.
+        run: Agent and name of the run, AGENT/NAME.
+        holder: Identifier of the trainer that wants the lease; None to only check it.
     """
 
     def __init__(self, store: Store, run: str, holder: str | None = None) -> None:
@@ -53,10 +53,10 @@ class Lease:
         """Check that no other trainer holds the lease.
 
         Returns:
-            The present lease, which may be taken over; None if there is none.
+            The current lease object, which may be taken over; None if there is none.
 
         Raises:
-            LeaseError: If another trainer holds it and renewed it lately.
+            LeaseError: If another trainer holds the lease and it has not expired.
         """
         found = self._store.read(self._path)
         if found is None:
@@ -73,10 +73,10 @@ class Lease:
         )
 
     def take(self) -> None:
-        """Get it.
+        """Acquire the lease.
 
         Raises:
-            LeaseError: If another trainer holds it, or is faster.
+            LeaseError: If another trainer holds it, or acquires it first.
             MirrorError: If the server does not answer.
         """
         for _ in range(TRIES):
@@ -92,11 +92,14 @@ class Lease:
         raise LeaseError(f"{self._where}: other trainers are trying to take it, too")
 
     def renew(self, **facts: Any) -> None:
-        """Write it again.
+        """Renew the lease.
+
+        Args:
+            **facts: Additional entries of lease.json.
 
         Raises:
-            LeaseError: If another trainer has taken it.
-            MirrorError: If the server does not answer; then nobody knows.
+            LeaseError: If another trainer has taken it over.
+            MirrorError: If the server does not answer; it is then unknown whether the lease was renewed.
         """
         with self._one_at_a_time:
             self._renewals += 1
@@ -108,7 +111,7 @@ class Lease:
             says = _content(found.data) if found else {}
             if found and says.get("holder") != self._holder:
                 raise LeaseError(f"{self._where} was taken over by {_who(says)}")
-            try:  # it is ours: an answer was lost; or somebody deleted it
+            try:  # the lease is still ours and only an answer was lost, or somebody deleted the file
                 self._version = (
                     self._store.swap(self._path, self._says(**facts), found.version)
                     if found
@@ -118,7 +121,7 @@ class Lease:
                 raise LeaseError(f"{self._where} was taken over just now") from None
 
     def release(self) -> None:
-        """Let others have it at once."""
+        """Release the lease, so that another trainer can take it at once."""
         self.renew(released=now())
 
     def _says(self, **facts: Any) -> bytes:
@@ -133,9 +136,16 @@ class Lease:
 
 
 def holder_of(run: Path, make: bool = False) -> str | None:
-    """The name under which trainers of this run's folder hold leases, made once; None if it is not to be made.
+    """Return the holder identifier that all trainers of this run's folder use, so that a restart gets its lease back.
 
-    It goes with the folder itself: a copy of the folder gets another one.
+    It is bound to the folder's inode, so a copy of the folder gets a different one.
+
+    Args:
+        run: Folder of the run.
+        make: Whether to create the identifier if there is none.
+
+    Returns:
+        The identifier; None if there is none and `make` is false.
     """
     path = run / OURS / HOLDER
     inode = run.stat().st_ino

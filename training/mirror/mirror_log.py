@@ -1,4 +1,4 @@
-"""Tells a run's mirror of every checkpoint. docs/mirrors.md says what that promises."""
+"""Uploads every checkpoint of a run to its mirror. docs/mirrors.md lists the guarantees."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from training.runs.manifest import CheckpointError
 from training.runs.run_folder import CHECKPOINTS, RunFolder
 from training.tracking.run_log import Progress, Sink
 
-QUIET_SECONDS = 2.0  # at the end, before the first word
+QUIET_SECONDS = 2.0  # of waiting at the end, before the first message
 LINE_SECONDS = 4.0
 PATIENCE_SECONDS = 60.0  # of waiting at the end, without any progress
 LOOK_SECONDS = 0.05
 
 
 class MirrorLog(Sink):
-    """Has checkpoints uploaded, says what goes wrong, and waits for the last one.
+    """Hands checkpoints to the uploader, reports problems, and waits for the last upload at the end.
 
     Args:
-        url: Of the mirror.
+        url: URL of the mirror.
         run: The run.
-        copy: In the mirror.
-        uploader: Of the copy.
-        stop: Asks the run to stop.
+        copy: The run's copy in the mirror.
+        uploader: Uploads to this copy.
+        stop: Called to stop the run when its lease is lost.
         sink: Receives messages and the results of uploads.
 
     Attributes:
-        problem: Of the last upload; empty if all is there.
+        problem: What went wrong with the last upload; empty if everything has arrived.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class MirrorLog(Sink):
         uploader.start()
 
     def begin(self, run: Path, workers: int) -> None:
-        """The mirror answered just now, and has all there is."""
+        """Report the mirror as up to date: it answered a moment ago, and there is nothing to upload yet."""
         self._sink.mirrored(True)
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Have it uploaded; returns at once."""
+        """Queue the checkpoint for upload; returns at once."""
         self._put(decisions)
         self._hear()
 
     def progress(self, progress: Progress) -> None:
-        """Say what came of uploads."""
+        """Report the results of uploads that have ended."""
         self._hear()
 
     def _put(self, decisions: int) -> None:
@@ -108,7 +108,7 @@ class MirrorLog(Sink):
             )
 
     def close(self) -> None:
-        """Upload the last checkpoint and what the files say at the end; wait for it as long as it gets on."""
+        """Upload the last checkpoint and the final small files; wait as long as the upload makes progress."""
         if self._closed:
             return
         self._closed = True
@@ -138,7 +138,7 @@ class MirrorLog(Sink):
             )
 
     def _wait(self) -> None:
-        """Not silently."""
+        """Wait until the uploader is idle or makes no progress; print a line every few seconds."""
         began = time.monotonic()
         printed = began - LINE_SECONDS + QUIET_SECONDS
         while not self._uploader.is_idle() and not self._uploader.lost:

@@ -1,4 +1,4 @@
-"""A mirror as a run meets it at its start: whether it answers, and whether this run may go there."""
+"""Checks at the start of a run: whether its mirror answers, and whether this run may be mirrored to it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DAMAGED = "damaged.json"
 
 
 class Mirror:
-    """Where runs are mirrored to. Opening it writes an object and removes it.
+    """A place that runs are mirrored to. Creating this object tests it by writing and deleting a small object.
 
     Args:
-        url: Of the mirror.
+        url: URL of the mirror.
 
     Raises:
-        ValueError: If the package is missing, nothing answers in some seconds, or nothing may be written there.
+        ValueError: If the package is missing, the server does not answer within seconds, or writing is not allowed.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,18 +37,19 @@ class Mirror:
         self._hasty.clock()
 
     def check_free(self, agent: str, name: str, run: RunFolder | None) -> None:
-        """Check early that `follow` would succeed; writes nothing into the run.
+        """Check early that `follow` would succeed; writes nothing into the run's folder.
 
         Args:
             agent: Name of the script.
-            name: Of a new run; it may be empty.
-            run: One that goes on; None for a new one.
+            name: Name of a new run; may be empty.
+            run: The run to be resumed; None for a new run.
 
         Raises:
-            MirrorError: Saying why.
+            MirrorError: If another trainer holds the lease, or the mirror has a different run of this name or one that
+                is further along.
         """
         if run is None and not name:
-            return  # named after the time and the seed
+            return  # it will be named after the time and the seed
         full_name = run.full_name if run else f"{agent}/{name}"
         Lease(self._hasty, full_name, holder_of(run.path) if run else None).check_not_held()
         self._check_same_run(full_name, run)
@@ -81,17 +82,18 @@ class Mirror:
     def follow(
         self, run: RunFolder, keep: int, new: bool, stop: Callable[[], None], sink: Sink
     ) -> MirrorLog:
-        """Take the lease of a run, which is locked, and mirror it from now on.
+        """Take the lease of a run and mirror the run from now on.
 
         Args:
-            run: The run.
-            keep: Checkpoints to keep in the mirror.
-            new: Whether its folder was made just now; it is removed if the mirror is refused.
-            stop: Asks the run to stop.
+            run: The run, whose folder the caller has locked.
+            keep: Number of checkpoints to keep in the mirror.
+            new: Whether the run's folder was just created; it is removed if the run cannot be mirrored.
+            stop: Called to stop the run when its lease is lost.
             sink: Receives messages and the results of uploads.
 
         Raises:
-            MirrorError: If another trainer holds the lease, or the mirror has another run of this name.
+            MirrorError: If another trainer holds the lease, or the mirror has a different run of this name or one that
+                is further along.
         """
         try:
             lease = Lease(self._hasty, run.full_name, holder_of(run.path, make=True))
@@ -111,13 +113,18 @@ class Mirror:
 
 
 def mirror_now(run: RunFolder, url: str, sink: Sink) -> str:
-    """Bring a run's last checkpoint and small files into a mirror, and wait for it.
+    """Upload a run's last checkpoint and small files to a mirror, and wait for the upload.
+
+    Args:
+        run: A run that is not being trained.
+        url: URL of the mirror.
+        sink: Receives messages.
 
     Returns:
-        What went wrong; empty if all is there.
+        What went wrong; empty if everything has arrived.
 
     Raises:
-        ValueError: If the run is being trained, or the mirror is refused.
+        ValueError: If the run is being trained, or the mirror cannot be used for it.
     """
     run.lock()
     try:
@@ -129,12 +136,12 @@ def mirror_now(run: RunFolder, url: str, sink: Sink) -> str:
 
 
 def newest(run: RunFolder) -> int:
-    """Decisions of the last checkpoint of a run's folder; 0 if there is none."""
+    """Return the decisions of the last checkpoint in a run's local folder; 0 if there is none."""
     return max(Checkpoints(run.path / CHECKPOINTS).steps(), default=0)
 
 
 def damaged_in_mirror(run: Path) -> set[int]:
-    """Checkpoints that were damaged in the mirror when the run was fetched from there."""
+    """Return the decisions of those checkpoints that were damaged in the mirror when the run was downloaded."""
     try:
         steps = json.loads((run / OURS / DAMAGED).read_bytes())
         return {int(step) for step in steps}
@@ -143,6 +150,6 @@ def damaged_in_mirror(run: Path) -> set[int]:
 
 
 def note_damaged(run: Path, steps: list[int]) -> None:
-    """Note them in a run's folder: it may take their place in the mirror."""
+    """Record damaged checkpoints of the mirror in a run's folder: the resumed run may replace them there."""
     (run / OURS).mkdir(exist_ok=True)
     write_whole(run / OURS / DAMAGED, json.dumps(steps).encode())

@@ -1,4 +1,4 @@
-"""Runs wherever they are: below a folder, or in a mirror, of which only small files are read."""
+"""Finds runs below a local folder or in a mirror; of a mirror's runs, only the small files are downloaded."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from training.runs.store import Runs
 from training.runs.verify import problems_of_best, verify_run
 from training.tracking.status import STATUS
 
-# What a list of runs needs.
+# The files that `runs.py list` needs.
 LISTED = (CONFIG, ORIGIN, STATUS, VALIDATIONS, TESTS, LABEL)
 AT_ONCE = 8  # requests
 
 
 class MirroredRun(RunFolder):
-    """The small files of a run in a mirror, in a folder that goes when nobody needs it any more.
+    """A run in a mirror, with copies of its small files in a temporary folder.
 
     Args:
-        path: Of the folder.
-        runs: Where it comes from.
+        path: The temporary folder.
+        runs: The runs of the mirror; the folder is deleted together with this object.
     """
 
     def __init__(self, path: Path, runs: MirroredRuns) -> None:
@@ -39,11 +39,11 @@ class MirroredRun(RunFolder):
         self.runs, self.shown = runs, f"{runs.url}/{self.full_name}"
 
     def fetch_small_files(self) -> None:
-        """All that lies beside the checkpoints."""
+        """Download all files that are not in a checkpoint."""
         self.runs.fetch(f"{self.full_name}/{path}" for path in small_paths(self.sizes()))
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every object, by its place in the run."""
+        """Return the size of every object in bytes, by its path within the run."""
         start = f"{self.full_name}/"
         return {p[len(start) :]: n for p, n in self.runs.sizes.items() if p.startswith(start)}
 
@@ -52,10 +52,10 @@ class MirroredRuns(Runs):
     """The runs in a mirror.
 
     Args:
-        url: Of the mirror.
+        url: URL of the mirror.
 
     Raises:
-        ValueError: If it is no mirror's URL, or the mirror does not answer.
+        ValueError: If it is not a valid URL of a mirror, or the mirror does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -70,14 +70,14 @@ class MirroredRuns(Runs):
         self.fetch(listed)
 
     def _stand_in(self, path: str, size: int) -> None:
-        """A file without content, so that the size of a run is what it is."""
+        """Create a sparse placeholder file of this size, so that sizes of runs are reported correctly."""
         place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("wb") as file:
             file.truncate(size)
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Read files, over what stands in for them."""
+        """Download files over their placeholders; objects that no longer exist are skipped."""
 
         def one(path: str) -> None:
             found = self.store.read(path)
@@ -88,11 +88,15 @@ class MirroredRuns(Runs):
             list(pool.map(one, paths))
 
     def all(self) -> list[RunFolder]:
-        """As in a folder."""
+        """Return all runs, in the same order as for a local folder."""
         return [MirroredRun(run.path, self) for run in super().all()]
 
     def matching(self, wanted: str) -> list[RunFolder]:
-        """As in a folder, or by URL; all small files of what is meant are there then."""
+        """Return the runs that `wanted` means, as for a local folder or by URL, and download all their small files.
+
+        Raises:
+            RunError: If there is none, or the URL is not in this mirror.
+        """
         if is_url(wanted):
             if not wanted.startswith(f"{self.url}/"):
                 raise RunError(f"{wanted} is not in {self.url}")
@@ -108,20 +112,23 @@ class MirroredRuns(Runs):
 
 
 def runs_at(where: str) -> Runs:
-    """The runs below a folder, or in a mirror if it is a URL.
+    """Return the runs below a local folder, or in a mirror if `where` is a URL.
 
     Raises:
-        ValueError: If it is no mirror's URL, or the mirror does not answer.
+        ValueError: If it is not a valid URL of a mirror, or the mirror does not answer.
     """
     return MirroredRuns(where) if is_url(where) else Runs(where)
 
 
 def verify(run: RunFolder, on_progress: OnProgress) -> list[str]:
-    """What is wrong with a run: every file of every checkpoint is read.
+    """Verify a run by reading every file of every checkpoint.
 
     Args:
-        run: In a folder or in a mirror.
-        on_progress: Hears how far it is, in a mirror.
+        run: A run in a local folder or in a mirror.
+        on_progress: Called with the number of checkpoints read and their total; only for a mirror.
+
+    Returns:
+        One line per problem.
     """
     if not isinstance(run, MirroredRun):
         return verify_run(run)

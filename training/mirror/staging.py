@@ -1,4 +1,4 @@
-"""What is to be uploaded, kept from being deleted or changed meanwhile: hard links to a checkpoint's files."""
+"""Hard links to a checkpoint's files, which preserve them until they have been uploaded."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PREFIX = "staged-"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a checkpoint, as the manifest has it.
+    """A file of a checkpoint, as listed in its manifest.
 
     Attributes:
-        sha256: Of its content.
-        size: Bytes.
+        sha256: SHA-256 of the content, as hex.
+        size: Size in bytes.
     """
 
     sha256: str
@@ -31,13 +31,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Staged:
-    """A checkpoint that stays as it is until `remove`.
+    """A checkpoint whose files stay available and unchanged until `remove`.
 
     Attributes:
-        decisions: At which it was made.
-        folder: With links to its files, at their places in a run.
+        decisions: Decisions of the checkpoint.
+        folder: Folder with links to its files, laid out like the run's folder.
         manifest: Content of its manifest.json.
-        files: All of its files by their places in a run, but the manifest.
+        files: All of its files except the manifest, by their paths within the run.
     """
 
     decisions: int
@@ -46,21 +46,21 @@ class Staged:
     files: Mapping[str, Entry]
 
     def remove(self) -> None:
-        """It is not needed any more."""
+        """Delete the links."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def stage(run: Path, identity: str, decisions: int, there: Mapping[str, str]) -> Staged:
-    """Keep the files of a checkpoint.
+    """Link the files of a checkpoint into a folder of their own, or copy them where hard links are not supported.
 
     Args:
         run: Folder of the run.
-        identity: Of the run, as its manifests say it.
-        decisions: Which checkpoint.
-        there: SHA-256 of files that are in the mirror already, by their places in a run; they need not be kept.
+        identity: Identity of the run, as in its manifests.
+        decisions: Decisions of the checkpoint.
+        there: SHA-256 of the files that the mirror already has, by their paths within the run; these are not linked.
 
     Raises:
-        OSError: If it cannot be; nothing is left of it then.
+        OSError: If a file cannot be linked or copied; the folder is then removed.
         CheckpointError: If the checkpoint is damaged.
     """
     place = run / CHECKPOINTS / f"{decisions:09d}"
@@ -80,7 +80,7 @@ def stage(run: Path, identity: str, decisions: int, there: Mapping[str, str]) ->
 
 
 def files_of(manifest: Mapping[str, object], decisions: int) -> dict[str, Entry]:
-    """What a manifest lists, by places in a run."""
+    """Return the files that a manifest lists, by their paths within the run."""
     listed = manifest["files"]
     assert isinstance(listed, dict)
     return {
@@ -90,7 +90,7 @@ def files_of(manifest: Mapping[str, object], decisions: int) -> dict[str, Entry]
 
 
 def clear(run: Path) -> None:
-    """Remove what a trainer left that was killed."""
+    """Remove staged checkpoints that a killed trainer left behind."""
     for folder in (run / OURS).glob(f"{PREFIX}*"):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Object storage: what a mirror needs of it, and its errors as lines without secrets."""
+"""The operations on object storage that a mirror needs; errors become one line without secrets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from training.mirror.url import checked_url
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-PATIENT_SECONDS, HASTY_SECONDS = 60, 4  # of one request
+PATIENT_SECONDS, HASTY_SECONDS = 60, 4  # time limits of one request
 CONNECT_SECONDS = 3
 RETRIES, RETRY_SECONDS = 2, 3
-BLOCK = 5 * 2**20  # bytes that are read or sent at once; S3 wants no smaller parts
-PARALLEL = 2  # blocks on their way; each takes memory
+BLOCK = 5 * 2**20  # bytes per request; the smallest part size that S3 accepts in a multipart upload
+PARALLEL = 2  # blocks sent at the same time; each takes memory
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROBE = ".probe-"
 Version = dict[str, str | None]
@@ -34,12 +34,12 @@ OnSent = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Found:
-    """An object.
+    """An object that was read.
 
     Attributes:
         data: Its content.
-        version: What `swap` compares.
-        modified: When it was written, by the server's clock.
+        version: Its version, which `swap` compares.
+        modified: Time of the last write, by the server's clock.
     """
 
     data: bytes
@@ -48,14 +48,14 @@ class Found:
 
 
 class Store:
-    """A mirror's objects, by their paths below its URL.
+    """A mirror's objects, by their paths below its URL. All methods raise `MirrorError` if the server fails.
 
     Args:
-        url: Of the mirror.
-        seconds: That one request may take.
+        url: URL of the mirror.
+        seconds: Time limit of one request.
 
     Raises:
-        ValueError: If the URL is not one, or the package is missing.
+        ValueError: If the URL is invalid, the package is missing, or a folder as a mirror does not exist.
     """
 
     def __init__(self, url: str, seconds: int = PATIENT_SECONDS) -> None:
@@ -70,7 +70,8 @@ class Store:
         from obstore.store import LocalStore, from_url
 
         if self.folder is not None:
-            if not self.folder.is_dir():  # a network disk that is not mounted is not made up for
+            # Never created here: a network disk may simply not be mounted.
+            if not self.folder.is_dir():
                 raise MirrorError(f"{self.url}: there is no such folder")
             return LocalStore(self.folder, automatic_cleanup=True)
         client: dict[str, Any] = {
@@ -88,7 +89,7 @@ class Store:
         return from_url(self.url, client_options=client, retry_config=retry)  # type: ignore[call-overload,no-any-return]
 
     def read(self, path: str) -> Found | None:
-        """An object, or None if it is not there."""
+        """Read an object; None if it does not exist."""
         import obstore
 
         try:
@@ -99,7 +100,7 @@ class Store:
             return None
 
     def size(self, path: str) -> int | None:
-        """Bytes of an object; None if it is not there."""
+        """Return the size of an object in bytes; None if it does not exist."""
         import obstore
 
         try:
@@ -109,10 +110,10 @@ class Store:
             return None
 
     def blocks(self, path: str, size: int) -> Iterator[bytes]:
-        """An object of a known size in blocks, each a request of its own, for a request's time is limited.
+        """Read an object of a known size in blocks, one request each, because the time of a request is limited.
 
         Raises:
-            MirrorError: If it is not there, or the server gives up.
+            MirrorError: If the object does not exist, or the server fails.
         """
         import obstore
 
@@ -126,11 +127,16 @@ class Store:
             yield block
 
     def write(self, path: str, content: bytes | Path, on_sent: OnSent = lambda _: None) -> None:
-        """Put an object there whole, over what was there; calls `on_sent` with the bytes of every block it sends.
+        """Write an object atomically, replacing an existing one.
+
+        Args:
+            path: Path of the object.
+            content: The content, or a local file.
+            on_sent: Called with the number of bytes of every block that was sent.
 
         Raises:
-            MirrorError: If the server does not take it.
-            OSError: If a file cannot be read.
+            MirrorError: If the server does not accept it.
+            OSError: If the file cannot be read.
         """
         import obstore
 
@@ -144,20 +150,21 @@ class Store:
         on_sent(len(data))
 
     def create(self, path: str, data: bytes) -> Version:
-        """Put an object where there is none.
+        """Create an object, only if it does not exist.
 
         Raises:
-            ConflictError: If there is one.
+            ConflictError: If it exists.
         """
         return self._put(path, data, "create")
 
     def swap(self, path: str, data: bytes, version: Version) -> Version:
-        """Put an object over one that is still of this version.
+        """Replace an object, only if it still has this version (compare-and-swap).
 
-        In a folder a lock on a file beside it makes this atomic, among all machines whose file system shares locks.
+        In a folder, a lock on a file next to the object makes this atomic among all machines whose file system shares
+        locks.
 
         Raises:
-            ConflictError: If it is another one by now.
+            ConflictError: If the object has been changed or deleted.
         """
         if self.folder is None:
             return self._put(path, data, {k: v for k, v in version.items() if v is not None})
@@ -180,7 +187,7 @@ class Store:
             return _version(obstore.put(self._store, path, data, mode=mode, use_multipart=False))
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Remove objects; those that are gone already are no error."""
+        """Delete objects; it is not an error if they no longer exist."""
         import obstore
 
         for path in paths:
@@ -188,7 +195,7 @@ class Store:
                 obstore.delete(self._store, path)
 
     def sizes(self, below: str = "") -> dict[str, int]:
-        """Bytes of every object below a path, by its place there; but for hidden ones, such as locks."""
+        """Return the sizes in bytes of all objects below a path, by their paths relative to it; except hidden ones."""
         import obstore
 
         found, cut = dict[str, int](), len(f"{below}/") if below else 0
@@ -198,7 +205,7 @@ class Store:
         return found
 
     def clock(self) -> datetime:
-        """What the server's clock says: the time of an object that is written for it, and removed.
+        """Read the server's clock: write an object, return its modification time, and delete it.
 
         Raises:
             MirrorError: If nothing can be written.
@@ -216,7 +223,7 @@ class Store:
 
     @contextmanager
     def _errors(self, of_bucket: bool = False) -> Iterator[None]:
-        """Errors as one line; FileNotFoundError as it is, unless it can only mean the bucket."""
+        """Turn errors into MirrorErrors of one line, except FileNotFoundError, unless it must mean the bucket."""
         from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
         try:
@@ -238,7 +245,7 @@ def _version(meta: Any) -> Version:
 
 
 def _is_loopback(url: str) -> bool:
-    """Whether the server is this machine, where plain http harms nobody."""
+    """Return whether the server is on this machine, so that plain http is safe."""
     scheme = urlsplit(url).scheme
     names = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")}.get(scheme, ())
     endpoint = next((os.environ[name] for name in names if name in os.environ), "")
@@ -255,6 +262,7 @@ def _blocks(path: Path, on_sent: OnSent) -> Iterator[bytes]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.with_name(f".{path.name}.lock").open("w") as file:
-        with contextlib.suppress(OSError):  # no locks there: what is compared was read a moment ago
+        # Where locks are not supported, the version is still compared just before the write.
+        with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,7 +1,7 @@
-"""A run's copy in a mirror: the same files at the same places, so that a folder as a mirror is a folder of runs.
+"""A run's copy in a mirror: the same files at the same paths, so that a mirror in a folder is a folder of runs.
 
-A checkpoint's manifest is written last and deleted first. So whatever is killed, and whenever: for each manifest that
-is there, everything is there that it lists.
+A checkpoint's manifest is uploaded last and deleted first. So whatever is killed, and whenever: every file that a
+manifest in the mirror lists exists there.
 """
 
 from __future__ import annotations
@@ -18,35 +18,37 @@ from training.runs.manifest import MANIFEST, CheckpointError, checked_manifest, 
 from training.runs.run_folder import CHECKPOINTS, CONFIG
 
 _MANIFEST_PATH = re.compile(rf"{CHECKPOINTS}/([0-9]{{9,}})/{MANIFEST}")
-_LEFT_OVER = re.compile(r"#[0-9]+$")  # of a file that was half written when its writer was killed
-TRACKING = (
-    "tracking/id",
-    "tracking/*.json",
-)  # where the run is at a tracker; not what trackers keep there
+# Temporary file of obstore's LocalStore, left by a killed writer.
+_LEFT_OVER = re.compile(r"#[0-9]+$")
+# The run's ID at a tracker, but not the tracker's own files.
+TRACKING = ("tracking/id", "tracking/*.json")
 
 
 def steps_in(paths: Mapping[str, int]) -> list[int]:
-    """Decisions of every checkpoint among files at these places in a run, oldest first."""
+    """Return the decisions of every checkpoint with a manifest among these paths of a run, oldest first."""
     found = (_MANIFEST_PATH.fullmatch(path) for path in paths)
     return sorted(int(match[1]) for match in found if match)
 
 
 def small_files(run: Path) -> dict[str, Path]:
-    """What of a run is mirrored beside its checkpoints, by its place in the run."""
+    """Return the files of a run that are mirrored in addition to its checkpoints, by their paths within the run."""
     paths = [p for p in run.iterdir() if p.is_file() and not p.name.startswith(".")]
     paths += [p for pattern in TRACKING for p in run.glob(pattern)]
     return {str(p.relative_to(run)): p for p in paths if p.name != LEASE}
 
 
 class MirroredCopy:
-    """A run in a mirror, kept like its folder by who holds the lease.
+    """The copy of a run in a mirror, which the holder of the lease keeps in step with the run's folder.
 
     Args:
-        store: Of the mirror.
-        folder: Of the run.
-        name: Agent and name.
-        identity: Of the run, as its manifests say it.
-        keep: Checkpoints to keep there.
+        store: The mirror's objects.
+        folder: Folder of the run.
+        name: Agent and name of the run, AGENT/NAME.
+        identity: Identity of the run, as in its manifests.
+        keep: Number of checkpoints to keep in the mirror.
+
+    Attributes:
+        there: SHA-256 of files that the mirror is known to have, by their paths within the run.
     """
 
     def __init__(self, store: Store, folder: Path, name: str, identity: str, keep: int) -> None:
@@ -55,18 +57,18 @@ class MirroredCopy:
         self._manifests: dict[int, bytes] = {}
         self._sent: dict[str, str] = {}
         self._small: dict[str, tuple[int, int]] = {}
-        self.there: Mapping[str, str] = {}  # SHA-256 of what is known to be there, by place
+        self.there: Mapping[str, str] = {}
 
     def update(self, staged: Staged | None, fence: Callable[[], None], on_sent: OnSent) -> None:
-        """Upload a checkpoint, the small files, and remove what is not kept.
+        """Upload a checkpoint and the small files, and delete checkpoints that are no longer kept.
 
         Args:
-            staged: The checkpoint; None for the small files alone.
-            fence: Called before anything irrevocable; raises if the mirror is somebody else's.
-            on_sent: Called with the bytes of every block that is sent.
+            staged: The checkpoint; None to upload only the small files.
+            fence: Called before every irrevocable step; raises an error if another trainer holds the lease.
+            on_sent: Called with the number of bytes of every block that was sent.
 
         Raises:
-            MirrorError: If the server does not take it.
+            MirrorError: If the server does not accept the files, or the lease is lost.
             OSError: If a file cannot be read.
         """
         fence()
@@ -76,7 +78,8 @@ class MirroredCopy:
             return
         self._read_manifests(sizes)
         for step in [s for s in self._manifests if s > staged.decisions]:
-            self._drop_manifest(step)  # damaged, or it would not be there: this run comes by again
+            # The run was resumed from before this checkpoint because it was damaged, and will make it again.
+            self._drop_manifest(step)
         mirrored = self._manifests.get(staged.decisions) == staged.manifest
         if not mirrored and staged.decisions in self._manifests:
             self._drop_manifest(staged.decisions)
@@ -99,10 +102,10 @@ class MirroredCopy:
                 self._manifests[step] = found.data
 
     def _listed(self) -> dict[str, Entry]:
-        """Everything that a manifest there lists.
+        """Return all files that any manifest in the mirror lists.
 
         Raises:
-            CheckpointError: If one is damaged.
+            CheckpointError: If a manifest is damaged.
         """
         listed: dict[str, Entry] = {}
         for step, data in self._manifests.items():
@@ -111,7 +114,10 @@ class MirroredCopy:
         return listed
 
     def _known(self) -> dict[str, str]:
-        """What need not be sent again: a file of the same name may come of another machine, with other bits."""
+        """Return the SHA-256 of files that need not be sent again.
+
+        The name is not enough: a file of the same name may come from another machine that computed different bits.
+        """
         try:
             listed = self._listed()
         except CheckpointError:
@@ -126,7 +132,8 @@ class MirroredCopy:
             try:
                 self._store.write(self._at(path), staged.folder / path, on_sent)
             except FileNotFoundError:
-                self.there = {}  # it was there when this was staged; the next checkpoint brings all again
+                # The file was in the mirror when this was staged, so it was not linked. The next checkpoint links all.
+                self.there = {}
                 raise MirrorError(f"{self._store.url}/{self._at(path)}: is gone") from None
             self._sent[path] = entry.sha256
 
@@ -140,7 +147,7 @@ class MirroredCopy:
                     continue
                 self._store.write(self._at(path), file.read_bytes(), on_sent)
             except FileNotFoundError:
-                continue  # replaced just now
+                continue  # it was replaced a moment ago
             self._small[path] = state
         gone = [
             path
@@ -150,7 +157,7 @@ class MirroredCopy:
         self._store.delete([self._at(path) for path in gone])
 
     def send_status(self, path: str) -> None:
-        """One small file, between two checkpoints."""
+        """Upload one small file between two checkpoints."""
         data = (self._folder / path).read_bytes()
         self._store.write(self._at(path), data)
 
@@ -169,7 +176,7 @@ class MirroredCopy:
         del self._manifests[step]
 
     def _drop_what_is_not_kept(self) -> None:
-        """As the folder does: old manifests, then what no manifest lists; nothing if one cannot be read."""
+        """Delete old manifests, then all files that no manifest lists; if a manifest is damaged, no such files."""
         for step in sorted(self._manifests)[: -self._keep]:
             self._drop_manifest(step)
         try:

@@ -1,7 +1,7 @@
-"""Two threads beside a training: one uploads, the other renews the lease. The trainer never waits for either.
+"""Two threads of the trainer: one uploads, the other renews the lease. Training never waits for either.
 
-Threads and no process: when the trainer is killed, whatever it was uploading ends with it, and who resumes it meets
-nobody. Requests are made by the library's own threads, without the interpreter's lock.
+They are threads and not processes, so that when the trainer is killed, its uploads end with it and cannot interfere
+with a resumed run. The library makes its requests in threads of its own, without holding the GIL.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from training.mirror.staging import Staged
 from training.mirror.upload import MirroredCopy
 from training.tracking.status import STATUS
 
-NICE = 5  # training goes first
+NICE = 5  # training has priority
 
 
 class Uploader:
-    """Keeps a copy like its run.
+    """Uploads checkpoints to a run's copy in a mirror and renews its lease, in two threads.
 
     Args:
-        copy: To keep.
-        lease: Held for it.
+        copy: The copy in the mirror.
+        lease: Its lease, which this run holds.
 
     Attributes:
-        problems: Of uploads, as they end; empty for one after which all is there.
-        lost: Why the copy must be left alone; empty while it need not.
+        problems: What went wrong with each upload that has ended; empty if everything arrived.
+        lost: Why nothing may be uploaded any more, for example a lost lease; empty while uploads are allowed.
     """
 
     def __init__(self, copy: MirroredCopy, lease: Lease) -> None:
@@ -50,12 +50,16 @@ class Uploader:
         ]
 
     def start(self) -> None:
-        """Begin."""
+        """Start both threads."""
         for thread in self._threads:
             thread.start()
 
     def put(self, staged: Staged | None) -> None:
-        """Upload this next, in place of what waits; returns at once."""
+        """Queue a checkpoint, replacing one that is still waiting; returns at once.
+
+        Args:
+            staged: The checkpoint, which is removed after the upload; None to upload only the small files.
+        """
         with self._changed:
             if self._waiting and self._waiting[0]:
                 self._waiting[0].remove()
@@ -63,20 +67,24 @@ class Uploader:
             self._changed.notify_all()
 
     def is_idle(self) -> bool:
-        """Whether nothing waits and nothing is on its way."""
+        """Return whether no upload is waiting or running."""
         with self._changed:
             return not self._busy and self._waiting is None
 
     def progress(self) -> tuple[int, float]:
-        """Bytes sent so far, and the seconds since it got on last."""
+        """Return the number of bytes sent so far, and the seconds since the last progress."""
         return self._sent, time.monotonic() - self._alive
 
     def end(self, release: bool) -> None:
-        """Leave the threads alone, and let the lease go if all is done; what hangs is given up."""
+        """Tell the threads to end, without waiting for them; an upload that is still running is abandoned.
+
+        Args:
+            release: Whether to release the lease, unless it was lost or an upload was abandoned.
+        """
         self._stop.set()
         with self._changed:
             if self._busy:
-                self.lost = self.lost or "given up"  # what hangs must not go on later
+                self.lost = self.lost or "given up"  # a hanging upload must not continue later
             self._ended = True
             if self._waiting and self._waiting[0]:
                 self._waiting[0].remove()
@@ -124,12 +132,13 @@ class Uploader:
         while not self._stop.wait(leases.RENEW_SECONDS):
             try:
                 self._lease.renew()
-                self._copy.send_status(STATUS)  # for who watches the mirror
+                # So that `runs.py monitor` sees that the run is alive.
+                self._copy.send_status(STATUS)
             except LeaseError as e:
                 self.lost = str(e)
                 return
             except (MirrorError, OSError):
-                continue  # the next upload says so
+                continue  # the next upload reports the problem
 
 
 def _niced(work: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""URLs of mirrors. Nothing heavy is imported: every command line is checked with this."""
+"""URLs of mirrors. This module imports nothing large, because every command line is checked with it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ VARIABLES = "AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_KE
 
 
 def is_url(text: str) -> bool:
-    """Whether a text means a place in object storage, not a folder."""
+    """Return whether a text is a URL and not the path of a folder."""
     return "://" in text
 
 
 def checked_url(url: str) -> str:
-    """A mirror's URL without a slash at its end.
+    """Check a mirror's URL and return it without trailing slashes.
 
     Raises:
-        ValueError: If it is not one, or carries what belongs into the environment; secrets in it are not repeated.
+        ValueError: If it is invalid, or contains credentials; the message does not repeat them.
     """
     try:
         parts = urlsplit(url)
@@ -41,7 +41,7 @@ def checked_url(url: str) -> str:
 
 
 def run_of_url(url: str) -> tuple[str, str, str]:
-    """The mirror, the agent and the name of a run, from MIRROR/AGENT/NAME.
+    """Split MIRROR/AGENT/NAME into the mirror's URL, the agent and the name of the run.
 
     Raises:
         ValueError: If it does not name a run.
