@@ -1,1 +1,1 @@
-"""Files, processes, memory, exit codes: nothing here knows what is trained."""
+"""Files, processes, memory, exit codes: general helpers that are independent of what is trained."""

@@ -1,4 +1,4 @@
-"""Control groups: the limits that a container, a batch system or systemd sets for this process and others."""
+"""Control groups (cgroups): the limits that a container, a batch system or systemd sets for this process."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def groups(controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Path]:
-    """Folders of the groups that this process is in and of those around them, the innermost first.
+    """Yield the folders of this process's control groups and of all their parents, innermost first.
 
     Args:
-        controller: `memory` or `cpu`. With version 2 all controllers have the same folders.
-        proc: Where the system tells of processes.
-        cgroups: Where it tells of control groups, version 1 or 2, or both.
+        controller: `memory` or `cpu`. In version 2, all controllers have the same folders.
+        proc: The /proc file system.
+        cgroups: The cgroup file system, version 1 or 2, or both.
     """
     for line in lines(proc / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            tops = [cgroups, cgroups / "unified"]  # the second beside version 1
+            tops = [cgroups, cgroups / "unified"]  # the second if version 1 is mounted, too
         elif controller in controllers.split(","):
             tops = [cgroups / controller, cgroups / controllers]  # one is often a link to the other
         else:
@@ -34,13 +34,13 @@ def groups(controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Itera
 
 
 def number(path: Path) -> int | None:
-    """The whole number in a file, or None if there is no file, or a word like `max`."""
+    """Read the whole number in a file; None if there is no such file, or it contains a word such as `max`."""
     text = " ".join(lines(path)).strip()
     return int(text) if text.isdecimal() else None
 
 
 def lines(path: Path) -> list[str]:
-    """Of a file that may not be there."""
+    """Read the lines of a file; none if it cannot be read."""
     try:
         return path.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""How many processors this process may use, which may be fewer than the machine has."""
+"""The number of CPUs that this process may use, which may be smaller than the machine's."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from system.cgroups import CGROUPS, PROC, groups, lines, number
 
 
 def usable_cpus(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
-    """Processors that this process may run on (`taskset`, a batch system), and that its quota is worth (a container).
+    """Count the usable CPUs, given CPU affinity (`taskset`, a batch system) and cgroup quotas (a container).
 
-    A quota is rounded up: one and a half processors keep two processes busy.
+    A quota is rounded up: one and a half CPUs keep two processes busy.
 
     Args:
-        proc: Where the system tells of processes.
-        cgroups: Where it tells of control groups, version 1 or 2.
+        proc: The /proc file system.
+        cgroups: The cgroup file system, version 1 or 2.
 
     Returns:
-        At least 1.
+        The number of CPUs, at least 1.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(min([allowed or 1, *_quotas(proc, cgroups)]), 1)

@@ -1,4 +1,4 @@
-"""CSV files as this project writes and reads them."""
+"""The CSV format of this project's files: writing and reading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def as_csv(head: Iterable[object], rows: Iterable[Iterable[object]]) -> bytes:
-    """A head and rows, in UTF-8, a line each."""
+    """Encode a header and rows as CSV, in UTF-8, with one line each."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)

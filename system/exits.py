@@ -1,4 +1,4 @@
-"""How scripts end: exit codes, and errors of one line."""
+"""Exit codes of the scripts, and error messages of one line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ from typing import NoReturn
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_STOPPED = 3  # by SIGTERM or SIGINT, with a checkpoint
+EXIT_STOPPED = (
+    3  # stopped before the end, for example by SIGTERM or SIGINT; a trainer has saved a checkpoint
+)
 
 
 def exit_with_error(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
-    """Print the problem in one line and exit."""
+    """Print the problem as one line on stderr and exit.
+
+    Args:
+        problem: The message, or an exception.
+        code: The exit code.
+
+    Raises:
+        SystemExit: Always.
+    """
     if isinstance(problem, OSError) and problem.filename and problem.strerror:
         problem = f"{problem.filename}: {problem.strerror}"
     print(f"error: {problem}", file=sys.stderr)
@@ -22,14 +32,14 @@ def exit_with_error(problem: object, code: int = EXIT_BAD_INPUT) -> NoReturn:
 
 
 def raise_on_ctrl_c() -> None:
-    """From now on SIGINT raises KeyboardInterrupt, which `system.startup` put off; ignored stays ignored."""
+    """Make SIGINT raise KeyboardInterrupt again, which `system.startup` turned off; an ignored SIGINT stays ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Errors become one line: exit code 2 for bad input, 1 for an error of the system; Ctrl-C is exit code 3."""
+    """Turn errors into one line: exit code 2 for a ValueError (bad input), 1 for an OSError, 3 for Ctrl-C."""
     raise_on_ctrl_c()
     try:
         yield

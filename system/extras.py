@@ -1,4 +1,4 @@
-"""Packages that only some of what is here needs, and that are therefore not installed with the rest."""
+"""Optional packages, which only some features need and which are not installed by default."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from system.hints import command
 
 
 def require(extra: str, *packages: str) -> None:
-    """Refuse to begin without some packages; nothing is imported.
+    """Check that packages are installed, without importing them.
 
     Args:
-        extra: Of this project, which brings them.
-        packages: Their names, as they are imported.
+        extra: The extra of this project that installs them.
+        packages: Their import names.
 
     Raises:
-        ValueError: Naming what is missing and the command that installs it.
+        ValueError: If one is missing; the message has the command that installs it.
     """
     for package in packages:
         found = find_spec(package)
-        if found is None or found.origin is None:  # a folder of that name is no package
+        if found is None or found.origin is None:  # a mere folder of that name is not the package
             install = command("-m", "pip", "install", f".[{extra}]")
             raise ValueError(f"{package} is not installed; {install} brings it")

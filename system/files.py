@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic file writes: a file is either complete or does not appear."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from pathlib import Path
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Where to write what shall be at `path`: it is put there when it is whole, and removed when it is not.
+    """Yield a temporary path to write to; at the end of the block, it is synced and renamed to `path`.
+
+    If the block raises an error, the temporary file is removed.
 
     Raises:
-        OSError: With `path` named, if the disk does not take it; what was at `path` is then still there.
+        OSError: If it cannot be written; the error names `path`, whose previous content is then unchanged.
     """
     aside = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
@@ -31,20 +33,20 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write aside, sync, rename: a reader sees the old file or the new one, never a part.
+    """Write a file atomically and durably (temporary file, fsync, rename): readers see the old content or the new one.
 
     Raises:
-        OSError: If the disk does not take it; what was at `path` is then still there.
+        OSError: If it cannot be written; the previous content of `path` is then unchanged.
     """
     with written_aside(path) as aside:
         aside.write_bytes(data)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file there whole, without waiting for the disk: for what is written again in a moment.
+    """Replace a file atomically, but without fsync: for files that are rewritten every few seconds.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If it cannot be written.
     """
     aside = path.with_name(f".{path.name}.part")
     try:
@@ -56,28 +58,29 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that could not be written, before there is something to write.
+    """Check early that a file can be written.
 
     Raises:
-        ValueError: Saying why.
+        ValueError: If it cannot, or if something other than a plain file has this path; the message says why.
     """
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            # A rename would replace it.
+            # The rename would replace a symbolic link, pipe or device.
             raise FileExistsError(None, "it is there and no plain file")
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "no permission")
-        with tempfile.TemporaryFile(dir=path.parent):  # the only answer that holds for everybody
+        # os.access is not reliable for root, or on NFS.
+        with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as e:
         raise ValueError(f"cannot write to {path}: {e.strerror}") from None
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that could not be made or written to.
+    """Check early that a folder can be created or, if it exists, written to.
 
     Raises:
-        ValueError: Saying why.
+        ValueError: If not; the message says why.
     """
     there = next(p for p in (folder, *folder.parents) if p.exists())
     try:
@@ -88,7 +91,7 @@ def check_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last through a power cut."""
+    """Sync a folder, so that renames in it survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -97,5 +100,5 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(data: bytes) -> str:
-    """Hex digest."""
+    """Return the SHA-256 of data as a hex string."""
     return hashlib.sha256(data).hexdigest()

@@ -1,7 +1,7 @@
-"""The scripts' own command lines, without the seconds that TensorFlow takes to load.
+"""Runs command lines of the scripts without the seconds that TensorFlow takes to load, for tests and benchmarks.
 
-Each runs in a process and process group of its own, forked from this one, which has imported TensorFlow and done
-nothing with it. From the fork on everything is real: arguments, files, output, signals, exit code.
+Each runs in its own process and process group, forked from this process, which has imported TensorFlow but not used it.
+Everything after the fork is as in a real run: arguments, files, output, signals, exit code.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from pathlib import Path
 from system.startup import protect_output
 
 ROOT = Path(__file__).resolve().parents[1]
-LOADED = ("tensorflow", "keras")  # in the process that forks, once
+LOADED = ("tensorflow", "keras")  # imported once, before the fork
 
 
 class Forked:
-    """A script that runs.
+    """A running script.
 
     Args:
-        script: Its name.
-        options: Its command line.
-        cwd: Where it begins.
+        script: Name of the script, such as `DDQN`.
+        options: Its command-line arguments.
+        cwd: Its working directory.
+
+    Attributes:
+        pid: Its process id, which is also the id of its process group.
+        returncode: Exit code, negative after a signal; None as long as `poll` has not seen its end.
     """
 
     def __init__(self, script: str, *options: str, cwd: Path = ROOT) -> None:
@@ -48,17 +52,17 @@ class Forked:
             _become(script, options)
 
     def poll(self) -> int | None:
-        """The exit code, negative after a signal; None while it runs."""
+        """Return the exit code, negative after a signal; None while the script runs."""
         if self.returncode is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
 
     def wait_until(self, what: Callable[[], bool]) -> None:
-        """Until something is so.
+        """Wait until `what` returns true.
 
         Raises:
-            RuntimeError: If it ends before.
+            RuntimeError: If the script ends before that.
         """
         while not what():
             if self.poll() is not None:
@@ -66,17 +70,17 @@ class Forked:
             time.sleep(0.0005)
 
     def cpu_seconds(self) -> float:
-        """Processor time that it took so far."""
+        """Return the CPU time that the script has used so far, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def work(self, seconds: float) -> None:
-        """Let it take so much more processor time."""
+        """Wait until the script has used this much more CPU time."""
         end = self.cpu_seconds() + seconds
         self.wait_until(lambda: self.cpu_seconds() >= end)
 
     def finish(self) -> int:
-        """Wait for its end and give the exit code."""
+        """Wait for the script to end and return its exit code."""
         while (code := self.poll()) is None:
             time.sleep(0.005)
         return code
@@ -89,7 +93,7 @@ class Forked:
             time.sleep(0.005)
 
     def group_lives(self) -> bool:
-        """Whether anything is left of its process group."""
+        """Return whether any process of its process group is left."""
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
@@ -97,11 +101,11 @@ class Forked:
         return True
 
     def out(self) -> str:
-        """What it has said so far."""
+        """Return its stdout so far."""
         return _content(self._out.fileno())
 
     def err(self) -> str:
-        """What it has complained about so far."""
+        """Return its stderr so far."""
         return _content(self._err.fileno())
 
 
@@ -110,7 +114,7 @@ def _content(file: int) -> str:
 
 
 def _become(script: str, options: tuple[str, ...]) -> None:
-    """In the child: be the script, and never return."""
+    """Run the script in the child process; never returns."""
     sys.stdout = sys.stderr = None
     protect_output()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Commands as the user would type them here."""
+"""Command lines to show to the user."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 
 def command(script: str, *arguments: str | Path) -> str:
-    """A command line that runs a script of ours with the Python that runs now."""
+    """Return a command line, quoted for a shell, that runs one of our scripts with the current Python."""
     words = [script, *map(str, arguments)]
     python = Path(sys.executable)
-    with suppress(OSError, ValueError):  # no folder to be in any more, or Python is elsewhere
+    # Fails if the working directory was deleted, or Python is not below it.
+    with suppress(OSError, ValueError):
         python = python.relative_to(Path.cwd())
     return shlex.join([str(python), *words])

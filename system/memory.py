@@ -1,6 +1,6 @@
-"""How much memory there is, before it is asked for.
+"""Checks that there is enough memory before it is allocated.
 
-The system promises memory that it does not have, and kills the process when it uses it.
+Linux overcommits memory: an allocation succeeds even if there is not enough, and the process is killed when it uses it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class NotEnoughMemoryError(ValueError):
 
 @dataclass(frozen=True)
 class Need:
-    """A part of what is needed.
+    """An amount of memory that is needed.
 
     Attributes:
-        what: Needs it.
-        bytes: How much.
-        remedy: Options to make smaller.
+        what: What needs it.
+        bytes: Number of bytes.
+        remedy: The options to reduce if there is not enough.
     """
 
     what: str
@@ -33,10 +33,10 @@ class Need:
 
 
 def check_available_memory(*needs: Need) -> None:
-    """Check that there is enough memory for all parts together.
+    """Check that there is enough memory for all needs together.
 
     Raises:
-        NotEnoughMemoryError: Naming the first part that does not fit beside those before it.
+        NotEnoughMemoryError: If not; the message names the first need that does not fit in addition to those before.
     """
     left = available_bytes()
     for need in needs:
@@ -49,11 +49,11 @@ def check_available_memory(*needs: Need) -> None:
 
 
 def available_bytes(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
-    """What is left of the memory: of the machine's, and of what the control groups of this process may use.
+    """Return the available memory in bytes: the machine's, or less if a control group of this process limits it.
 
     Args:
-        proc: Where the system tells of processes.
-        cgroups: Where it tells of control groups, version 1 or 2.
+        proc: The /proc file system.
+        cgroups: The cgroup file system, version 1 or 2.
     """
     left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for line in lines(proc / "meminfo"):
@@ -63,20 +63,20 @@ def available_bytes(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
 
 
 def address_space_bytes() -> int | None:
-    """How much address space a process may have (`ulimit -v`), used or not; None if there is no limit."""
+    """Return the limit of a process's address space in bytes (`ulimit -v`); None if there is no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return None if soft == resource.RLIM_INFINITY else soft
 
 
 def check_address_space(what: str, needed: int) -> None:
-    """Check that a process may have so much address space.
+    """Check that the limit of the address space is high enough.
 
     Args:
-        what: Needs it.
-        needed: Bytes.
+        what: What needs the address space, for the message.
+        needed: Number of bytes.
 
     Raises:
-        NotEnoughMemoryError: With both figures.
+        NotEnoughMemoryError: If not; the message has both figures.
     """
     limit = address_space_bytes()
     if limit is not None and limit < needed:
@@ -87,12 +87,12 @@ def check_address_space(what: str, needed: int) -> None:
 
 
 def _left_in_groups(proc: Path, cgroups: Path) -> list[int]:
-    """The limit of every group that this process is in, less what its members use and the system cannot take back."""
+    """Return, for every control group with a limit, the limit minus the usage that cannot be reclaimed, in bytes."""
     left = []
     for group in groups("memory", proc, cgroups):
         for limit_name, use_name, cache_name in (
             ("memory.max", "memory.current", "inactive_file"),  # version 2
-            ("memory.high", "memory.current", "inactive_file"),  # beyond it, everything crawls
+            ("memory.high", "memory.current", "inactive_file"),  # above it, processes are throttled
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
         ):
             if (limit := number(group / limit_name)) is not None:
@@ -102,7 +102,7 @@ def _left_in_groups(proc: Path, cgroups: Path) -> list[int]:
 
 
 def _cache(group: Path, name: str) -> int:
-    """Bytes of files in a group's memory that are read again when they are needed."""
+    """Return the size of a group's reclaimable file cache in bytes."""
     for line in lines(group / "memory.stat"):
         key, _, value = line.partition(" ")
         if key == name:

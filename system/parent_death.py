@@ -1,9 +1,9 @@
-"""Become another program, which gets SIGTERM when the process that started it is gone, however that ended.
+"""Executes a program that gets SIGTERM when its parent process ends for whatever reason, even if it is killed.
 
-python system/parent_death.py PARENT PROGRAM ARGUMENT...
+python system/parent_death.py PARENT_PID PROGRAM ARGUMENT...
 
-A program of its own, because a process with threads can safely run almost nothing between fork and exec; it imports
-nothing of ours, so that it takes 20 ms.
+This is a separate program because a process with threads can safely run almost nothing between fork and exec. It
+imports nothing else of ours, so that it takes only 20 ms.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG = 1  # prctl(2): outlives execve
+PR_SET_PDEATHSIG = 1  # see prctl(2); preserved across execve
 
 
 def main() -> None:
-    """Ask the kernel for the signal, then become the program."""
+    """Request the signal from the kernel, then execute the program."""
     parent, *program = sys.argv[1:]
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux has it
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux only
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(parent):  # gone before it was asked
+    if os.getppid() != int(parent):  # the parent ended before the request
         raise SystemExit(1)
     os.execv(program[0], program)
 

@@ -1,4 +1,4 @@
-"""Whether a script or a server can start, asked before it does.
+"""Checks that a script or server can start: that modules are installed, and that a port is free.
 
 python -P -m system.preflight MODULE[,MODULE...] [ADDRESS PORT VARIABLE]
 """
@@ -14,13 +14,13 @@ from system.exits import exit_with_error
 
 
 def check_modules(modules: list[str]) -> None:
-    """Refuse a Python that lacks something.
+    """Check that modules are installed.
 
     Args:
         modules: Names of top-level modules.
 
     Raises:
-        ValueError: Naming what is missing and how to get it.
+        ValueError: If some are missing; the message names them and says how to install them.
     """
     missing = [name for name in modules if find_spec(name) is None]
     if not missing:
@@ -32,15 +32,15 @@ def check_modules(modules: list[str]) -> None:
 
 
 def check_port(address: str, port: str, variable: str) -> None:
-    """Refuse a port that nobody can listen on.
+    """Check that a server can listen on a port.
 
     Args:
         address: IPv4 address to listen on.
-        port: As the user wrote it.
-        variable: The environment variable that chose it.
+        port: The port, as the user wrote it.
+        variable: The environment variable that sets it, for the message.
 
     Raises:
-        ValueError: If it is no port number, or the system does not give it to us.
+        ValueError: If it is not a port number, or this process cannot listen on it.
     """
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError(f"{variable} must be a port, 1 to 65535, got {port!r}")

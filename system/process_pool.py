@@ -1,4 +1,4 @@
-"""Calls in processes of their own that end with whom they work for, however that ends."""
+"""Runs calls in child processes that never outlive their parent, even if it is killed."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def in_processes(
     hint: str,
     begin: Callable[[], object] | None = None,
 ) -> Iterator[list[Future[Answer]]]:
-    """Run calls in processes, which are killed at the end of the block: nobody waits for what nobody wants any more.
+    """Run calls in child processes, which are killed at the end of the block even if they are still busy.
 
-    Ctrl-C does not reach them.
+    The child processes ignore Ctrl-C.
 
     Args:
-        calls: What to do; each can be pickled, and so can its answer.
-        processes: How many at once, at most.
-        hint: What to do when one of them died, for the error message.
-        begin: Called first in each process, if there is something to begin with; can be pickled.
+        calls: The calls; they and their results must be picklable.
+        processes: The largest number of processes.
+        hint: What the user can do if a process dies, for the error message.
+        begin: Called first in each process, if given; must be picklable.
 
     Yields:
-        Their futures, in order.
+        The futures of the calls, in order.
 
     Raises:
-        ChildProcessError: In the block, where it waits for a process that died; why it did.
+        ChildProcessError: If the block waited for a process that died; the message says why.
     """
     context = _Remembering()
     count = min(processes, len(calls))
@@ -52,24 +52,24 @@ def in_processes(
     finally:
         for process in context.started():
             process.kill()
-        executor.shutdown()  # waits: half-way through, Python's clean-up at exit may fail over it
+        executor.shutdown()  # waits for its thread, because an unfinished shutdown may fail when Python exits
 
 
 class _Remembering(SpawnContext):
-    """Keeps every process that it makes, for `multiprocessing.active_children` forgets those that died."""
+    """Keeps every process that it creates, because `multiprocessing.active_children` forgets those that died."""
 
     def __init__(self) -> None:
         super().__init__()
         self._made: list[BaseProcess] = []
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
-        """A process, not started yet."""
+        """Create a process and remember it; it is not started yet."""
         process = SpawnProcess(*args, **kwargs)
         self._made.append(process)
         return process
 
     def started(self) -> list[BaseProcess]:
-        """Those that were."""
+        """Return the processes that were started."""
         return [process for process in self._made if process.pid is not None]
 
 
@@ -80,9 +80,9 @@ def _begin(begin: Callable[[], object] | None) -> None:
 
 
 def _why(processes: Sequence[BaseProcess]) -> str:
-    """Why the first of them died; the executor then ends the others by SIGTERM."""
+    """Return why the first of the processes died; the executor then terminates the others by SIGTERM."""
     end = time.monotonic() + LAST_WORDS_SECONDS
-    # The executor's thread waits for them, too: the code that it has just taken is not there at once.
+    # The executor's thread waits for them, too, so an exit code that it has just collected may appear late.
     while any(p.exitcode is None for p in processes) and time.monotonic() < end:
         time.sleep(0.01)
     codes = sorted(

@@ -1,4 +1,4 @@
-"""Signals and child processes: who hears what, and who ends with whom."""
+"""Signals and child processes: which process handles which signal, and children that end with their parent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 from system import parent_death
 from system.exits import raise_on_ctrl_c
 
-SECONDS_TO_GET_OUT = 0.01  # of where an exception is lost
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal is gone
+SECONDS_TO_GET_OUT = 0.01  # of code in which an exception is lost, such as a `__del__`
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
 
 def children_of(pid: int) -> list[int]:
-    """Process ids of the children that multiprocessing started: workers of a trainer, processes of an evaluation."""
+    """Return the ids of the child processes that multiprocessing started, such as the workers of a trainer."""
     return sorted(
         child
         for child, parent in _parents().items()
@@ -30,11 +30,11 @@ def children_of(pid: int) -> list[int]:
 
 
 def descendants_of(pid: int, command: str = "") -> set[int]:
-    """Process ids of the children, their children, and so on.
+    """Return the ids of a process's children, their children, and so on.
 
     Args:
-        pid: Process id of the ancestor.
-        command: Only those whose command line contains this.
+        pid: Id of the process.
+        command: If given, only the processes whose command line contains this.
     """
     parents, found = _parents(), {pid}
     while more := {p for p, parent in parents.items() if parent in found} - found:
@@ -43,16 +43,16 @@ def descendants_of(pid: int, command: str = "") -> set[int]:
 
 
 def _parents() -> dict[int, int]:
-    """The parent of every process."""
+    """Return the parent's id of every process, by process id."""
     parents = dict[int, int]()
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it ended just now
+        with contextlib.suppress(OSError):  # the process has just ended
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
     return parents
 
 
 def _command_line(pid: int) -> str:
-    """Empty once it has ended."""
+    """Return the command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
@@ -61,11 +61,12 @@ def _command_line(pid: int) -> str:
 
 @contextmanager
 def blocked_signals(*signals: signal.Signals) -> Iterator[None]:
-    """Start child processes with these signals blocked: Ctrl-C reaches a whole process group, but the parent decides.
+    """Block signals in the child processes that are started within the block.
 
-    Its own signals are delayed until the children have started: a half-started process would print errors.
+    Ctrl-C reaches a whole process group, but only the parent should react to it. The parent's own signals are delayed
+    until the end of the block, because an interrupted start of a process would print errors.
     """
-    resource_tracker.ensure_running()  # or the first process starts it, which unblocks signals
+    resource_tracker.ensure_running()  # otherwise the first process starts it, which unblocks signals
     came: list[int] = []
     handlers = {s: signal.signal(s, lambda number, _: came.append(number)) for s in signals}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -80,7 +81,7 @@ def blocked_signals(*signals: signal.Signals) -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """In a child process: end at once when the parent is gone, however it went."""
+    """Make this child process end as soon as its parent has ended, even if the parent was killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -92,9 +93,9 @@ def end_with_parent() -> None:
 
 
 def on_first_stop_signal(act: Callable[[], None]) -> None:
-    """Call `act` at the first of the stop signals; the second ends this process at once.
+    """Call `act` on the first stop signal; a second one ends this process at once.
 
-    SIGHUP stays ignored where it was: who says nohup means it.
+    Signals that are ignored stay ignored, such as SIGHUP under nohup.
     """
     signals = [s for s in STOP_SIGNALS if signal.getsignal(s) != signal.SIG_IGN]
 
@@ -102,8 +103,9 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
         for s in signals:
             signal.signal(s, signal.SIG_DFL)
         with contextlib.suppress(OSError):  # the terminal may be gone
-            line = b"\n" if os.isatty(2) else b""  # ^C stands there
-            os.write(2, line + b"stopping; a second signal ends at once\n")  # print() may not
+            line = b"\n" if os.isatty(2) else b""  # the terminal has printed ^C on this line
+            # print() is not reentrant.
+            os.write(2, line + b"stopping; a second signal ends at once\n")
         act()
 
     for s in signals:
@@ -111,20 +113,21 @@ def on_first_stop_signal(act: Callable[[], None]) -> None:
 
 
 def interrupt_for_sure() -> None:
-    """SIGTERM raises KeyboardInterrupt as SIGINT does, and one that is lost is raised again."""
+    """Make SIGTERM raise KeyboardInterrupt, as SIGINT does; if the exception is lost, it is raised again."""
     raise_on_ctrl_c()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     act_again_if_lost(KeyboardInterrupt, lambda: signal.raise_signal(signal.SIGINT))
 
 
 def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> None:
-    """What a signal's handler raised is not lost in a bad moment: `act`, which raises it, is called again.
+    """Call `act` again whenever an exception that a signal handler raised was lost.
 
-    Objects of the physics library have a `__del__`; an exception in there goes to `sys.unraisablehook` and no farther.
+    Objects of the physics library have a `__del__` method. An exception raised in there is not propagated, but only
+    passed to `sys.unraisablehook`.
 
     Args:
-        kind: What is raised.
-        act: Called a moment later.
+        kind: Type of the exception.
+        act: Called a moment later, to raise the exception again.
     """
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
@@ -138,19 +141,22 @@ def act_again_if_lost(kind: type[BaseException], act: Callable[[], None]) -> Non
 
 
 def with_parent_death_signal(*words: str) -> list[str]:
-    """A command line that gets SIGTERM when this process is gone, however it ended.
+    """Wrap a command line so that its process gets SIGTERM when this process ends, even if it is killed.
 
     Args:
         words: The program and its arguments.
+
+    Returns:
+        The wrapped command line.
     """
     return [sys.executable, "-I", parent_death.__file__, str(os.getpid()), *words]
 
 
 def cause_of_death(exit_code: int | None) -> str:
-    """Why a child process is gone, in words.
+    """Say in words why a child process ended.
 
     Args:
-        exit_code: As `multiprocessing.Process.exitcode` has it: negative for a signal.
+        exit_code: As in `multiprocessing.Process.exitcode`: negative for a signal; None if unknown.
     """
     if exit_code is None:
         return "gone for an unknown reason"

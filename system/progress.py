@@ -1,4 +1,4 @@
-"""The progress of a long task: a bar on a terminal, or a line every five seconds in a log file."""
+"""Shows the progress of a long task: a bar on a terminal, or a line every five seconds in a log file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def progress(what: str, unit: str) -> Iterator[OnProgress]:
 
 
 def notify(line: str) -> None:
-    """Print a line for people on stderr; it is no error if nobody can read it."""
-    if sys.stderr is not None:  # it is None where it was closed before Python began
+    """Print a message on stderr; errors are ignored, for example if stderr was closed."""
+    if sys.stderr is not None:  # None if it was closed before Python started
         with suppress(OSError, ValueError):
             print(line, file=sys.stderr, flush=True)

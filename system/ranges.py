@@ -1,4 +1,4 @@
-"""Ranges and units of settings are stated in their types, with annotated-types; here they are read.
+"""Reads and checks the ranges and units of settings, which are part of their types by means of annotated-types.
 
 `gamma: Annotated[float, Interval(ge=0, le=1)]`, `stack: Annotated[int, Interval(ge=1, le=16), Unit("images")]`.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Unit
 
-LARGEST = 1e12  # larger numbers are typing errors, and their products overflow
+LARGEST = 1e12  # larger numbers are typos, and their products overflow
 
 Probability = Annotated[float, Interval(ge=0, le=1)]
 NotNegative = Annotated[float, Ge(0)]
@@ -24,12 +24,12 @@ Decisions = Annotated[int, Ge(0), Unit("decisions")]
 
 
 def unit(metadata: tuple[Any, ...]) -> str:
-    """The unit among what a type is annotated with; empty if there is none."""
+    """Return the unit in the metadata of an annotated type; empty if there is none."""
     return next((m.unit for m in metadata if isinstance(m, Unit)), "")
 
 
 def allowed(metadata: tuple[Any, ...]) -> str:
-    """The range among what a type is annotated with, in words; empty if there is none."""
+    """Return the range in the metadata of an annotated type, in words; empty if there is none."""
     low = high = ""
     for bound in _bounds(metadata):
         if isinstance(bound, Ge):
@@ -46,8 +46,12 @@ def allowed(metadata: tuple[Any, ...]) -> str:
 
 
 def out_of_range(metadata: tuple[Any, ...], value: float) -> str:
-    """What is wrong with a number, as the end of a sentence; empty if nothing is."""
-    if not abs(value) <= LARGEST:  # NaN is not, either
+    """Check a number against the range in the metadata of its type.
+
+    Returns:
+        What is wrong with it, as the end of a sentence; empty if nothing is.
+    """
+    if not abs(value) <= LARGEST:  # also true for NaN
         return f"must be {allowed(metadata) or 'finite'}, and not beyond {LARGEST:g}, got {value!r}"
     for bound in _bounds(metadata):
         if (
@@ -68,10 +72,10 @@ def _bounds(metadata: tuple[Any, ...]) -> Iterator[Ge | Gt | Le]:
 
 
 def check_fields(group: Any) -> None:
-    """Check the fields of a dataclass against their types and ranges; fields that are dataclasses are left out.
+    """Check the fields of a dataclass against their types and ranges; fields that are dataclasses are skipped.
 
     Raises:
-        ValueError: Naming the field and what it may be.
+        ValueError: If a value is not allowed; the message names the field and the allowed values.
     """
     hints = typing.get_type_hints(type(group), include_extras=True)
     for field in fields(group):
@@ -81,7 +85,11 @@ def check_fields(group: Any) -> None:
 
 
 def problem(hint: Any, value: Any) -> str:
-    """What is wrong with a value of a type, as the end of a sentence; empty if nothing is."""
+    """Check a value against its type and range.
+
+    Returns:
+        What is wrong with it, as the end of a sentence; empty if nothing is.
+    """
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         number = isinstance(value, int | float) and not isinstance(value, bool)

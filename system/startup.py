@@ -1,8 +1,9 @@
-"""Imported first in every script: no terminal, pipe, early Ctrl-C or setting for other programs breaks what follows.
+"""Imported first in every script, to make it robust against closed outputs, an early Ctrl-C and foreign settings.
 
-Ctrl-C ends the script without a word while Python loads the rest. Output that nobody takes any more (a reader of a pipe
-that has gone, a full disk behind a redirection, a terminal that is closed, streams closed from the start) is dropped:
-printing decides over nothing. Warnings stay warnings, and pictures look as we draw them.
+While Python loads the rest, Ctrl-C ends the script silently. Output that cannot be written (a pipe whose reader has
+ended, a redirection to a full disk, a closed terminal, streams that were closed from the start) is dropped, so that
+printing never ends a script. Settings that are meant for other programs turn no warning into an error and do not change
+how figures look.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import warnings
 
 
 class Output(io.TextIOWrapper):
-    """A standard stream that goes on without its reader, and writes what its encoding lacks as an escape."""
+    """A standard stream that ignores write errors, and escapes characters that its encoding does not have."""
 
     def write(self, text: str) -> int:
-        """Write, or drop."""
+        """Write the text, or drop it after an error."""
         try:
             return super().write(text)
         except OSError:
@@ -26,14 +27,14 @@ class Output(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Flush, or drop."""
+        """Flush the stream, or drop what is buffered after an error."""
         try:
             super().flush()
         except OSError:
             self._give_up()
 
     def _give_up(self) -> None:
-        """From now on into nothing, for C code and child processes too; what is buffered goes there as well."""
+        """Redirect the stream and its buffer to /dev/null, also for C code and child processes."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
@@ -41,12 +42,12 @@ class Output(io.TextIOWrapper):
 
 
 def is_our_script() -> bool:
-    """Whether one of our scripts runs, in any folder of ours, and not a program that imports us, such as a notebook."""
+    """Return whether the main program is a script of this repository, and not, for example, a notebook."""
     main = sys.modules["__main__"]
     script = getattr(main, "__file__", None)
-    if script is None or main.__spec__ is not None:  # typed in, or run by `python -m`
+    if script is None or main.__spec__ is not None:  # an interactive session, or `python -m`
         return False
-    # pathlib would load for longer. Programs of an environment that lies among our files are not ours.
+    # os.path, because pathlib takes longer to import. Programs of a virtual environment in our folder are not ours.
     script, root = (
         os.path.realpath(script),
         os.path.dirname(os.path.dirname(os.path.realpath(__file__))),
@@ -56,20 +57,21 @@ def is_our_script() -> bool:
 
 
 def let_ctrl_c_end_a_script_that_loads() -> None:
-    """Leave SIGINT to the kernel: where C code imports, a KeyboardInterrupt comes out as an ImportError or not at all.
+    """Restore the default action of SIGINT, which ends the process, while modules are loaded.
 
-    Who has something to finish asks for the exception again: `system.exits.raise_on_ctrl_c`.
+    While C extensions are imported, a KeyboardInterrupt may turn into an ImportError or get lost. Code that needs the
+    exception turns it on again with `system.exits.raise_on_ctrl_c`.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def set_aside_settings_of_others() -> None:
-    """Leave out what a .bashrc sets for other programs and would end ours, or change what it does, with its children.
+    """Ignore settings for other programs, for example from a .bashrc, that would break this one or change its results.
 
-    The physics library warns while it loads, in C code that cannot take the warning as an error. Matplotlib is for
-    files here, so it needs no backend, and no style of somebody's papers. OpenCV draws what drivers see: with other
-    kernels they drive otherwise.
+    The physics library issues a warning while it loads, in C code that fails if warnings are errors. Matplotlib only
+    writes files here, so it needs no GUI backend, and the user's style must not change the figures. OpenCV draws what
+    drivers see: with other kernels, they drive differently. Child processes inherit all this.
     """
     sys.warnoptions[:] = [option for option in sys.warnoptions if not option.startswith("e")]
     warnings.filters = [kept for kept in warnings.filters if kept[0] != "error"]
@@ -79,24 +81,23 @@ def set_aside_settings_of_others() -> None:
 
 
 def open_missing_descriptors() -> None:
-    """Give standard streams that were closed (`2>&-`) to /dev/null: no file of ours must get their numbers."""
+    """Open closed standard streams (`2>&-`) on /dev/null, so that no other file gets their descriptors."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            os.set_inheritable(nowhere, True)  # or child processes have none again
+            nowhere = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            os.set_inheritable(nowhere, True)  # otherwise child processes lack it again
 
 
 def protect_output() -> None:
-    """Make stdout and stderr go on without their readers."""
+    """Make stdout and stderr ignore write errors."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, _opened(number, "utf-8"))
-        elif (
-            type(stream) is io.TextIOWrapper and stream.fileno() == number
-        ):  # not a test's or a notebook's
+        # Streams that a test or a notebook has replaced are left alone.
+        elif type(stream) is io.TextIOWrapper and stream.fileno() == number:
             setattr(sys, name, _opened(number, stream.encoding))
 
 
