@@ -1,1 +1,1 @@
-"""Many runs by one command: several seeds of the same settings, and searches over settings."""
+"""Many runs with one command: several seeds of the same settings, and searches over settings."""

@@ -1,4 +1,4 @@
-"""`DDQN.py --seeds 1:5`: from its command line to its report."""
+"""`DDQN.py --seeds 1:5`: checks the command line, trains all seeds, and prints the report."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from training.command_line import Command
 def train_seeds_as_told(
     path: Path, agent: str, presets: Mapping[str, Any], command: Command[Any]
 ) -> None:
-    """Train, print the report, and leave with exit code 1 if a run failed, 3 if it was stopped.
+    """Train all seeds and print the report.
 
     Args:
-        path: Of the script.
-        agent: Name of what it trains.
-        presets: Its settings to start from.
-        command: Its command line.
+        path: Path of the script.
+        agent: Name of the agent that the script trains.
+        presets: The script's presets, by name.
+        command: The parsed command line.
 
     Raises:
-        ValueError: If the command line is wrong; nothing was written then.
-        OSError: If the disk does not take it.
+        ValueError: If the command line is invalid; nothing has been written then.
+        OSError: If a file cannot be written.
+        SystemExit: With exit code 1 if a run failed, 3 if training was stopped.
     """
     many = command.launch.many
     if not many.seeds:

@@ -1,4 +1,4 @@
-"""The objective of a search that trains nothing: the mean of a function over cases, such as tracks that are driven."""
+"""An objective for a search without training: the mean of a function over cases, for example over driven tracks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ GO_ON = "the same command line goes on"
 
 
 class MeanOverCases:
-    """The mean score over the first so many cases.
+    """The mean score over cases; the length of a trial is the number of cases, counted from the first.
 
     Args:
-        score: Score of values in a case, the same whenever it is called; a function of a module.
-        cases: All of them, such as reset seeds of tracks.
-        path: File of the scores that are known; written at once, in an order that does not depend on `jobs`.
-        jobs: Processes that compute at the same time.
-        stop: Asked several times a second.
+        score: Computes the score of a trial's values in one case. It must be deterministic and defined at module level.
+        cases: All cases, for example reset seeds of tracks.
+        path: File of the known scores; each is appended at once, in an order that does not depend on `jobs`.
+        jobs: Number of processes.
+        stop: Checked several times a second.
 
     Raises:
         ValueError: If the file is damaged.
@@ -45,7 +45,7 @@ class MeanOverCases:
         self._jobs, self._stop = jobs, stop
         self._known: dict[tuple[int, int], float] = {}
         data = path.read_text() if path.exists() else ""
-        self._text = data[: data.rfind("\n") + 1]  # killed while it wrote the last line
+        self._text = data[: data.rfind("\n") + 1]  # without a partly written last line
         try:
             for line in self._text.splitlines():
                 trial, case, found = line.split(",")
@@ -54,12 +54,12 @@ class MeanOverCases:
             raise ValueError(f"{path}: damaged") from None
 
     def measure(self, trials: Sequence[Trial], length: int) -> None:
-        """Compute what is missing of the first so many cases.
+        """Compute the missing scores of the first `length` cases.
 
         Raises:
-            StoppedError: If a stop was asked for.
+            StoppedError: If a stop was requested.
             UnfinishedError: If a process was killed.
-            OSError: If the disk does not take it.
+            OSError: If the file cannot be written.
         """
         cases = self._cases[:length]
         keys = {(t.number, case): t.values for t in trials for case in cases}

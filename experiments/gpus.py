@@ -1,4 +1,4 @@
-"""One run at a time per GPU, also where the same user has several sweeps on a server."""
+"""Locks that allow one run at a time per GPU, even if the same user has several sweeps on a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agents.backend import check_device
 
 
 def parse_devices(text: str) -> tuple[int, ...]:
-    """GPUs as `--devices 0,1` names them.
+    """Parse a list of GPUs such as `0,1`; empty for an empty text.
 
     Raises:
         ValueError: If it is not a list of different numbers.
@@ -28,10 +28,10 @@ def parse_devices(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class TakenGpu:
-    """A GPU that a run of ours may use.
+    """A GPU that is locked for one run.
 
     Attributes:
-        index: As TensorFlow counts the GPUs that it sees.
+        index: Index of the GPU among those that TensorFlow sees.
         lock: Descriptor of the open lock file. A child process that inherits it holds the lock until it ends, even if
             this process is killed.
     """
@@ -40,7 +40,7 @@ class TakenGpu:
     lock: int
 
     def release(self) -> None:
-        """Close our copy of the lock."""
+        """Close this process's descriptor of the lock."""
         os.close(self.lock)
 
 
@@ -48,10 +48,10 @@ class Gpus:
     """The GPUs of a sweep.
 
     Args:
-        indices: As TensorFlow counts the GPUs that it sees.
+        indices: Indices of the GPUs among those that TensorFlow sees.
 
     Raises:
-        ValueError: If the folder of the lock files is somebody else's.
+        ValueError: If the folder for lock files cannot be created or belongs to another user.
     """
 
     def __init__(self, indices: Sequence[int]) -> None:
@@ -66,7 +66,7 @@ class Gpus:
             raise ValueError(f"{self._folder}, where GPUs are locked, is another user's")
 
     def take(self) -> TakenGpu | None:
-        """A GPU that no other run has, or None."""
+        """Lock a GPU that no other run uses; None if all are in use."""
         for index in self._indices:
             lock = os.open(self._folder / f"gpu-{_name(index)}", os.O_CREAT | os.O_RDWR, 0o600)
             try:
@@ -74,20 +74,20 @@ class Gpus:
             except BlockingIOError:
                 os.close(lock)
                 continue
-            os.utime(lock)  # so that what tidies /tmp leaves it
+            os.utime(lock)  # so that programs that clean /tmp keep it
             return TakenGpu(index, lock)
         return None
 
 
 def gpus_for(devices: Sequence[int], device: str) -> Gpus | None:
-    """The GPUs that were named, if any.
+    """Return the GPUs that `--devices` names; None if it names none.
 
     Args:
-        devices: Of `--devices`.
-        device: The setting of the runs.
+        devices: GPUs from `--devices`.
+        device: The setting `device` of the runs.
 
     Raises:
-        ValueError: If the setting is wrong or says otherwise, or locks cannot be had.
+        ValueError: If the setting is invalid or contradicts `devices`, or the folder for locks cannot be used.
     """
     check_device(device)
     if devices and device != "auto":
@@ -98,7 +98,7 @@ def gpus_for(devices: Sequence[int], device: str) -> Gpus | None:
 
 
 def _name(index: int) -> str:
-    """The GPU itself: CUDA_VISIBLE_DEVICES may number them differently for every process."""
+    """Return a GPU's name in CUDA_VISIBLE_DEVICES, which may number the GPUs differently for every process."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     name = visible[index].strip() if index < len(visible) else ""
     return re.sub(r"[^\w-]", "_", name) or str(index)

@@ -1,7 +1,7 @@
-"""Runs as child processes, some at a time: each is a script's command line with a log of its own.
+"""Trains runs in child processes, several at a time: each is a command line of a script with its own log file.
 
-A child leads a process group of its own, so that Ctrl-C in a terminal reaches this process alone, which then tells the
-children once: they save a checkpoint and end with exit code 3. If this process is killed, the kernel tells them.
+Each child has its own process group, so that Ctrl-C in a terminal reaches only this process. It then sends one SIGTERM
+to each child, which saves a checkpoint and ends with exit code 3. If this process is killed, the kernel sends SIGTERM.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from training.runs.run_folder import RunFolder
 from training.stop import Stop
 
 POLL_SECONDS = 0.2
-LOCKED_SECONDS = 60.0  # a run whose parent was killed still saves its checkpoint
+LOCKED_SECONDS = 60.0  # to wait for a child of a killed sweep, which still saves a checkpoint
 LAST_LINES = 3
 LAST_BYTES = 10_000
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made by a child process.
+    """A run to be trained by a child process.
 
     Attributes:
-        name: What people call it.
+        name: Name of the run in messages.
         words: The script and its options.
-        log: Where its output goes, after what is there.
+        log: File that its output is appended to.
         run: Folder of the run.
     """
 
@@ -48,13 +48,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """How a job ended.
+    """The result of a job.
 
     Attributes:
-        job: Which.
-        code: Its exit code, negative after a signal.
-        reason: Why it failed; empty if it did not.
-        seconds: That it took.
+        job: The job.
+        code: Exit code, negative after a signal.
+        reason: Why it did not finish; empty if it did.
+        seconds: Duration in seconds.
     """
 
     job: Job
@@ -64,25 +64,28 @@ class Done:
 
 
 class StoppedError(Exception):
-    """A stop was asked for before everything was done."""
+    """A stop was requested before everything was done."""
 
 
 class UnfinishedError(Exception):
-    """What must be known is not: runs failed or were killed. The message says which, and why."""
+    """A result is missing because a run or process failed or was killed; the message says which one and why."""
 
 
 def unfinished(bad: Sequence[Done]) -> UnfinishedError:
-    """The error that says which jobs did not end well."""
+    """Make an error that names the first of the jobs that failed, and the number of others."""
     first, more = bad[0], f" (and {len(bad) - 1} more)" if bad[1:] else ""
     return UnfinishedError(f"{first.job.name}: {first.reason}{more}; the same command line goes on")
 
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Work that the first signal stops: the program then ends with exit code 3, and with 1 if it cannot be finished.
+    """Let the first stop signal request a stop of the work in the block.
 
     Yields:
-        Whether to stop.
+        The request, which the work must check.
+
+    Raises:
+        SystemExit: With exit code 3 after a StoppedError, 1 after an UnfinishedError.
     """
     stop = Stop()
     on_first_stop_signal(stop.ask)
@@ -96,15 +99,18 @@ def stoppable() -> Iterator[Stop]:
 
 
 def workers_each(at_once: int) -> list[str]:
-    """Options that leave `at_once` runs together no more processes than there are cores; each has one that learns."""
+    """Return options that give each of `at_once` simultaneous runs its share of the CPUs.
+
+    One CPU of each share is for the process that learns, the others are for workers.
+    """
     return [] if at_once == 1 else ["--workers", str(max(usable_cpus() // at_once - 1, 0))]
 
 
 def check_jobs(jobs: int | None, devices: tuple[int, ...]) -> int:
-    """How many runs at once: as asked; or one per GPU, or one.
+    """Return how many runs to train at once: `jobs` but at most one per GPU; by default, one per GPU or just one.
 
     Raises:
-        ValueError: If that cannot be.
+        ValueError: If `jobs` is less than 1.
     """
     if jobs is None:
         return max(len(devices), 1)
@@ -121,21 +127,21 @@ def run_jobs(
     gpus: Gpus | None = None,
     ended: Callable[[Done], str] = lambda done: "done",
 ) -> list[Done]:
-    """Run them, at most `at_once` at a time.
+    """Run jobs, several at a time.
 
     Args:
-        jobs: Begun in this order.
-        at_once: At most so many run at a time.
-        stop: Asked several times a second; the children are then told to stop, and waited for.
-        gpus: Where they learn, one on each at a time; as their command lines say if None.
-        ended: Called when one has ended; what is printed of it.
+        jobs: The jobs, which are started in this order; a job whose run is locked waits and lets others go first.
+        at_once: The largest number of jobs at a time.
+        stop: Checked several times a second; on a stop, the children are told to stop and are waited for.
+        gpus: GPUs to learn on, one job on each at a time; if None, the command lines decide.
+        ended: Called when a job has ended; returns the text that is printed about it.
 
     Returns:
-        How they ended, in the order of `jobs`.
+        The results, in the order of `jobs`.
 
     Raises:
-        StoppedError: If a stop was asked for.
-        OSError: If a log cannot be written or no process be started.
+        StoppedError: If a stop was requested.
+        OSError: If a log cannot be written or a process cannot be started.
     """
     queue, running, done = _Queue(jobs, gpus), list[_Child](), dict[str, Done]()
     ending = False
@@ -159,7 +165,7 @@ def run_jobs(
                 on_progress(len(done) + sum(_share(c.job.run) for c in running), len(jobs))
                 time.sleep(POLL_SECONDS if running or queue.jobs else 0)
         finally:
-            for child in running:  # something went wrong here
+            for child in running:  # only after an error in this process
                 child.process.terminate()
             for child in running:
                 child.process.wait()
@@ -169,7 +175,7 @@ def run_jobs(
 
 
 class _Child:
-    """A job that runs."""
+    """A running job."""
 
     def __init__(self, job: Job, gpu: TakenGpu | None) -> None:
         self.job, self._gpu, self._began = job, gpu, time.monotonic()
@@ -187,13 +193,14 @@ class _Child:
             )
 
     def end(self, stopping: bool) -> Done:
-        """What came of it."""
+        """Return the result of a process that has ended, and release its GPU."""
         if self._gpu is not None:
             self._gpu.release()
         code, seconds = self.process.returncode, time.monotonic() - self._began
         if code == 0:
             return Done(self.job, 0, "", seconds)
-        if stopping or code == EXIT_STOPPED:  # by us, by somebody else, or at its --hours
+        # Stopped by this process, by somebody else, or at its --hours.
+        if stopping or code == EXIT_STOPPED:
             return Done(self.job, code, "stopped before its end", seconds)
         with self.job.log.open("rb") as log:
             log.seek(max(self._offset, self.job.log.stat().st_size - LAST_BYTES))
@@ -206,14 +213,14 @@ class _Child:
 
 
 class _Queue:
-    """The jobs that have not begun."""
+    """The jobs that have not been started."""
 
     def __init__(self, jobs: Sequence[Job], gpus: Gpus | None) -> None:
         self.jobs, self._gpus = list(jobs), gpus
         self._busy_since: dict[str, float] = {}
 
     def begin(self) -> _Child | None:
-        """Start the first job that can be started and take it off the list; None if none can."""
+        """Start the first job that can be started, and remove it from the queue; None if none can be started now."""
         job = next((j for j in self.jobs if not self._is_busy(j)), None)
         if job is None:
             return None
@@ -229,15 +236,15 @@ class _Queue:
             raise
 
     def _is_busy(self, job: Job) -> bool:
-        """Whether another process trains there: perhaps the child of a sweep that was killed, about to end."""
+        """Return whether another process trains the run, perhaps a child of a killed sweep that is about to end."""
         if not job.run.is_locked():
             return False
         since = self._busy_since.setdefault(job.name, time.monotonic())
-        return time.monotonic() - since < LOCKED_SECONDS  # then its script says so
+        return time.monotonic() - since < LOCKED_SECONDS  # after that, the script reports it
 
 
 def _share(run: RunFolder) -> float:
-    """How much of a run is done, as it says itself."""
+    """Return how much of a run is done according to its status.json, 0 to 1."""
     status = read_status(run)
     try:
         return min(float(status["decisions"] / status["decisions_total"]), 1.0)

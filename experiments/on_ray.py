@@ -1,7 +1,7 @@
-"""A run on some node of a Ray cluster, as a process here: its output, its signals, its exit code.
+"""Trains a run on a node of a Ray cluster; a local process forwards its output, its exit code, and SIGTERM.
 
-A run that is lost with its node is begun again elsewhere and goes on from its last checkpoint, so all nodes must share
-the folder of the runs.
+A run that is lost with its node is restarted on another node and continues from its last checkpoint, so all nodes must
+share the folder of the runs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = (
     f"import sys; sys.path.insert(0, {str(ROOT)!r}); from experiments.on_ray import main; main()"
 )
-CPUS_EACH = 2  # one learns, one drives
+CPUS_EACH = 2  # one for the learner, one for a worker
 MOST_LOSSES = 5
 POLL_SECONDS, ANSWER_SECONDS = 1.0, 120.0
 
 
 class RunThere:
-    """A run's half on its node. Ray makes an object of it in a process of its own."""
+    """The remote half of a run: Ray creates this object in its own process on a node."""
 
     def __init__(self, words: list[str], folder: str, runs: str) -> None:
         self.problem = ""
@@ -50,7 +50,7 @@ class RunThere:
         )
 
     def news(self, offset: int) -> tuple[bytes, int | None]:
-        """What was printed after so many bytes, and the exit code when it has ended.
+        """Return the output after the first `offset` bytes, and the exit code; None while the run is going on.
 
         Raises:
             FileNotFoundError: If this node does not have the folder of the runs.
@@ -61,19 +61,19 @@ class RunThere:
         return os.pread(self._output.fileno(), 2**20, offset), code
 
     def stop(self) -> None:
-        """Ask it to save a checkpoint and end."""
+        """Tell the run to save a checkpoint and end."""
         self._process.terminate()
 
 
 def words_on_ray(
     address: str, settings: RunSettings, runs: Path, words: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The command line, after Python's name, that makes a run somewhere in a cluster.
+    """Return Python's command-line arguments that train a run on some node of a cluster.
 
     Args:
-        address: Of the cluster.
-        settings: Of the run.
-        runs: Folder of all runs.
+        address: Address of the cluster.
+        settings: Settings of the run.
+        runs: Folder that contains all runs.
         words: The script and its options.
     """
     cpus = CPUS_EACH if settings.workers == "auto" else settings.workers + 1
@@ -82,7 +82,7 @@ def words_on_ray(
 
 
 def main() -> None:
-    """Run, and leave with the run's exit code."""
+    """Train the run and exit with its exit code."""
     address, cpus, runs, *words = sys.argv[1:]
     Path(runs).mkdir(parents=True, exist_ok=True)
     try:
@@ -107,14 +107,14 @@ def main() -> None:
 
 
 def _follow(cluster: RayCluster, run: Any, stopping: list[int]) -> int:
-    """Print what it prints until it ends; its exit code, negative after a signal."""
+    """Print the run's output until it ends; returns its exit code, negative after a signal."""
     offset, asked, placed = 0, False, False
     while True:
         if stopping and not asked:
             run.stop.remote()
             asked = True
         answer = run.news.remote(offset)
-        while not placed:  # it may wait for a free CPU
+        while not placed:  # the run may have to wait for a free CPU
             placed = bool(cluster.ray.wait([answer], timeout=POLL_SECONDS)[0])
             if stopping and not placed:
                 return EXIT_STOPPED

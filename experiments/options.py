@@ -1,4 +1,4 @@
-"""What `sweep.py` and other searches are told."""
+"""The command-line options of `sweep.py` and other searches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Repeated = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What every search is told."""
+    """Options that all searches have."""
 
     rungs: Annotated[int, Interval(ge=1, le=10)] = 1
     """Number of rungs of successive halving. Each rung is twice as long as the one before, and the better half of

@@ -1,4 +1,4 @@
-"""What a search is to do, and its folder: one command line, one folder."""
+"""The plan of a search and its folder; each command line has its own folder."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ Method = Literal["grid", "random", "tpe"]
 
 @dataclass(frozen=True)
 class Plan:
-    """A search.
+    """The plan of a search.
 
     Attributes:
-        space: What the trials differ in.
-        method: How they are chosen.
-        trials: How many, where they are drawn or proposed.
-        lengths: At which the worse half ends, the last one for the others; decisions of a run, or cases of a function.
-        batch: Trials that are proposed together.
-        seed: Of what is drawn or proposed.
-        description: The options of the command line that the results depend on.
-        start: Values of the first trials, where others are proposed after them.
+        space: The settings that vary, with their possible values.
+        method: How the trials are chosen.
+        trials: Number of trials, if they are random or proposed.
+        lengths: Length of every rung, in decisions of a run or cases of a function. The worse half of the trials ends
+            at each but the last.
+        batch: Number of trials that are proposed together.
+        seed: Seed of the random or proposed trials.
+        description: The command-line options that the results depend on.
+        start: Values of the first trials, before the proposed ones.
     """
 
     space: dict[str, Dimension]
@@ -40,28 +41,28 @@ class Plan:
     start: tuple[dict[str, Any], ...] = ()
 
     def values(self) -> list[dict[str, Any]]:
-        """Of all trials, where they do not depend on each other's scores."""
+        """Return the values of all trials of a grid or of random trials."""
         if self.method == "grid":
             return grid(self.space)
         return [draw(self.space, self.seed, number) for number in range(self.trials)]
 
     def summary(self) -> str:
-        """In a line."""
+        """Describe the plan in one line."""
         trials = len(grid(self.space)) if self.method == "grid" else self.trials
         return (
             f"{self.method}, trials: {trials}, lengths: {', '.join(f'{n:,}' for n in self.lengths)}"
         )
 
     def default_folder(self, name: str) -> Path:
-        """One of its own for every command line."""
+        """Return a folder whose name is derived from the command line."""
         return Path("runs") / "sweeps" / f"{name}-{sha256(as_json(self.description))[:8]}"
 
 
 def rung_lengths(whole: int, rungs: int) -> list[int]:
-    """The length of every rung, each twice the one before.
+    """Return the length of every rung, each twice as long as the one before.
 
     Raises:
-        ValueError: If the first would be empty.
+        ValueError: If the first rung would have length 0.
     """
     if not whole >> rungs - 1:
         raise ValueError(f"{rungs} rungs are too many for a length of {whole}")
@@ -69,10 +70,10 @@ def rung_lengths(whole: int, rungs: int) -> list[int]:
 
 
 def check_plan(folder: Path, description: dict[str, Any]) -> None:
-    """Refuse a folder that belongs to another command line, or cannot be written.
+    """Check that a folder can be written, and that it does not belong to another command line.
 
     Raises:
-        ValueError: Naming the options that differ.
+        ValueError: If not; the message names the options that differ.
     """
     if not str(folder).isprintable():
         raise ValueError(f"a path that some tools here cannot handle: {str(folder)!r}")
@@ -90,10 +91,10 @@ def check_plan(folder: Path, description: dict[str, Any]) -> None:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """The command line of a search.
+    """Read the options of a search from its folder.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not the folder of a search.
     """
     try:
         plan = json.loads((folder / PLAN).read_bytes())
@@ -105,10 +106,10 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 
 def write_plan(folder: Path, description: dict[str, Any]) -> None:
-    """Make the folder.
+    """Create the folder of a search and write its options into it.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / PLAN).exists():

@@ -1,4 +1,4 @@
-"""What came of a search: report.md, which is made of trials.csv."""
+"""The report of a search, report.md, which is made from trials.csv."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from reports.markdown import table
 from system.hints import command
 
 REPORT = "report.md"
-ENOUGH = 10  # complete trials, for importances to mean anything
+ENOUGH = 10  # complete trials that meaningful importances need
 
 
 def make_report(folder: Path) -> str:
-    """The report of a sweep from its files: trials best first, what matters, and how to train with the best settings.
+    """Make the report of a sweep from its files: ranked trials, importances, and a command with the best settings.
+
+    Returns:
+        The report, in Markdown.
 
     Raises:
-        ValueError: If it is no sweep.
+        ValueError: If it is not the folder of a sweep.
     """
     plan = read_plan(folder)
     if "script" not in plan:
@@ -55,13 +58,13 @@ def _plural(count: int, what: str) -> str:
 def ranking(
     trials: Sequence[Trial], space: dict[str, Dimension], unit: str, averaged: str
 ) -> list[str]:
-    """Trials best first, and what matters, in Markdown.
+    """Make a table of the trials, best first, and one of the settings' importances, in Markdown.
 
     Args:
-        trials: In any order.
-        space: What they vary.
-        unit: Of their length, in the plural.
-        averaged: What a score is the mean over, in the plural; empty if it is no mean.
+        trials: The trials, in any order.
+        space: The settings that vary.
+        unit: Unit of the trials' length, in the plural.
+        averaged: What a score is averaged over, in the plural; empty if it is not a mean.
     """
     of_each = [f"of the {averaged}"] if averaged else []
     head = ["trial", "score", *of_each, unit, *space, "state"]
@@ -84,7 +87,7 @@ def _row(t: Trial, varied: Iterable[str], is_mean: bool) -> list[str]:
 
 
 def _importances(trials: Sequence[Trial], space: dict[str, Dimension]) -> list[str]:
-    """What the best trials have in common; nothing where there is too little to tell."""
+    """Make the table of importances, or a line that says why there is none; empty if all scores are equal."""
     complete = [t for t in trials if t.state == COMPLETE and math.isfinite(t.score)]
     if len(complete) < ENOUGH or len({t.score for t in complete}) < 2:
         return [f"Importances need {ENOUGH} complete trials."] if len(complete) < ENOUGH else []

@@ -1,4 +1,4 @@
-"""One trial's runs, one per seed: named by what they are, so that the same command line goes on with them."""
+"""Trains the runs of trials, one per seed; their fixed names let the same command line resume them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Metric = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are made.
+    """How and where runs are trained.
 
     Attributes:
-        script: Makes them.
-        runs: Folder of all runs.
-        logs: Folder of the processes' output.
-        at_once: At most so many at a time.
-        gpus: Where they learn, if that was said.
-        stop: Asked between runs, and while they run.
-        cluster: Address of a Ray cluster whose nodes make them; here if empty.
+        script: The script that trains them.
+        runs: Folder that contains all runs.
+        logs: Folder of their log files.
+        at_once: The largest number of runs at a time.
+        gpus: GPUs to learn on; None if the settings decide.
+        stop: Checked between and during runs.
+        cluster: Address of the Ray cluster that trains them; empty for this machine.
     """
 
     script: Script
@@ -48,19 +48,19 @@ class Place:
     cluster: str = ""
 
     def folder(self, name: str) -> RunFolder:
-        """Of a run."""
+        """Return the folder of the run of this name."""
         return RunFolder(self.runs / self.script.agent / name)
 
 
 def is_done(run: RunFolder, settings: RunSettings) -> bool:
-    """Whether a run was made as far as these settings say, with its test drive if they want one."""
+    """Return whether a run has reached the length in these settings, including the test if they ask for one."""
     with contextlib.suppress(RunError, TypeError):
         length = run.config().get("decisions", 0)
         if length > settings.decisions:
-            return True  # it went on from there
+            return True  # it was continued beyond that
         if settings.test_episodes:
             return length == settings.decisions and run.is_finished()
-        # It may have ended sooner: at a score, or for want of patience.
+        # It may have ended early because of --until-score or --patience.
         return length == settings.decisions and read_status(run).get("state") == "finished"
     return False
 
@@ -68,19 +68,19 @@ def is_done(run: RunFolder, settings: RunSettings) -> bool:
 def make(
     place: Place, wanted: dict[str, RunSettings], ended: Callable[[Done], str]
 ) -> dict[str, Done]:
-    """Make runs that are not done yet, or go on with them.
+    """Start or resume the runs that are not done yet.
 
     Args:
-        place: Where.
-        wanted: Settings by the name of the run.
-        ended: Called when one has ended; what is printed of it.
+        place: How and where to train.
+        wanted: Settings by name of the run.
+        ended: Called when a run has ended; returns the text that is printed about it.
 
     Returns:
-        How they ended, by name; those that had been done before are not in it.
+        Results by name of the run, without the runs that were already done.
 
     Raises:
-        StoppedError: If a stop was asked for.
-        OSError: If a log cannot be written or no process be started.
+        StoppedError: If a stop was requested.
+        OSError: If a log cannot be written or a process cannot be started.
     """
     todo = {name: s for name, s in wanted.items() if not is_done(place.folder(name), s)}
     at_once = min(place.at_once, max(len(todo), 1))
@@ -108,20 +108,20 @@ def _words(place: Place, name: str, settings: RunSettings, at_once: int) -> tupl
 
 
 def score(run: RunFolder, metric: Metric, settings: RunSettings) -> float:
-    """Of a run: the best mean on validation tracks as far as these settings go, or the mean on the test tracks.
+    """Return the score of a run: its best validation mean within the length of these settings, or its test mean.
 
     Raises:
-        ValueError: If a file is not one that a run writes.
-        OSError: If one is missing.
+        ValueError: If a file of the run is damaged.
+        OSError: If a file is missing.
     """
     if metric == "test":
         return float(np.mean([e.score for e in read_episodes(run.path / TESTS)]))
     tick = settings.cars * settings.steps_per_tick
-    length = -(-settings.decisions // tick) * tick  # the last tick goes beyond
+    length = -(-settings.decisions // tick) * tick  # the last tick may exceed `decisions`
     points = read_points(run.path / VALIDATIONS)
     return float(points[points[:, 1] <= length, 3].max())
 
 
 def names(stem: str, settings: RunSettings, seeds: Sequence[int]) -> dict[str, RunSettings]:
-    """The runs of one trial: settings by name."""
+    """Return the settings of a trial's runs, one per seed, by their names STEM-seedN."""
     return {f"{stem}-seed{seed}": changed(settings, seed=seed) for seed in seeds}

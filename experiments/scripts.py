@@ -1,4 +1,4 @@
-"""The scripts that train, from outside: what they can be told, and their command lines."""
+"""Loads training scripts without running them, and makes command lines for them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 from agents.q_agent import QAgent
 from training.settings import RunSettings, flat
 
-OF_A_RUN = ("seed", "runs", "name", "resume", "preset")  # what tells runs of one command apart
+OF_A_RUN = ("seed", "runs", "name", "resume", "preset")  # set by the command for every run
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script that trains.
+    """A training script.
 
     Attributes:
-        path: Of the file.
-        agent: Name of what it trains, and of its folder below runs/.
-        presets: Its settings to start from, by name.
+        path: Path of the file.
+        agent: Name of the agent that it trains, and of its folder below runs/.
+        presets: Its presets, by name.
     """
 
     path: Path
@@ -32,13 +32,13 @@ class Script:
 
 
 def load_script(path: Path) -> Script:
-    """Read a script that trains without running it.
+    """Load a training script without running it.
 
     Args:
-        path: Of a file such as DDQN.py.
+        path: Path of a script such as DDQN.py.
 
     Raises:
-        ValueError: If it is not there, or is not such a script.
+        ValueError: If it does not exist, or is not a training script.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such script")
@@ -62,13 +62,13 @@ def _module(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ValueError("it is not Python")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where the types of its settings are looked up
+    sys.modules[path.stem] = module  # needed to resolve the types of its settings
     spec.loader.exec_module(module)
     return module
 
 
 def words(settings: RunSettings, preset: RunSettings) -> list[str]:
-    """The options that make a preset into these settings, without those that tell runs of one command apart."""
+    """Return the options that turn a preset into these settings, without those in OF_A_RUN."""
     line = [] if settings.preset == "default" else ["--preset", settings.preset]
     before = flat(preset)
     for name, value in flat(settings).items():
@@ -83,7 +83,7 @@ def words(settings: RunSettings, preset: RunSettings) -> list[str]:
 
 
 def _parts(value: Any) -> Iterator[str]:
-    """A value as words; a list of lists is written without its brackets."""
+    """Yield a value as command-line words; nested lists are flattened."""
     if isinstance(value, tuple):
         for part in value:
             yield from _parts(part)

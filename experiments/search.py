@@ -1,4 +1,4 @@
-"""A search at work: batches of trials and successive halving, whatever it is that gives a trial its score."""
+"""Runs a search: batches of trials and successive halving, for any objective."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from training.runs.run_folder import RunFolder
 
 
 class Objective(Protocol):
-    """What gives trials their scores: training runs, or a function. It keeps what it has found out."""
+    """The objective of a search, which scores trials and keeps the results: training runs, or a function."""
 
     def measure(self, trials: Sequence[Trial], length: int) -> None:
-        """Let trials reach a length, or fail; what was measured before is not measured again.
+        """Score trials at a length and call `reach` or `fail` on each; known results are not measured again.
 
         Raises:
-            StoppedError: If a stop was asked for.
-            UnfinishedError: If something was killed.
-            OSError: If the disk does not take it.
+            StoppedError: If a stop was requested.
+            UnfinishedError: If a run or process was killed.
+            OSError: If a file cannot be written.
         """
 
 
 class Search:
-    """A search in a folder of its own.
+    """A search, with its own folder.
 
     Args:
-        folder: Where its command line, its trials and its journal are.
-        plan: What to do.
-        objective: What to maximise.
+        folder: Folder of its options, its trials and its journal.
+        plan: The plan.
+        objective: The objective to maximise.
 
     Attributes:
-        trials: What is known.
+        trials: The trials so far.
 
     Raises:
-        ValueError: If the folder is another search's, or its journal is damaged; nothing was written then.
+        ValueError: If the folder belongs to another search, or its journal is damaged; nothing has been written then.
     """
 
     def __init__(self, folder: Path, plan: Plan, objective: Objective) -> None:
@@ -50,13 +50,13 @@ class Search:
         self.trials: list[Trial] = []
 
     def run(self) -> None:
-        """Do what is not done yet.
+        """Start the search or continue it where it was stopped.
 
         Raises:
-            StoppedError: If a stop was asked for.
-            UnfinishedError: If something was killed, or all trials of a batch failed.
-            ValueError: If the journal is another search's, or another process is at work in the folder.
-            OSError: If the disk does not take it.
+            StoppedError: If a stop was requested.
+            UnfinishedError: If a run or process was killed, or all trials of a batch failed.
+            ValueError: If the journal belongs to another search, or another process uses the folder.
+            OSError: If a file cannot be written.
         """
         write_plan(self._folder, self._plan.description)
         lock = RunFolder(self._folder)
@@ -78,7 +78,7 @@ class Search:
             yield [Trial(first + n, v) for n, v in enumerate(values)]
 
     def _run_batch(self, batch: list[Trial]) -> None:
-        """Measure a batch; after every rung but the last the better half goes on."""
+        """Measure a batch; after every rung except the last, only the better half of the trials continues."""
         self._note()
         alive, lengths = batch, self._plan.lengths
         for length in lengths:

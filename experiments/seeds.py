@@ -1,4 +1,4 @@
-"""The same settings with several seeds, by one command line: train, test, and what the seeds have in common."""
+"""Trains the same settings with several seeds, and reports the mean over the seeds."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class SeedRun:
     """A finished run.
 
     Attributes:
-        seed: Its seed.
-        folder: Of the run.
-        validation: Best mean on validation tracks.
-        test: Its best weights on the test tracks; empty if it drove none.
+        seed: Seed of the run.
+        folder: Folder of the run.
+        validation: Best mean score on the validation tracks.
+        test: Episodes of its best weights on the test tracks; empty without a test.
     """
 
     seed: int
@@ -50,12 +50,12 @@ class SeedRun:
 
     @property
     def score(self) -> float:
-        """Mean on the test tracks, or the best on validation tracks if it drove none."""
+        """Mean score on the test tracks or, without a test, the best mean on the validation tracks."""
         return float(np.mean([e.score for e in self.test])) if self.test else self.validation
 
 
 def stem(settings: RunSettings) -> str:
-    """What the runs are called before their seeds: their --name, or one that the same settings always give."""
+    """Return the common part of the runs' names: their --name, or a name derived from the settings."""
     learned = {k: v for k, v in flat(settings).items() if k not in FREE}
     return settings.name or f"{settings.preset}-{sha256(as_json(learned))[:8]}"
 
@@ -68,24 +68,24 @@ def train_seeds(
     stop: Stop,
     gpus: Gpus | None,
 ) -> Path:
-    """Train with every seed what is not trained yet, and report over all of them.
+    """Train a run for every seed that is not trained yet, and write a report on all of them.
 
     Args:
-        script: Makes the runs.
-        settings: Of the runs, but for their seed.
-        seeds: Of the runs.
-        at_once: At most so many runs at a time; changes the time, not the result.
-        stop: Asked several times a second.
-        gpus: Where they learn, one on each at a time.
+        script: The script that trains.
+        settings: Settings of the runs, apart from the seed.
+        seeds: The seeds.
+        at_once: The largest number of runs at a time; changes the time, not the result.
+        stop: Checked several times a second.
+        gpus: GPUs to learn on, one run on each at a time; if None, the settings decide.
 
     Returns:
         The folder of the report.
 
     Raises:
-        RunError: If runs cannot have this name.
-        StoppedError: If a stop was asked for.
+        RunError: If the name of the runs is invalid.
+        StoppedError: If a stop was requested.
         UnfinishedError: If a run failed or was killed.
-        OSError: If the disk does not take it.
+        OSError: If a file cannot be written.
     """
     name = stem(settings)
     folder = settings.runs / "seeds" / f"{script.agent}-{name}"
@@ -130,7 +130,7 @@ def _csv(runs: Sequence[SeedRun]) -> bytes:
 
 
 def report(agent: str, name: str, runs: Sequence[SeedRun]) -> str:
-    """The mean over the seeds with its interval, the worst seed, laps, and a row per seed, in Markdown."""
+    """Make the report in Markdown: mean over the seeds with its interval, worst seed, laps, and a row per seed."""
     scores = [r.score for r in runs]
     low, high = bootstrap_interval(scores)
     worst = min(runs, key=lambda r: (r.score, r.seed))

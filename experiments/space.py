@@ -1,4 +1,4 @@
-"""What many runs differ in: `--seeds`, `--set NAME=VALUE,...` and `--space NAME=KIND:LOW:HIGH`."""
+"""The search space of a sweep: parses `--seeds`, `--set NAME=VALUE,...` and `--space NAME=KIND:LOW:HIGH`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from system.ranges import check_fields
 from training.settings import RunSettings, flat, from_json, groups
 
 INSTEAD = {"seed": "--seeds", "runs": "--folder", "preset": "--preset"}
-DIGITS = 4  # of a number that was drawn
+DIGITS = 4  # significant digits of a sampled number
 MOST_SEEDS = 1000
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds as `FIRST:LAST`, LAST included, or as a list between commas.
+    """Parse seeds given as `FIRST:LAST`, LAST included, or as a comma-separated list.
 
     Raises:
         ValueError: If they are not different numbers of at least 0, or too many.
@@ -46,24 +46,24 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values."""
+    """A choice among several values."""
 
     options: tuple[Any, ...]
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """Any of them."""
+        """Sample one of the values uniformly."""
         return self.options[rng.integers(len(self.options))]
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two, both included.
+    """A range of numbers.
 
     Attributes:
-        low: Lowest.
-        high: Highest.
-        log: Whether equal factors are equally likely, instead of equal differences.
-        whole: Whether it is a whole number.
+        low: Lower bound, included.
+        high: Upper bound, included.
+        log: Whether numbers are sampled log-uniformly instead of uniformly.
+        whole: Whether only whole numbers are sampled.
     """
 
     low: float
@@ -72,7 +72,7 @@ class Range:
     whole: bool = False
 
     def draw(self, rng: np.random.Generator) -> float:
-        """A number of it."""
+        """Sample a number."""
         if self.whole and not self.log:
             return int(rng.integers(int(self.low), int(self.high) + 1))
         if self.log:
@@ -80,7 +80,7 @@ class Range:
         return self.rounded(rng.uniform(self.low, self.high))
 
     def rounded(self, value: float) -> float:
-        """To few digits, so that it can be typed."""
+        """Round a number to DIGITS significant digits, so that it is easy to type, or to a whole number."""
         if self.whole:
             return min(max(round(value), int(self.low)), int(self.high))
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
@@ -92,7 +92,7 @@ Dimension = Choice | Range
 def parse_space(
     sets: Sequence[str], spaces: Sequence[str], base: RunSettings
 ) -> tuple[RunSettings, dict[str, Dimension]]:
-    """Read both kinds of options.
+    """Parse `--set` and `--space`.
 
     Args:
         sets: Each `NAME=VALUE` or `NAME=VALUE,VALUE,...`; values are JSON or bare words.
@@ -100,10 +100,10 @@ def parse_space(
         base: Settings of the preset.
 
     Returns:
-        The settings with those that have one value, and what is varied, in the order given.
+        The settings, with the single values of `--set` applied; and the settings that vary, in the order given.
 
     Raises:
-        ValueError: Naming the option, the setting, and what it may be.
+        ValueError: If an option is invalid; the message names the option, the setting, and the allowed values.
     """
     found: dict[str, Dimension] = {}
     for option, texts in (("--set", sets), ("--space", spaces)):
@@ -116,7 +116,7 @@ def parse_space(
                 raise ValueError(f"{option} {name}: {_instead(name)}")
             if name in found:
                 raise ValueError(f"{name} is given twice")
-            from_json(base, {name: flat(base).get(name)})  # an unknown name is refused first
+            from_json(base, {name: flat(base).get(name)})  # raises an error for an unknown name
             try:
                 default = flat(base)[name]
                 found[name] = _choice(value) if option == "--set" else _range(value, default)
@@ -136,7 +136,7 @@ def _instead(name: str) -> str:
 
 
 def _choice(text: str) -> Choice:
-    """Values between commas."""
+    """Parse comma-separated values."""
     try:
         options = json.loads(f"[{text}]")
     except (ValueError, RecursionError):
@@ -185,7 +185,7 @@ def _range(text: str, default: object) -> Dimension:
 
 
 def _check(dimension: Dimension, name: str, base: RunSettings) -> None:
-    """Refuse values that the setting cannot have, whatever the others are."""
+    """Raise an error for values outside the setting's own range; combinations of settings are not checked."""
     values = dimension.options if isinstance(dimension, Choice) else (dimension.low, dimension.high)
     for value in values:
         for group in groups(from_json(base, {name: value})):
@@ -193,10 +193,10 @@ def _check(dimension: Dimension, name: str, base: RunSettings) -> None:
 
 
 def grid(space: dict[str, Dimension]) -> list[dict[str, Any]]:
-    """Every combination.
+    """Return every combination of the values.
 
     Raises:
-        ValueError: If something of it is a range.
+        ValueError: If a setting has a range instead of a list of values.
     """
     for name, dimension in space.items():
         if isinstance(dimension, Range):
@@ -208,6 +208,6 @@ def grid(space: dict[str, Dimension]) -> list[dict[str, Any]]:
 
 
 def draw(space: dict[str, Dimension], seed: int, number: int) -> dict[str, Any]:
-    """The values of a trial, independent of the other trials."""
+    """Sample the values of a random trial, which depend only on the seed and the number of the trial."""
     rng = np.random.default_rng([seed, number])
     return {name: dimension.draw(rng) for name, dimension in space.items()}

@@ -1,7 +1,7 @@
-"""Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), made independent of how the trials are carried out.
+"""Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), with proposals that do not depend on timing.
 
-Trials are proposed in batches: all of a batch from what was known before it. The journal holds trials that are over, in
-their order, each written at once; where a sweep was killed, the same batch is proposed again from the same trials.
+Trials are proposed in batches, each based only on the trials of earlier batches. The journal holds finished trials in
+order. When a killed sweep is continued, the same batch is proposed again from the same trials.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAME = "sweep"
 
 
 def load_optuna() -> Any:
-    """Import the library and silence its log.
+    """Import Optuna and silence its log.
 
     Raises:
         ValueError: If it is not installed.
@@ -41,10 +41,10 @@ class Study:
     """The trials of a sweep in Optuna's journal.
 
     Args:
-        journal: Its file, which need not be there.
-        space: What is varied.
-        seed: Of the sampler.
-        start: Values of the first trials; those after them are proposed.
+        journal: File of the journal; need not exist.
+        space: The settings that vary.
+        seed: Seed of the sampler.
+        start: Values of the first trials; later ones are proposed.
 
     Raises:
         ValueError: If Optuna is not installed, or the journal is damaged.
@@ -67,7 +67,7 @@ class Study:
         try:
             data = self._journal.read_bytes() if self._journal.exists() else b""
             whole = data[: data.rfind(b"\n") + 1]
-            if whole != data:  # killed while it wrote the last line
+            if whole != data:  # the last line was partly written when the sweep was killed
                 self._journal.write_bytes(whole)
             backend = o.storages.journal.JournalFileBackend(str(self._journal))
             storage = o.storages.JournalStorage(backend)
@@ -83,10 +83,10 @@ class Study:
         return study
 
     def propose(self, first: int, count: int) -> list[dict[str, Any]]:
-        """Values of the trials `first` to `first + count - 1`, from those before them.
+        """Propose values for the trials `first` to `first + count - 1`, based on the trials before them.
 
         Raises:
-            ValueError: If the journal has other trials than these.
+            ValueError: If the journal has other values for these trials.
         """
         known = self.trials[first : first + count]
         known_values = [self._values(trial) for trial in known]
@@ -95,7 +95,7 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
             seed = np.random.SeedSequence([self._seed, first]).generate_state(1)[0]
-            # Within a batch, trials without a score count as bad ones, so that they differ.
+            # Trials without a score count as bad ones, so that the trials of a batch differ.
             sampler = self._optuna.samplers.TPESampler(seed=int(seed), constant_liar=True)
             study = self._optuna.create_study(sampler=sampler, direction="maximize")
         study.add_trials(self.trials[:first])
@@ -111,7 +111,7 @@ class Study:
         return proposed
 
     def _values(self, trial: Any) -> dict[str, Any]:
-        """A trial's values as settings have them."""
+        """Convert the parameters of an Optuna trial to values of settings."""
         try:
             return {
                 name: _tuples(json.loads(trial.params[name]))
@@ -129,10 +129,10 @@ class Study:
         }
 
     def tell(self, first: int, trials: list[Trial]) -> None:
-        """Record finished trials; those already in the journal stay as they are.
+        """Append finished trials to the journal, except those that it already has.
 
         Raises:
-            OSError: If the disk does not take it.
+            OSError: If the journal cannot be written.
         """
         study = self._open()
         for trial in trials[len(self.trials) - first :]:
@@ -141,7 +141,7 @@ class Study:
 
 
 def frozen(o: Any, trial: Trial, space: dict[str, Dimension]) -> Any:
-    """A finished trial, as Optuna represents it."""
+    """Convert a finished trial to one of Optuna's."""
     states = o.trial.TrialState
     ended = states.COMPLETE if trial.state == COMPLETE else states.PRUNED
     return o.trial.create_trial(
@@ -154,7 +154,7 @@ def frozen(o: Any, trial: Trial, space: dict[str, Dimension]) -> Any:
 
 
 def as_params(values: dict[str, Any], space: dict[str, Dimension]) -> dict[str, Any]:
-    """Values as Optuna has them: its choices are text."""
+    """Convert values of settings to parameters of Optuna, which represents choices as text."""
     return {n: json.dumps(v) if isinstance(space[n], Choice) else v for n, v in values.items()}
 
 
@@ -170,9 +170,9 @@ def _tuples(value: Any) -> Any:
 
 
 def importances(trials: Sequence[Trial], space: dict[str, Dimension]) -> dict[str, float]:
-    """How much of the difference between the best trials and all is due to each setting; they add up to 1.
+    """Compute how important each setting is for being among the best trials; the importances add up to 1.
 
-    By PED-ANOVA (Watanabe et al. 2023), over the trials that went to the end.
+    The method is PED-ANOVA (Watanabe et al. 2023), applied to the complete trials.
 
     Raises:
         ValueError: If Optuna is not installed.

@@ -1,4 +1,4 @@
-"""A sweep from its command line to its report."""
+"""Runs a sweep: reads the command line, trains, and writes the report."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from training.settings import changed
 
 
 def read_plan_of(o: Options, script: Script) -> tuple[TrialSettings, Plan]:
-    """What the command line asks for.
+    """Convert the command line to the settings of the trials and the plan of the search.
 
     Raises:
-        ValueError: Naming the option or the setting that is wrong; nothing was written then.
+        ValueError: If an option is invalid; the message names the option or setting. Nothing has been written then.
     """
     if o.random is not None and o.tpe is not None:
         raise ValueError("--random and --tpe are two ways to choose trials: give one")
     presets = script.presets
-    if o.metric == "validation":  # what drives test tracks is chosen afterwards
+    if o.metric == "validation":  # the test tracks are for the settings that are finally chosen
         presets = {name: changed(preset, test_episodes=0) for name, preset in presets.items()}
     settings = TrialSettings.parse(presets, o.preset, o.set, o.space)
     if not settings.space:
@@ -61,11 +61,12 @@ def read_plan_of(o: Options, script: Script) -> tuple[TrialSettings, Plan]:
 
 
 def run(o: Options) -> None:
-    """Make the runs that are not made yet, and report; exits with code 3 if a signal stops it, 1 if a run was killed.
+    """Train the runs that are not done yet, and print and write the report.
 
     Raises:
-        ValueError: If the command line is wrong, or the folder another's; nothing was written then.
-        OSError: If the disk does not take it.
+        ValueError: If the command line is invalid or the folder belongs to another one; nothing has been written then.
+        OSError: If a file cannot be written.
+        SystemExit: With exit code 3 if a signal stopped it, 1 if a run was killed.
     """
     if not o.script:
         raise ValueError("name a script that trains, such as DDQN.py, or --report FOLDER")
@@ -93,11 +94,11 @@ def run(o: Options) -> None:
 
 
 def report(folder: Path) -> str:
-    """Write report.md from a sweep's files, and give it.
+    """Write report.md from the files of a sweep, and return its text.
 
     Raises:
-        ValueError: If it is no sweep.
-        OSError: If the disk does not take it.
+        ValueError: If it is not the folder of a sweep.
+        OSError: If the report cannot be written.
     """
     text = make_report(folder)
     write_whole(folder / REPORT, text.encode())

@@ -1,4 +1,4 @@
-"""The objective of `sweep.py`: a trial is a run per seed."""
+"""The objective of `sweep.py`: a trial consists of one training run per seed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from training.settings import RunSettings, changed, check, from_json
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What the trials of a sweep share, and what they differ in.
+    """The settings of the trials of a sweep.
 
     Attributes:
-        bases: Settings that trials share, by preset.
-        space: What they differ in; among it the preset, if there are several.
+        bases: The common settings of the trials, by preset.
+        space: The settings that vary, including `preset` if there are several.
     """
 
     bases: dict[str, RunSettings]
@@ -36,16 +36,16 @@ class TrialSettings:
         sets: Sequence[str],
         spaces: Sequence[str],
     ) -> TrialSettings:
-        """Read `--preset`, `--set` and `--space`.
+        """Parse `--preset`, `--set` and `--space`.
 
         Args:
-            presets: Of the script.
-            chosen: Names or globs between commas.
+            presets: The presets of the script, by name.
+            chosen: Names or globs of presets, separated by commas.
             sets: As in `parse_space`.
             spaces: As in `parse_space`.
 
         Raises:
-            ValueError: Naming the option, the setting, and what it may be.
+            ValueError: If an option is invalid; the message names the option, the setting, and the allowed values.
         """
         found = [fnmatch.filter(presets, glob) for glob in chosen.split(",")]
         if not all(found):
@@ -63,14 +63,14 @@ class TrialSettings:
 
     @property
     def first(self) -> RunSettings:
-        """The settings that the first preset's trials share."""
+        """The common settings of the first preset's trials."""
         return next(iter(self.bases.values()))
 
     def of(self, values: dict[str, Any]) -> RunSettings:
-        """The settings of a trial.
+        """Return the settings of a trial with these values.
 
         Raises:
-            ValueError: If its values are impossible together.
+            ValueError: If the values cannot be combined.
         """
         settings = from_json(self.bases[values.get("preset", self.first.preset)], values)
         check(settings)
@@ -78,13 +78,13 @@ class TrialSettings:
 
 
 class TrainingRuns:
-    """The score of runs with a trial's settings.
+    """Scores trials by training a run with every seed.
 
     Args:
-        place: Where the runs are made.
-        settings: Of the trials.
-        seeds: Every trial makes a run with each.
-        metric: What of a run is its score.
+        place: How and where runs are trained.
+        settings: Settings of the trials.
+        seeds: Seeds of each trial's runs.
+        metric: Which score of a run counts.
     """
 
     def __init__(
@@ -93,12 +93,14 @@ class TrainingRuns:
         self._place, self._settings, self._seeds, self._metric = place, settings, seeds, metric
 
     def measure(self, trials: Sequence[Trial], length: int) -> None:
-        """Train for so many decisions; a trial fails if its settings are impossible, or if a run ends with an error.
+        """Train the runs of trials up to `length` decisions.
+
+        A trial fails if its settings cannot be combined, or if a run ends with an error.
 
         Raises:
-            StoppedError: If a stop was asked for.
-            UnfinishedError: If a run was killed: its score is unknown.
-            OSError: If the disk does not take it.
+            StoppedError: If a stop was requested.
+            UnfinishedError: If a run was killed, so that its score is unknown.
+            OSError: If a file cannot be written.
         """
         runs = {t.number: self._runs(t, length) for t in trials if self._is_possible(t)}
         wanted = {name: settings for each in runs.values() for name, settings in each.items()}
@@ -117,7 +119,7 @@ class TrainingRuns:
             raise unfinished(killed)
 
     def _is_possible(self, trial: Trial) -> bool:
-        """Whether values that were drawn go together; each may be in its range and the trial impossible."""
+        """Return whether a trial's values can be combined, even if each is in its range; if not, the trial fails."""
         try:
             self._settings.of(trial.values)
         except ValueError as e:

@@ -1,4 +1,4 @@
-"""The trials of a search, and trials.csv, which is their record."""
+"""The trials of a search, and the file trials.csv that records them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STATES = (COMPLETE, ENDED_EARLY, RUNNING, FAILED)
 
 @dataclass
 class Trial:
-    """What is known of a trial.
+    """A trial and its results so far.
 
     Attributes:
-        number: Of the trial.
-        values: Of what is varied.
-        state: `running`, `complete`, `ended early` (the better half went on without it) or `failed`.
-        steps: Scores on the way, by length (decisions of a run, or cases of a function).
-        scores: That the last of them is the mean of: of its runs, seed by seed, or of its cases.
-        reason: Why it failed.
+        number: Number of the trial.
+        values: Values of the settings that vary, by name.
+        state: `running`, `complete`, `ended early` (it was in the worse half of its rung) or `failed`.
+        steps: Scores by length (decisions of a run, or cases of a function).
+        scores: The single scores that the last score is the mean of: one per seed, or one per case.
+        reason: Why it failed; empty if it did not.
     """
 
     number: int
@@ -44,20 +44,20 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """The last one; minus infinity if there is none."""
+        """The last score; minus infinity if there is none."""
         return next(reversed(self.steps.values()), -math.inf)
 
     def reach(self, length: int, scores: list[float]) -> None:
-        """Note the scores at a length."""
+        """Record the scores at a length."""
         self.scores, self.steps[length] = scores, float(np.mean(scores))
 
     def fail(self, reason: str) -> None:
-        """Note that nothing more will come of it."""
+        """Record that the trial failed, and why."""
         self.state, self.reason = FAILED, reason
 
 
 def best_first(trials: Sequence[Trial]) -> list[Trial]:
-    """Complete trials by score, then those that ended early, the longest first, then the others."""
+    """Sort trials: complete ones by score, then those that ended early, longest first, then the others."""
     return sorted(
         trials,
         key=lambda t: (STATES.index(t.state), -max(t.steps, default=0), -t.score, t.number),
@@ -65,10 +65,10 @@ def best_first(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def write_trials(folder: Path, trials: Sequence[Trial], varied: Sequence[str]) -> None:
-    """Write trials.csv, a row per trial in their order.
+    """Write trials.csv, one row per trial, in the given order.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If it cannot be written.
     """
     rows = []
     for t in trials:
@@ -86,10 +86,14 @@ def _figure(x: float) -> str:
 
 
 def read_trials(folder: Path, varied: Iterable[str]) -> list[Trial]:
-    """The trials of a search that varies these.
+    """Read trials.csv.
+
+    Args:
+        folder: Folder of the search.
+        varied: Names of the settings that vary.
 
     Raises:
-        ValueError: If there is none, or trials.csv is not one that a sweep writes.
+        ValueError: If the file is missing or not one that a sweep writes.
     """
     path = folder / TRIALS
     try:
