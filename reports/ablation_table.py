@@ -1,4 +1,4 @@
-"""The table of the ablations of an earlier default, from results/ablations.csv alone.
+"""Makes the table of the ablations of an earlier default, from results/ablations.csv.
 
 python -m reports.ablation_table        results/ablations.csv -> docs/lab_notes.md
 """
@@ -25,13 +25,13 @@ Row = dict[str, str]
 
 
 def ablation_table(rows: list[Row]) -> str:
-    """Means over the seeds, best first after the default, in Markdown.
+    """Make a table of means over the seeds, in Markdown: the default, then the ablations, best first.
 
-    A difference is taken seed by seed, over the seeds that the default has too. Intervals are bootstraps over the
-    seeds, "worst" is the lowest of these, and "on the way" the mean of all validations of a run.
+    Differences to the default are paired by seed. Intervals are bootstrap intervals over the seeds, "worst" is the
+    score of the worst seed, and "on the way" is the mean of all validations of a run.
 
     Args:
-        rows: One per run: its score on 100 validation tracks, and the validations on the way.
+        rows: One per run: its score on 100 validation tracks, and its validations during training.
     """
     names = list(dict.fromkeys(row["run"] for row in rows))
     runs = {name: {int(r["seed"]): r for r in rows if r["run"] == name} for name in names}

@@ -1,4 +1,4 @@
-"""Making room: checkpoints and replays of finished runs go to a trash, from which they can be moved back."""
+"""Frees disk space: moves checkpoints and replays of finished runs to a trash folder; they can be moved back."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ TRASH = ".trash"
 
 @dataclass(frozen=True)
 class Kept:
-    """A run that is not cleaned, and why."""
+    """A run that is not cleaned, and the reason."""
 
     run: RunFolder
     reason: str
 
 
 def plan(root: Path, wanted: Sequence[str]) -> tuple[list[RunFolder], list[Kept]]:
-    """Which runs would be cleaned: finished ones, but neither the newest nor the best of its script.
+    """Choose the runs to clean: finished runs, except the newest and the best run of each script.
 
     Args:
-        root: Folder of all runs.
-        wanted: Runs, as `Runs.matching` takes them; all if empty.
+        root: Folder that contains all runs.
+        wanted: Which runs to consider, as in `Runs.matching`; all if empty.
+
+    Returns:
+        The runs to clean, and the runs to keep.
 
     Raises:
-        RunError: If one is not there.
+        RunError: If a wanted run does not exist.
     """
     everything = Runs(root).all()
     rows = {run.path: row_of(run, i) for i, run in enumerate(everything)}
@@ -54,7 +57,7 @@ def plan(root: Path, wanted: Sequence[str]) -> tuple[list[RunFolder], list[Kept]
 
 
 def _best(runs: Sequence[RunFolder], rows: dict[Path, RunRow]) -> set[Path]:
-    """The run of every script with the highest test score, and with the highest validation score."""
+    """Return the runs with the highest test score and with the highest validation score of every script."""
     best = set[Path]()
     for agent in {run.path.parent.name for run in runs}:
         ours = [run.path for run in runs if run.path.parent.name == agent]
@@ -66,13 +69,13 @@ def _best(runs: Sequence[RunFolder], rows: dict[Path, RunRow]) -> set[Path]:
 
 
 def move_to_trash(run: RunFolder, root: Path) -> Path:
-    """Move the checkpoints of a run, with its replay, to the trash; its weights, CSVs and curves stay.
+    """Move the checkpoints of a run, including its replay, to the trash; its weights, CSVs and curves are kept.
 
     Returns:
-        Where they are now.
+        Their folder in the trash.
 
     Raises:
-        RunError: If somebody trains there.
+        RunError: If the run is being trained.
         OSError: If they cannot be moved.
     """
     name = f"{now().replace(':', '')}-{run.path.parent.name}-{run.path.name}"
@@ -86,11 +89,11 @@ def move_to_trash(run: RunFolder, root: Path) -> Path:
 
 
 def clean(root: Path, wanted: Sequence[str], do_it: bool) -> None:
-    """Say which runs are cleaned and which are not, and do it if that is wanted.
+    """Print which runs are cleaned and which are kept; move the files only if `do_it` is true.
 
     Raises:
-        RunError: If a run is not there.
-        OSError: If something cannot be moved.
+        RunError: If a wanted run does not exist.
+        OSError: If a file cannot be moved.
     """
     chosen, kept = plan(root, wanted)
     for left in kept:
@@ -108,10 +111,10 @@ def clean(root: Path, wanted: Sequence[str], do_it: bool) -> None:
 
 
 def empty_trash(root: Path, do_it: bool) -> None:
-    """Say what lies in the trash, and delete it if that is wanted.
+    """Print what is in the trash; delete it only if `do_it` is true.
 
     Raises:
-        OSError: If something cannot be deleted.
+        OSError: If a file cannot be deleted.
     """
     trash = root / TRASH
     found = sorted(trash.iterdir()) if trash.is_dir() else []

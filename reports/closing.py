@@ -1,4 +1,4 @@
-"""What a script says when a run is finished: how well it drives, where everything is, what to do next."""
+"""The summary that a script prints when a run is finished: its score, its files, and what to do next."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PICTURE = "learning.png"
 
 
 def show_closing(outcome: Outcome, agent: str) -> None:
-    """Draw the run's curve into its folder and print the panel.
+    """Draw the run's learning curve into its folder, and print the summary.
 
     Args:
-        outcome: Of `training.session.train`.
+        outcome: The result of `training.session.train`.
         agent: Name of the script.
     """
     picture = _draw(outcome.run, agent)
@@ -59,7 +59,7 @@ def _scores(outcome: Outcome, agent: str) -> list[str]:
 
 
 def _published(agent: str) -> list[str]:
-    """The same of the weights in models/, if there are any."""
+    """Return the line about the published weights in models/, if there are any."""
     try:
         test = json.loads((MODELS / f"{agent.lower()}.json").read_text())["test"]
         return [
@@ -89,7 +89,7 @@ def _next(outcome: Outcome) -> list[str]:
 
 
 def _draw(run: Path, agent: str) -> Path | None:
-    """The run's curve as a picture in its folder; nothing hangs on it."""
+    """Draw the run's learning curve into its folder; None if that fails, which is not an error."""
     try:
         figure = draw_runs({agent: [read_curve(RunFolder(run))]})
         write_whole(run / PICTURE, as_png(figure))

@@ -1,7 +1,7 @@
-"""One colour per driver, in every picture and on every page.
+"""One colour per driver, the same in all figures and pages.
 
-All of them have a contrast of at least 3 to 1 against white and against a dark page (WCAG 2.2, 1.4.11), and stay apart
-for people who see red, green or blue badly.
+All colours have a contrast of at least 3:1 against white and against a dark page (WCAG 2.2, 1.4.11), and can be told
+apart by people with any kind of colour blindness.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DRIVERS = {
     "sb3": "#e00a4d",
 }
 LAP, NO_LAP = "#1b7f5c", "#c2502d"
-# Given in this order to who has no colour: the ones that look least like the drivers people race most.
+# For drivers without a colour of their own, in this order; first those least similar to the most frequent drivers.
 _SPARE = (
     *("human", "sb3", "ancestor-dqn", "ancestor-ddqn2", "ancestor-ddqn1", "random"),
     *("random-continuous", "pid", "dqn", "ddqn"),
@@ -29,7 +29,7 @@ _SPARE = (
 
 
 def colours_of(names: Iterable[str]) -> list[str]:
-    """A colour for each of at most ten drivers, no two alike; who is not in DRIVERS gets one that is left over."""
+    """Return different colours for at most ten drivers; drivers that are not in DRIVERS get an unused colour."""
     names = list(names)
     given = {i: DRIVERS[name] for i, name in enumerate(names) if name in DRIVERS}
     if len(set(given.values())) < len(given):  # two of one name: the first keeps it

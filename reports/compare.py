@@ -1,4 +1,4 @@
-"""Runs beside each other: `compare(Runs().matching("*"))` says what differs, how they drive, and what is noise."""
+"""Compares runs: `compare(Runs().matching("*"))` shows different settings, scores, and which differences are noise."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Rows = list[list[str]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
     Attributes:
-        groups: Of runs, in the order in which they were named.
-        settings: Those that differ: a value per group.
-        origins: Facts of origin that differ: a value per group.
-        tested: Whether scores are of test drives; otherwise of the best validations.
-        scores: How each group drives.
-        pairs: Every two groups.
-        notes: What a reader should know.
+        groups: The groups of runs, in the order in which they were given.
+        settings: The settings that differ, by name, with a value per group.
+        origins: The entries of origin.json that differ, by name, with a value per group.
+        tested: Whether scores are from the test tracks; otherwise they are the best validation means.
+        scores: Scores of each group.
+        pairs: Comparisons of every two groups.
+        notes: Remarks for the reader.
     """
 
     groups: list[Group]
@@ -55,7 +55,7 @@ class Comparison:
     notes: list[str]
 
     def tables(self) -> list[tuple[str, list[str], Rows]]:
-        """Titles, heads and rows; tables without rows are left out."""
+        """Return title, header and rows of every table that has rows."""
         titles = [group.title for group in self.groups]
         runs = [[g.title, ", ".join(c.name for c in g.runs)] for g in self.groups]
         found = [
@@ -84,12 +84,12 @@ class Comparison:
         return [[f"{p.one}, {p.other}", str(p.tracks or "–"), _p(p), p.verdict] for p in self.pairs]
 
     def markdown(self) -> str:
-        """All of it as tables in Markdown."""
+        """Return all tables and notes in Markdown."""
         parts = [f"### {title}\n\n{table(head, rows)}" for title, head, rows in self.tables()]
         return "\n\n".join([*parts, *self.notes])
 
     def show(self) -> None:
-        """Print it: tables for people."""
+        """Print all tables and notes."""
         screen = console()
         for title, head, rows in self.tables():
             shown = Table(title=title, title_justify="left", box=None, header_style="bold")
@@ -103,7 +103,7 @@ class Comparison:
             screen.print(note, markup=False)
 
     def figure(self) -> Figure:
-        """Learning curves of all groups over each other, with a band over the seeds of each.
+        """Draw the learning curves of all groups in one figure, each with its bootstrap band over the seeds.
 
         Raises:
             ValueError: If there are more groups than colours.
@@ -119,10 +119,10 @@ SCORE_HEAD = ["group", "runs", "mean", "95 % interval", "worst run", "laps"]
 
 
 def compare(runs: Sequence[RunFolder]) -> Comparison:
-    """Compare runs, in groups that differ in nothing but the seed.
+    """Compare runs; runs that differ only in their seeds form a group.
 
     Args:
-        runs: Two or more; of any script.
+        runs: Two or more runs, of any script.
 
     Raises:
         ValueError: If there are not two different runs, or a file is missing, damaged or of another version.
@@ -153,11 +153,11 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
 
 
 def write_figure(comparison: Comparison, path: Path) -> None:
-    """Write its curves as a PNG.
+    """Write the learning curves as a PNG.
 
     Raises:
-        ValueError: If it cannot be written, or something else is there; nothing was written then.
-        OSError: If the disk does not take it.
+        ValueError: If the file cannot be written, or exists and is not from this command; nothing is written then.
+        OSError: If writing fails.
     """
     check_own_file(path, MARK)
     write_whole(path, as_png(comparison.figure(), mark=MARK))

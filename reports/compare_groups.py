@@ -1,4 +1,4 @@
-"""Runs to compare, in groups: those of one group differ in nothing but the seed and what does not change a result."""
+"""Groups runs for a comparison: the runs of a group have the same settings, apart from those that affect no score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.curves import read_points, read_training
 from training.runs.run_folder import BEST, EPISODES, FREE_ON_RESUME, TESTS, VALIDATIONS, RunFolder
 
 Points = NDArray[np.float64]
-# Free on a resume, but a run that goes on for longer scores otherwise.
+# These may change on a resume, but affect the score.
 LENGTH = {"decisions", "until_score", "patience"}
 FREE = FREE_ON_RESUME - LENGTH | {"seed"}
 NOT_OF_ORIGIN = {"started", "finished", "resumed", "tested", "agent", "command"}
@@ -25,18 +25,18 @@ NOT_OF_ORIGIN = {"started", "finished", "resumed", "tested", "agent", "command"}
 
 @dataclass(frozen=True)
 class Compared:
-    """A run.
+    """A run to compare.
 
     Attributes:
         run: Its folder.
-        agent: The script that made it.
+        agent: The script that trained it.
         seed: Its seed.
-        config: Its settings by their flat names.
-        origin: Where it came from, opened up: `versions.numpy`.
-        points: Validations, as `read_points` gives them.
-        training: Training episodes, as `read_training` gives them; empty where none are kept.
-        test: The best weights on the test tracks; empty if there is no test.csv.
-        went_on: Whether test.csv is of other weights than the best ones.
+        config: Its settings, by flat names.
+        origin: The entries of its origin.json, by flat names such as `versions.numpy`.
+        points: Its validations, as returned by `read_points`.
+        training: Its training episodes, as returned by `read_training`; empty if they were not kept.
+        test: Episodes of the best weights on the test tracks; empty if there is no test.csv.
+        went_on: Whether the run was continued after its test, so that test.csv belongs to other weights.
     """
 
     run: RunFolder
@@ -51,22 +51,22 @@ class Compared:
 
     @property
     def best(self) -> float:
-        """The best validation mean."""
+        """Best mean score of a validation."""
         return float(self.points[:, 3].max())
 
     @property
     def name(self) -> str:
-        """Agent's folder and name."""
+        """Agent and name, such as DDQN/race."""
         return self.run.full_name
 
 
 @dataclass
 class Group:
-    """Runs that differ in nothing but the seed.
+    """Runs that differ only in the seed.
 
     Attributes:
         letter: A, B, C ...
-        runs: By seed.
+        runs: The runs, sorted by seed.
     """
 
     letter: str
@@ -74,16 +74,16 @@ class Group:
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """Title of the group in tables."""
         preset = self.runs[0].config.get("preset", "default")
         more = f" {preset}" if preset != "default" else ""
         return f"{self.letter} {self.runs[0].agent}{more}"
 
 
 def read_groups(runs: Sequence[RunFolder]) -> list[Group]:
-    """Read runs and put them into groups, in the order in which they were named.
+    """Read runs and group them, in the order in which they were given.
 
-    Where a group would have a seed twice, runs of different commits are groups of their own.
+    If a group would contain a seed twice, its runs of different commits form separate groups.
 
     Raises:
         ValueError: If there are not two different runs, or a file is missing, damaged or of another version.
@@ -102,7 +102,7 @@ def read_groups(runs: Sequence[RunFolder]) -> list[Group]:
 
 
 def _settings(c: Compared) -> str:
-    # What an older version does not know is off in its runs: 0, "", false.
+    # Settings that an older version did not have were off in its runs: 0, "" or false.
     kept = {k: v for k, v in c.config.items() if k not in FREE and v}
     return json.dumps([c.agent, kept], sort_keys=True)
 
@@ -141,7 +141,7 @@ def _read(run: RunFolder) -> Compared:
 
 
 def _opened(origin: dict[str, Any]) -> dict[str, str]:
-    """Facts of an origin that two runs can be compared in."""
+    """Flatten the entries of an origin.json that can be compared between runs."""
     flat: dict[str, str] = {}
     for name, value in origin.items():
         if isinstance(value, dict):
@@ -152,12 +152,12 @@ def _opened(origin: dict[str, Any]) -> dict[str, str]:
 
 
 def settings_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """Settings by name, in every group, as JSON; a dash where a group does not have it."""
+    """Return the settings that differ, by name: a value per group, as JSON; a dash if a group lacks the setting."""
     configs = [group.runs[0].config for group in groups]
     names = dict.fromkeys(name for config in configs for name in config if name not in FREE)
     found = {"agent": [group.runs[0].agent for group in groups]}
     for name in names:
-        # As above: one that lacks a setting does not differ from one where it is off.
+        # As above: a missing setting is equal to one that is off.
         if len({json.dumps(config.get(name) or None) for config in configs}) > 1:
             found[name] = [json.dumps(c[name]) if name in c else "–" for c in configs]
     if len(set(found["agent"])) == 1:
@@ -166,7 +166,7 @@ def settings_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
 
 
 def origins_that_differ(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """Facts of origin by name, in every group: all values that its runs have."""
+    """Return the entries of origin.json that differ, by name: for every group, all values in its runs."""
     runs = [c for group in groups for c in group.runs]
     names = list(dict.fromkeys(name for c in runs for name in c.origin))
     found = {}

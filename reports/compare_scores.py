@@ -1,4 +1,4 @@
-"""How groups of runs drive, and whether one drives better than another."""
+"""Scores of groups of runs, and whether one group is better than another."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from reports.compare_statistics import Difference, difference, difference_of_mea
 
 @dataclass(frozen=True)
 class Score:
-    """How a group drives.
+    """Scores of a group.
 
     Attributes:
-        group: Its title.
-        runs: How many.
-        seeds: How many different ones.
-        mean: Over its runs of their mean scores.
-        low: Lower end of the 95 % bootstrap interval over seeds and episodes; NaN if there is nothing to draw from.
-        high: Upper end.
+        group: Title of the group.
+        runs: Number of runs.
+        seeds: Number of different seeds.
+        mean: Mean over the runs of their mean scores.
+        low: Lower end of the 95 % bootstrap interval over seeds and episodes; NaN if there is too little data.
+        high: Upper end of this interval.
         worst: Lowest mean score of a run.
-        worst_seed: Whose.
-        laps: Completed, of `episodes`; None without test drives.
-        episodes: Driven.
+        worst_seed: Seed of that run.
+        laps: Number of episodes with a complete lap; None without a test.
+        episodes: Number of episodes; 0 without a test.
     """
 
     group: str
@@ -43,7 +43,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two groups, and what can be said of the difference of their scores; None if they share no track."""
+    """Two groups, and the difference of their scores; None if no track was driven by all their runs."""
 
     one: str
     other: str
@@ -58,7 +58,7 @@ def _test_scores(c: Compared, tracks: Sequence[int] | None = None) -> NDArray[np
 
 
 def score_of(group: Group, tested: bool) -> Score:
-    """By its test drives, or else by the best validation of each run."""
+    """Compute the scores of a group, from its tests or from the best validation of each run."""
     runs = group.runs
     scores = [_test_scores(c) if tested else np.array([c.best]) for c in runs]
     means = [float(s.mean()) for s in scores]
@@ -80,7 +80,7 @@ def score_of(group: Group, tested: bool) -> Score:
 
 
 def pair_of(one: Group, other: Group, tested: bool) -> Pair:
-    """By the test tracks that all of their runs drove, or else by the best validation of each run."""
+    """Compare two groups, on the test tracks that all their runs drove or by the best validation of each run."""
     if not tested:
         found = difference_of_means(*(np.array([c.best for c in g.runs]) for g in (one, other)))
         return Pair(one.title, other.title, 0, found, verdict(one.title, other.title, found))
@@ -94,7 +94,7 @@ def pair_of(one: Group, other: Group, tested: bool) -> Pair:
 
 
 def verdict(one: str, other: str, d: Difference) -> str:
-    """A difference in words."""
+    """Describe a difference in words."""
     if np.isnan(d.p):
         return f"{abs(d.mean):.1f} apart; too few runs to tell it from noise"
     if d.is_noise:
@@ -107,5 +107,5 @@ def verdict(one: str, other: str, d: Difference) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """As it is written; a dash for none."""
+    """Format an interval; a dash for NaN."""
     return "–" if np.isnan(low) else f"[{low:.1f}, {high:.1f}]"

@@ -1,7 +1,7 @@
-"""How sure a comparison of groups of runs is: bootstrap over seeds and tracks, and permutations.
+"""Statistics for comparing groups of runs: bootstrap over seeds and tracks, and permutation tests.
 
-A group's scores are a matrix: a run per row, a track per column. Two runs of the same settings differ by more than two
-drives of the same weights do, so as far as a group has several seeds, seeds are drawn as well as tracks.
+The scores of a group are a matrix with a row per run and a column per track. Runs with different seeds differ by more
+than drives of the same weights, so the bootstrap resamples runs as well as tracks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evaluation.evaluation import BOOTSTRAP_DRAWS
 
 Scores = NDArray[np.float64]
 LEVEL = 0.05
-EXACT = 20_000  # permutations at most that are all gone through; of more, as many are drawn
+EXACT = 20_000  # up to this number, all permutations are used; otherwise this many are sampled
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Difference:
     """How much higher one group scores than another.
 
     Attributes:
-        mean: One's mean minus the other's.
-        low: Lower end of its 95 % bootstrap interval; NaN if there is nothing to draw from.
-        high: Upper end.
-        p: Of a two-sided permutation test; NaN if it could not tell.
-        over: What was drawn and permuted: `seeds and tracks`, `tracks` or `seeds`.
+        mean: Mean of the first group minus mean of the second.
+        low: Lower end of the 95 % bootstrap interval; NaN if there is too little data.
+        high: Upper end of this interval.
+        p: p-value of a two-sided permutation test; NaN if there are too few runs for one.
+        over: What was resampled and permuted: `seeds and tracks`, `tracks` or `seeds`.
     """
 
     mean: float
@@ -41,15 +41,18 @@ class Difference:
 
     @property
     def is_noise(self) -> bool:
-        """Whether it may well be none."""
+        """Whether the difference is not significant, by the interval or the p-value."""
         return not (self.low > 0 or self.high < 0) or not self.p < LEVEL
 
 
 def mean_interval(runs: Sequence[Scores]) -> tuple[float, float]:
-    """The 95 % interval of the mean over runs of their mean scores: runs are drawn, and in each its episodes.
+    """Compute the 95 % bootstrap interval of a group's mean; runs are resampled, and the episodes within each.
 
     Args:
-        runs: Scores of every run, float64 [its episodes].
+        runs: Scores of every run, float64 [episodes of the run].
+
+    Returns:
+        Lower and upper end.
     """
     rng, count = np.random.default_rng(0), len(runs)
     which = rng.integers(count, size=(BOOTSTRAP_DRAWS, count))
@@ -63,14 +66,14 @@ def mean_interval(runs: Sequence[Scores]) -> tuple[float, float]:
 
 
 def difference(one: Scores, other: Scores) -> Difference:
-    """Compare two groups on tracks that all of their runs drove.
+    """Compare two groups on the tracks that all their runs drove.
 
-    The tracks are paired: what is drawn for one group is drawn for the other. Where both groups have enough runs for
-    it, the p-value is of permutations of the runs among the groups; else of signs of the tracks' differences.
+    The tracks are paired: the bootstrap resamples the same tracks for both groups. If both groups have enough runs, the
+    p-value comes from permuting runs between the groups; otherwise from flipping the signs of the tracks' differences.
 
     Args:
-        one: Scores, float64 [runs, tracks].
-        other: Scores of the other group on the same tracks, float64 [runs of it, tracks].
+        one: Scores of the first group, float64 [runs, tracks].
+        other: Scores of the second group on the same tracks, float64 [its runs, tracks].
     """
     rng = np.random.default_rng(0)
     tracks = one.shape[1]
@@ -89,7 +92,12 @@ def difference(one: Scores, other: Scores) -> Difference:
 
 
 def difference_of_means(one: Scores, other: Scores) -> Difference:
-    """Compare two groups of which only one score per run is known, float64 [runs] and [runs of the other]."""
+    """Compare two groups with one score per run.
+
+    Args:
+        one: Scores of the first group, float64 [runs].
+        other: Scores of the second group, float64 [its runs].
+    """
     mean = float(one.mean() - other.mean())
     if not enough(len(one), len(other)):
         return Difference(mean, np.nan, np.nan, np.nan, "seeds")
@@ -100,13 +108,13 @@ def difference_of_means(one: Scores, other: Scores) -> Difference:
 
 
 def enough(one: int, other: int) -> bool:
-    """Whether so many runs can be told apart at all: the smallest p-value of their permutations is below the level."""
+    """Return whether a permutation test with these numbers of runs can reach the significance level at all."""
     both_ways = 2 if one == other else 1
     return min(one, other) > 1 and both_ways / comb(one + other, one) < LEVEL
 
 
 def permute_runs(one: Scores, other: Scores) -> float:
-    """Two-sided p-value of the difference of two means if runs were in either group by chance."""
+    """Compute the two-sided p-value of the difference of two means, float64 [runs] each, by permuting the runs."""
     both, count = np.concatenate([one, other]), len(one)
     if comb(len(both), count) <= EXACT:
         chosen = np.array(list(combinations(range(len(both)), count)))
@@ -120,7 +128,7 @@ def permute_runs(one: Scores, other: Scores) -> float:
 
 
 def flip_signs(gains: Scores) -> float:
-    """Two-sided p-value of the mean of paired differences, float64 [pairs], if each could as well be its opposite."""
+    """Compute the two-sided p-value of the mean of paired differences, float64 [pairs], by flipping signs."""
     if len(gains) <= 14:
         bits = np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains)) & 1
         signs = 1.0 - 2.0 * bits
@@ -131,16 +139,16 @@ def flip_signs(gains: Scores) -> float:
 
 
 def _share_as_far(gains: Scores, observed: float) -> float:
-    """Share of permutations that differ as much; rounding makes no two equal ones unequal."""
+    """Return the share of permutations with at least the observed difference, with a tolerance for rounding errors."""
     return float((np.abs(gains) >= abs(observed) * (1 - 1e-9) - 1e-12).mean())
 
 
 def _drawn_rows(scores: Scores, rng: np.random.Generator) -> Scores:
-    """Means over drawn rows, float64 [draws, columns]."""
+    """Return means over resampled rows, float64 [draws, columns]."""
     drawn: Scores = _counts(len(scores), rng) @ scores / len(scores)
     return drawn
 
 
 def _counts(size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How often each of so many things is drawn when so many are, int64 [draws, size]."""
+    """Sample `size` out of `size` items with replacement; returns how often each was drawn, int64 [draws, size]."""
     return rng.multinomial(size, np.full(size, 1 / size), size=BOOTSTRAP_DRAWS)

@@ -1,4 +1,4 @@
-"""Learning curves: what `runs.py record` kept of finished runs, and what several seeds have in common."""
+"""Learning curves of the finished runs that `runs.py record` has kept, and their mean over seeds."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ from system.times import parse
 from training.runs.run_folder import EPISODES, FREE_ON_RESUME, ORIGIN, TESTS, VALIDATIONS, RunFolder
 
 GRID = 200  # points of a band
-BINS = 40  # of a run, over which training episodes are averaged
-FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # what the seeds of one curve may differ in
+BINS = 40  # parts of a run, over each of which training episodes are averaged
+FREE = FREE_ON_RESUME - {"decisions"} | {"seed"}  # settings that may differ within a curve
 _FOLDER = re.compile(r"(?P<agent>[a-z0-9]+)(?:-(?P<label>[a-z0-9]+))?-seed(?P<seed>[0-9]+)")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A finished run.
+    """The learning curve of a finished run.
 
     Attributes:
-        agent: Which script made it.
-        label: Empty for the defaults; else what the run is called, and it counts apart.
+        agent: The script that trained it.
+        label: Empty for the default settings; otherwise a label, and the run is shown separately.
         seed: Its seed.
-        points: Greedy validation on the way: minutes, decisions, updates, mean score, float64 [n, 4].
-        training: Mean score of the training episodes that ended in a part of the run, exploration included; the same
-            columns, float64 [at most BINS, 4].
-        test: Its best weights on the test tracks.
+        points: Validations: minutes, decisions, updates, mean score, float64 [n, 4].
+        training: Mean scores of the training episodes in each part of the run, including exploration; the same columns,
+            float64 [at most BINS, 4].
+        test: Episodes of its best weights on the test tracks.
         config: Its settings.
-        minutes: From its start to the end of its test drive; infinite if nobody noted it, or the run
-            was resumed.
+        minutes: Time from its start to the end of its test; infinite if not recorded, or if the run was resumed.
     """
 
     agent: str
@@ -53,15 +52,15 @@ class Curve:
 
     @property
     def name(self) -> str:
-        """What a table calls it."""
+        """Name of the curve in tables."""
         return f"{self.agent.upper()} {self.label}".rstrip()
 
 
 def folder_name(agent: str, label: str, seed: int) -> str:
-    """Where a run is kept below results/runs/.
+    """Return the name of a run's folder in results/runs/.
 
     Raises:
-        ValueError: If the label is not letters and digits in lower case.
+        ValueError: If the label has other characters than lower-case letters and digits.
     """
     name = f"{agent.lower()}-{label}-seed{seed}" if label else f"{agent.lower()}-seed{seed}"
     if not _FOLDER.fullmatch(name):
@@ -70,11 +69,14 @@ def folder_name(agent: str, label: str, seed: int) -> str:
 
 
 def read_runs(folders: dict[str, Path]) -> list[Curve]:
-    """Runs by the name that `folder_name` gave them, sorted by agent, label and seed.
+    """Read runs, sorted by agent, label and seed.
+
+    Args:
+        folders: The folders of the runs, by the name that `folder_name` returned.
 
     Raises:
-        ValueError: If a file is not one that a run writes, or runs that make up one curve have other settings.
-        OSError: If one is missing.
+        ValueError: If a file is damaged, or runs with the same agent and label have different settings.
+        OSError: If a file is missing.
     """
     curves = [_read_run(name, folder) for name, folder in folders.items()]
     curves.sort(key=lambda c: (c.agent, c.label, c.seed))
@@ -102,10 +104,10 @@ def _read_run(name: str, folder: Path) -> Curve:
 
 
 def wall_minutes(origin: dict[str, Any]) -> float:
-    """From a run's start to the end of its test drive; infinite if it was resumed or has not ended.
+    """Return the minutes from a run's start to the end of its test; infinite if it was resumed or has not finished.
 
     Raises:
-        ValueError: If a time is none.
+        ValueError: If a time is invalid.
     """
     if "finished" not in origin or "resumed" in origin:
         return np.inf
@@ -125,13 +127,13 @@ def _check_same_settings(first: Curve, curve: Curve) -> None:
 
 
 def read_points(path: Path) -> NDArray[np.float64]:
-    """Minutes, decisions, updates and mean score of every validation, float64 [n, 4].
+    """Read minutes, decisions, updates and mean score of every validation, float64 [n, 4].
 
     Args:
-        path: A run's validation.csv, or a peer's curve, which has minutes instead of seconds.
+        path: A run's validation.csv, or the peer's curve, which has minutes instead of seconds.
 
     Raises:
-        ValueError: If a column is missing, a cell is no number, or there is no row.
+        ValueError: If a column is missing, a cell is not a number, or there is no row.
     """
     rows = _rows(path)
     clock, per_minute = ("minutes", 1) if rows and "minutes" in rows[0] else ("seconds", 60)
@@ -143,20 +145,22 @@ def read_points(path: Path) -> NDArray[np.float64]:
 def read_training(
     path: Path, points: NDArray[np.float64], learning_starts: int
 ) -> NDArray[np.float64]:
-    """Minutes, decisions, updates and mean score of the training episodes of every part of a run, float64 [n, 4].
+    """Read minutes, decisions, updates and mean score of the training episodes in every part of a run.
 
-    Minutes and updates are known at validations; between two of them they go with the decisions. No episode may have
-    ended yet.
+    Minutes and updates are only recorded at validations; in between they are interpolated linearly over the decisions.
 
     Args:
         path: A run's episodes.csv.
         points: Its validations.
         learning_starts: Decisions at its first update.
 
+    Returns:
+        One row per part with episodes, float64 [n, 4]; n is 0 if no episode has ended yet.
+
     Raises:
-        ValueError: If a column is missing or a cell is no number.
+        ValueError: If a column is missing or a cell is not a number.
     """
-    if path.read_bytes().count(b"\n") == 1:  # its head alone
+    if path.read_bytes().count(b"\n") == 1:  # only the header
         return np.empty((0, 4))
     episodes = read_columns(path, "decisions", "score")
     edges = np.linspace(0, points[-1, 1], BINS + 1)
@@ -170,11 +174,11 @@ def read_training(
 
 
 def read_curve(run: RunFolder) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Validations and training episodes of a run, as `read_points` and `read_training` give them.
+    """Read the validations and training episodes of a run, as returned by `read_points` and `read_training`.
 
     Raises:
-        ValueError: If a file is not one that a run writes.
-        KeyError: If its settings are not those of today.
+        ValueError: If a file is damaged.
+        KeyError: If its settings are those of another version.
         OSError: If a file is missing.
     """
     starts, points = run.config()["learning_starts"], read_points(run.path / VALIDATIONS)
@@ -182,10 +186,10 @@ def read_curve(run: RunFolder) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 
 def read_columns(path: Path, *names: str) -> NDArray[np.float64]:
-    """Some columns of a run's CSV, float64 [n, columns].
+    """Read some columns of a CSV, float64 [n, columns].
 
     Raises:
-        ValueError: If a column is missing, a cell is no number, or there is no row.
+        ValueError: If a column is missing, a cell is not a number, or there is no row.
     """
     return _columns(path, _rows(path), *names)
 
@@ -210,25 +214,25 @@ def _columns(path: Path, rows: list[dict[str, str]], *names: str) -> NDArray[np.
 
 
 def read_peer(results: Path) -> NDArray[np.float64] | None:
-    """The peer's curve, as `read_points` gives it, if there is one."""
+    """Read the curve of the peer (Stable-Baselines3), as `read_points` does; None if there is none."""
     path = results / "peer_sb3.csv"
     return read_points(path) if path.exists() else None
 
 
 def minutes_to(points: NDArray[np.float64], score: float) -> float:
-    """Minutes until validation first reached a score; infinite if it never did."""
+    """Return the minutes until a validation first reached a score; infinite if none did."""
     reached = np.flatnonzero(points[:, 3] >= score)
     return float(points[reached[0], 0]) if len(reached) else np.inf
 
 
 def best_within(points: NDArray[np.float64], minutes: float) -> float:
-    """The best validation mean within so many minutes; minus infinite if there was none."""
+    """Return the best validation mean within the given minutes; minus infinity if there was no validation."""
     return float(points[points[:, 0] <= minutes, 3].max(initial=-np.inf))
 
 
 @dataclass(frozen=True)
 class Band:
-    """The mean over seeds and where it would lie with other seeds, at common places x; each float64 [n]."""
+    """The mean over seeds and its bootstrap interval, at common positions x; each float64 [n]."""
 
     x: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -237,9 +241,9 @@ class Band:
 
 
 def band(curves: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Band:
-    """Mean of several curves (x, score) where all of them are, with its 95 % bootstrap interval over the curves.
+    """Compute the mean of several curves (x, score) over their common range, with its 95 % bootstrap interval.
 
-    Between two points a curve is a straight line.
+    Curves are interpolated linearly.
     """
     first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
     at = np.linspace(first, last, GRID)

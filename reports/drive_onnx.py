@@ -1,6 +1,6 @@
-"""Drive a track with the network in this folder, without TensorFlow: python drive.py [TRACK].
+"""Drives a track with the network in this folder, without TensorFlow: python drive.py [TRACK].
 
-It needs onnxruntime, and the world: pip install git+https://ADDRESS/OF/THE/REPOSITORY of carracing-dqn.
+It needs onnxruntime and the environment: pip install git+https://ADDRESS/OF/THE/REPOSITORY of carracing-dqn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnxruntime
 
 
 def main() -> None:
-    """Drive, and print the score."""
+    """Drive the track and print the score."""
     folder, track = Path(__file__).resolve().parent, int((*sys.argv, "0")[1])
     network = onnxruntime.InferenceSession(folder / "model.onnx")
     world = json.loads((folder / "card.json").read_text())["world"]

@@ -1,4 +1,4 @@
-"""Curves from a run's TensorBoard files, read without TensorFlow, also while a trainer writes them."""
+"""Reads curves from a run's TensorBoard files without TensorFlow, even while a trainer is writing them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# TensorBoard's reader loads TensorFlow; without it, it takes 20 s for a run of minutes: checksums in Python.
-# A record is its length (uint64, little-endian), a checksum of that, the data, and a checksum of them.
+# TensorBoard's own reader loads TensorFlow; without it, it takes 20 s for a short run, for checksums in pure Python.
+# A record is its length (uint64, little-endian), a checksum of the length, the data, and a checksum of the data.
 _HEAD, _TAIL = struct.Struct("<Q4x"), 4
 _FLOAT = 1  # DT_FLOAT
 
 
 def read_scalars(run: Path) -> dict[str, NDArray[np.float64]]:
-    """Every curve of numbers by its tag: decisions and values, float64 [n, 2].
+    """Read all scalar curves.
 
-    A file that ends in the middle of a record, as one that is being written does, gives what is before.
+    If a file ends within a record because it is being written, the records before are returned.
 
     Args:
         run: Folder of the run.
+
+    Returns:
+        Decisions and values, float64 [n, 2], by tag.
 
     Raises:
         ValueError: If a file is damaged.
@@ -36,7 +39,7 @@ def read_scalars(run: Path) -> dict[str, NDArray[np.float64]]:
         try:
             for event in map(Event.FromString, _records(file.read_bytes())):
                 for value in event.summary.value:
-                    # The plugin is named only where a curve begins in a file.
+                    # Only the first point of a curve in a file names the plugin.
                     if value.metadata.plugin_data.plugin_name in ("", "scalars"):
                         number = _number(value.tensor)
                         curves.setdefault(value.tag, []).extend((event.step, n) for n in number)
@@ -57,7 +60,7 @@ def _records(data: bytes) -> Iterator[bytes]:
 
 
 def _number(tensor: Any) -> list[float]:
-    """The value of a float32 scalar; nothing if it is something else."""
+    """Return the value of a float32 scalar in a list; an empty list for any other tensor."""
     if tensor.dtype != _FLOAT or tensor.tensor_shape.dim:
         return []
     if tensor.tensor_content:

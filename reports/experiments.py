@@ -1,4 +1,4 @@
-"""The index of the laboratory's runs in docs/lab_notes.md, from results/experiments/ alone.
+"""Makes the index of experiments in docs/lab_notes.md, from results/experiments/.
 
 python -m reports.experiments     rewrites the index
 """
@@ -18,17 +18,17 @@ from training.runs.run_folder import CONFIG, VALIDATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTES, FOLDER = ROOT / "docs" / "lab_notes.md", ROOT / "results" / "experiments"
-# Where and how far a run ran says nothing of what it tried.
+# Settings about location and length, which say nothing about what a run tried.
 NOT_TRIED = {"runs", "name", "resume", "workers", "device", "test_episodes", "checkpoint_every"}
 NOT_TRIED |= {"seed", "decisions", "preset", "threads", "validate_every", "validation_tracks"}
 
 
 def index(folder: Path, default: dict[str, Any]) -> str:
-    """A row per run: seed, length, best validation, and the settings that the published `long` run sets otherwise.
+    """Make a row per run: seed, length, best validation, and the settings that differ from the published `long` run.
 
     Args:
-        folder: Has a folder per run, with config.json and validation.csv.
-        default: The settings to compare with, by today's names.
+        folder: Contains a folder per run, with config.json and validation.csv.
+        default: The settings to compare with, by their current names.
 
     Returns:
         A table in Markdown.
@@ -59,7 +59,7 @@ def index(folder: Path, default: dict[str, Any]) -> str:
 
 
 def _differences(config: dict[str, Any], default: dict[str, Any]) -> str:
-    """Settings that both have and that differ; older runs lack settings of today, and the other way round."""
+    """Return the settings that differ, among those that both have; older runs lack some, and have others."""
     names = [n for n in default if n in config and n not in NOT_TRIED and config[n] != default[n]]
     return ", ".join(f"{name} {json.dumps(config[name])}" for name in names) or "–"
 

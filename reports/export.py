@@ -1,4 +1,4 @@
-"""Runs as tidy tables: what they were, what they scored, every validation, training episode and test track."""
+"""Exports runs as tidy tables: settings and scores, validations, training episodes, and test episodes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ TABLES = {"validations": VALIDATIONS, "episodes": EPISODES, "tests": TESTS}
 
 
 def tables(runs: Sequence[RunFolder]) -> dict[str, list[Row]]:
-    """A list of rows by the name of a table; every row has the name of its run in the column `run`.
+    """Make the tables. Every row has the name of its run in the column `run`.
 
-    `runs` has a row per run: how it stands, its settings and its origin. The others have what the run's CSVs have.
+    The table `runs` has a row per run with its state, settings and origin. The others have the rows of the runs' CSVs.
+
+    Returns:
+        Lists of rows, by the name of the table.
 
     Raises:
         ValueError: If a file of a run is damaged.
@@ -59,14 +62,14 @@ def _number(text: str) -> int | float | str:
 
 
 def export(runs: Sequence[RunFolder], folder: Path, as_json: bool) -> list[Path]:
-    """Write `runs.json`, or a CSV per table, into a folder; over nothing that is there.
+    """Write `runs.json`, or a CSV per table, into a folder, without overwriting files.
 
     Returns:
-        What was written.
+        The files that were written.
 
     Raises:
-        ValueError: If a file is there already, or a file of a run is damaged; nothing is written then.
-        OSError: If it cannot be written.
+        ValueError: If a file exists, or a file of a run is damaged; nothing is written then.
+        OSError: If a file cannot be written.
     """
     found = tables(runs)
     if as_json:
@@ -84,7 +87,7 @@ def export(runs: Sequence[RunFolder], folder: Path, as_json: bool) -> list[Path]
 
 
 def _as_csv(rows: list[Row]) -> bytes:
-    """Lists and the like in JSON; a column that a row lacks stays empty."""
+    """Encode rows as CSV, with lists and dictionaries as JSON; columns that a row lacks are empty."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return as_csv(columns, ([_plain(row.get(name, "")) for name in columns] for row in rows))
 

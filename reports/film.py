@@ -1,4 +1,4 @@
-"""Films of whole episodes, with what the driver thought drawn in."""
+"""Films of whole episodes, with the driver's controls and action values drawn onto the images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.video import video
 from system.files import written_aside
 from system.progress import OnProgress, no_progress
 
-GIF_EVERY = 6  # simulator frames from one image to the next
+GIF_EVERY = 6  # simulator frames per image
 GIF_SIZE = (450, 300)
 WIDTH, HEIGHT = 600, 400  # of the images that Gymnasium draws for films
 LINE_HEIGHT, COLUMN_WIDTH = 22, 150  # of the text, pixels
@@ -30,7 +30,7 @@ Frame = NDArray[np.uint8]  # RGB, [HEIGHT, WIDTH, 3]
 
 
 def best_median_worst(episodes: list[Episode]) -> dict[str, int]:
-    """The tracks of the best, the median and the worst episode."""
+    """Return the tracks of the best, the median and the worst episode, by these names."""
     ranked = sorted(episodes, key=lambda e: e.score)
     picks = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
     return {name: episode.track for name, episode in picks.items()}
@@ -43,14 +43,17 @@ def frames(
     overlay: bool,
     on_progress: OnProgress,
 ) -> Iterator[Frame]:
-    """Drive a track as an evaluation does; yields an image after every decision.
+    """Drive a track as in an evaluation, and yield an image after every decision.
 
     Args:
         driver: The driver.
-        world: To drive in, with the camera that the driver sees with; a film's images are Gymnasium's in any case.
+        world: The world, with the camera that the driver sees; the film itself always shows Gymnasium's rendering.
         track: Reset seed.
         overlay: Whether to write the score and the controls onto the images.
-        on_progress: Called after every decision with the simulator frames so far, and the most there can be.
+        on_progress: Called after every decision with the number of simulator frames so far, and its maximum.
+
+    Yields:
+        RGB images, uint8 [HEIGHT, WIDTH, 3].
     """
     policy = driver.policy(track)
     for moment in drive(world, track, acting(policy)):
@@ -72,9 +75,9 @@ def _controls(driver: Driver, action: NDArray[np.float64] | np.int64) -> list[st
 
 
 def _with_text(frame: Frame, table: list[list[str]]) -> Frame:
-    """Write cells in columns, so that nothing moves but the figures."""
+    """Write text onto a frame in fixed columns, so that only the numbers change from frame to frame."""
     drawn = np.ascontiguousarray(frame)
-    drawn[: len(table) * LINE_HEIGHT + 6] //= 3  # a shade behind white text
+    drawn[: len(table) * LINE_HEIGHT + 6] //= 3  # darken the background of the white text
     for row, cells in enumerate(table, start=1):
         for column, cell in enumerate(cells):
             at = (10 + column * COLUMN_WIDTH, row * LINE_HEIGHT - 2)
@@ -89,17 +92,17 @@ def write_mp4(
     camera: CameraName = "official",
     on_progress: OnProgress = no_progress,
 ) -> Episode:
-    """Film a whole episode.
+    """Film a whole episode as MP4.
 
     Args:
         driver: The driver.
         track: Reset seed.
-        path: Of the file.
-        camera: The camera that the driver sees with.
-        on_progress: Called after every decision with the simulator frames so far, and the most there can be.
+        path: File to write.
+        camera: The camera that the driver sees.
+        on_progress: Called after every decision with the number of simulator frames so far, and its maximum.
 
     Returns:
-        The record of what was filmed.
+        The record of the filmed episode.
 
     Raises:
         OSError: If the file cannot be written.
@@ -118,7 +121,7 @@ def write_gif(
     camera: CameraName = "official",
     on_progress: OnProgress = no_progress,
 ) -> None:
-    """A whole episode, small; the driver sees with `camera`.
+    """Film a whole episode as a small GIF; the arguments are those of `write_mp4`.
 
     Raises:
         OSError: If the file cannot be written.

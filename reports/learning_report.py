@@ -1,4 +1,4 @@
-"""How fast it learns: tables and a plot of learning curves."""
+"""Tables and a plot of learning curves: how fast the agents learn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AXES = ("minutes of training", "decisions / 1000", "updates / 1000")
 
 
 def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str:
-    """Over the seeds, a row per run, minutes to every mark, and marks within some minutes, in Markdown."""
+    """Make tables in Markdown: means over the seeds, a row per run, time to a score, and best score within a time."""
     head = [
         "agent",
         "seed",
@@ -50,7 +50,7 @@ def learning_table(curves: list[Curve], peer: NDArray[np.float64] | None) -> str
 
 
 def _seed_table(curves: list[Curve]) -> str:
-    """The mean over the seeds on the test tracks, with the interval over the seeds, not over the tracks."""
+    """Make the table of mean test scores over the seeds, with intervals over the seeds, not over the tracks."""
     head = ["agent", "seeds", "test mean", "95 % interval over seeds", "worst seed", "laps"]
     rows = []
     for name in dict.fromkeys(c.name for c in curves):
@@ -78,7 +78,7 @@ def _run_row(c: Curve) -> list[str]:
 
 
 def _mark_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
-    """The median over the seeds, where one that never got there counts as for ever."""
+    """Make the rows of minutes to a score: medians over the seeds; a seed that never reached it counts as infinite."""
     rows = []
     for name in dict.fromkeys(c.name for c in curves):
         points = [c.points for c in curves if c.name == name]
@@ -95,7 +95,7 @@ def _mark_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[li
 
 
 def _budget_rows(curves: list[Curve], peer: NDArray[np.float64] | None) -> list[list[str]]:
-    """The median over the seeds; in brackets where a run had ended before."""
+    """Make the rows of best scores within a time: medians over the seeds, in brackets if a run had ended earlier."""
     named = {
         name: [c.points for c in curves if c.name == name] for name in (c.name for c in curves)
     }
@@ -124,7 +124,7 @@ Points = NDArray[np.float64]  # minutes, decisions, updates, score: [n, 4]
 
 
 def plot_learning(curves: list[Curve], peer: Points | None) -> bytes:
-    """Scores against minutes, decisions and updates; runs with a label are left out. A PNG."""
+    """Plot scores against minutes, decisions and updates, as a PNG; runs with a label are left out."""
     plain = [c for c in curves if not c.label]
     runs = {c.name: [(o.points, o.training) for o in plain if o.agent == c.agent] for c in plain}
     return as_png(draw_runs(runs, peer))
@@ -135,16 +135,16 @@ def draw_runs(
     peer: Points | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Scores against minutes, decisions and updates.
+    """Plot scores against minutes, decisions and updates.
 
-    Thin lines are the training episodes of a seed, thick ones the mean of the seeds in its bootstrap band; dots are
-    greedy drives on validation tracks.
+    Thin lines are the training episodes of a seed, thick lines their mean over the seeds with a bootstrap band; dots
+    are greedy drives on validation tracks.
 
     Args:
-        runs: Validations and training episodes of the runs of every agent or group, by its title, float64 [n, 4] each;
-            there may be no training episodes.
+        runs: For every agent or group, by title, the validations and the training episodes of its runs, float64 [n, 4]
+            each; the latter may be empty.
         peer: Validations of the peer.
-        colours: By the same titles; the agents' if None.
+        colours: Colours by title; by default, those of the agents.
     """
     colours = colours or dict(zip(runs, colours_of(map(str.lower, runs)), strict=True))
     figure = Figure(figsize=(11, 3.6), layout="constrained")
@@ -162,7 +162,7 @@ def draw_runs(
         axis.spines[["top", "right"]].set_visible(False)
     if peer is not None:
         axes[0].plot(peer[:, 0], peer[:, 3], ".-", color=DRIVERS["sb3"], lw=1.5, label=PEER)
-    if axes[0].get_legend_handles_labels()[0]:  # none where only runs with a label are kept
+    if axes[0].get_legend_handles_labels()[0]:  # none if all runs have a label
         axes[0].legend(frameon=False)
     axes[0].set_ylabel("score")
     return figure

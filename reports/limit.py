@@ -1,9 +1,9 @@
-"""How near to the limit a driver is, from results/limit.csv.
+"""How close a driver is to the limit, from results/limit.csv.
 
-The share of the limit is the points that even the best possible lap loses, over the points that the driver loses:
-(1000 - bound) / (1000 - score), of means over the same tracks. A lap of T frames scores 1000 - 0.1 T, so between
-laps that is the ratio of their frames; who misses tiles or crashes loses points that count as the frames that they are
-worth. The ratio of the scores would say nothing: every clean lap, however slow, has more than 96 % of the bound's.
+The share of the limit is (1000 - bound) / (1000 - score), for means over the same tracks: the points that even the best
+possible lap loses, divided by the points that the driver loses. A lap of T frames scores 1000 - 0.1 T, so for laps this
+is the ratio of their frames; points lost for missed tiles or crashes count as the equivalent number of frames. The
+ratio of the scores would say nothing: every clean lap, however slow, has more than 96 % of the bound's score.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Limit:
     """Means over tracks.
 
     Attributes:
-        tracks: How many.
-        bound: Score that no lap exceeds.
-        oracle: Score that was driven.
-        oracle_laps: On how many of the tracks the oracle completed a lap.
-        bound_frames: Of the bound.
-        oracle_frames: Of the oracle.
+        tracks: Number of tracks.
+        bound: Upper bound of the score of any lap.
+        oracle: Score that the oracle has driven.
+        oracle_laps: Number of tracks on which the oracle completed a lap.
+        bound_frames: Frames of the bound.
+        oracle_frames: Frames of the oracle.
     """
 
     tracks: int
@@ -53,10 +53,10 @@ class Limit:
 
 
 def read_limit(path: Path) -> list[dict[str, str]]:
-    """The rows of results/limit.csv.
+    """Read the rows of results/limit.csv.
 
     Raises:
-        ValueError: If it is not what `benchmarks.limit.limit` writes.
+        ValueError: If it is not a file that `benchmarks.limit.limit` writes.
     """
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
@@ -76,7 +76,7 @@ def read_limit(path: Path) -> list[dict[str, str]]:
 
 
 def limit_on(rows: list[dict[str, str]], tracks: Sequence[int]) -> Limit | None:
-    """Means over exactly these tracks; None unless all of them were measured."""
+    """Return means over exactly these tracks; None unless all of them were measured."""
     by_track = {int(row["track"]): row for row in rows}
     if not tracks or not set(tracks) <= set(by_track):
         return None
@@ -96,7 +96,7 @@ def limit_on(rows: list[dict[str, str]], tracks: Sequence[int]) -> Limit | None:
 
 
 def share_of_limit(rows: list[dict[str, str]], episodes: list[Episode]) -> float | None:
-    """How near episodes come to the limit of their own tracks, 0 to 1; None unless all of these were measured."""
+    """Return the share of the limit of their own tracks that episodes reach, 0 to 1; None unless all were measured."""
     limit = limit_on(rows, [e.track for e in episodes])
     if limit is None:
         return None
@@ -108,7 +108,7 @@ def _share(limit: Limit, score: float) -> float:
 
 
 def limit_table(rows: list[dict[str, str]], scores: Path) -> str:
-    """Bound, oracle and every driver that drove measured tracks, in Markdown."""
+    """Make a table of the bound, the oracle, and every driver with episodes on measured tracks, in Markdown."""
     lines = [
         "| tracks | who | mean score | mean frames | laps | share of the limit |",
         "|---|---|---|---|---|---|",
@@ -148,7 +148,7 @@ def limit_table(rows: list[dict[str, str]], scores: Path) -> str:
 
 
 def _ranges(tracks: list[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive tracks, as (first, last + 1)."""
+    """Return ranges of consecutive tracks, as (first, last + 1)."""
     ranges: list[tuple[int, int]] = []
     for track in sorted(tracks):
         if ranges and ranges[-1][1] == track:

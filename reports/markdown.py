@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lines of cells below a head, without a line break at the end.
+    """Format a table with a header in Markdown, without a line break at the end.
 
     Raises:
-        ValueError: If a row has another number of cells than the head.
+        ValueError: If a row has a different number of cells than the header.
     """
     lines = [_line(head), "|" + "---|" * len(head)]
     for row in rows:

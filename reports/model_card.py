@@ -1,4 +1,4 @@
-"""A model card as Hugging Face reads it: Markdown with YAML on top (huggingface.co/docs/hub/model-cards)."""
+"""Model cards in the format of Hugging Face: Markdown with YAML on top (huggingface.co/docs/hub/model-cards)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ ENVIRONMENT = "CarRacing-v3"
 
 
 def model_card(name: str, card: dict[str, Any]) -> Callable[[int, int], str]:
-    """Read what a weight file says of itself.
+    """Prepare the model card of a weight file.
 
     Args:
-        name: Of the model.
-        card: Of the weight file; with `test` if it was driven on the test tracks.
+        name: Name of the model.
+        card: The card in the weight file; has `test` if the weights were measured on the test tracks.
 
     Returns:
-        Makes the README.md, from the numbers of episodes and decisions in which ONNX decided as TensorFlow does.
+        A function that makes the README.md, given the numbers of episodes and decisions in which ONNX and TensorFlow
+        chose the same actions.
 
     Raises:
-        ValueError: If something is missing.
+        ValueError: If an entry of the card is missing.
     """
     try:
         head = _front_matter(name, card)
@@ -51,7 +52,7 @@ def model_card(name: str, card: dict[str, Any]) -> Callable[[int, int], str]:
 
 
 def _measured(card: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The tracks that the scores are of, and the scores."""
+    """Return the kind of tracks that were driven, and the scores."""
     return ("test", card["test"]) if "test" in card else ("validation", card["validation"])
 
 

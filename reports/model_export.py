@@ -1,6 +1,6 @@
-"""A driver as a folder that others can use without this program: ONNX, weights, card, an example that drives it.
+"""Exports a driver as a folder that can be used without this program: ONNX, weights, model card, an example script.
 
-The ONNX file is kept only if it decides as the network does in every moment of whole episodes.
+The export succeeds only if the ONNX file chooses the same action as the network at every decision of whole episodes.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ EXAMPLE = Path(__file__).with_name("drive_onnx.py")
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike two networks are in the observations of whole episodes.
+    """How well two networks agree on the observations of whole episodes.
 
     Attributes:
-        episodes: How many.
-        decisions: In all of them together.
-        different: Decisions in which the actions of the highest values differ.
-        largest_error: Between two values of an action.
-        largest_loss: By the first network's values, what the other's action is worth less than the best one.
+        episodes: Number of episodes.
+        decisions: Number of decisions in all episodes.
+        different: Number of decisions at which the networks' best actions differ.
+        largest_error: Largest difference between the two values of an action.
+        largest_loss: How much less, at most, the second network's action is worth than the best one, by the values of
+            the first network.
     """
 
     episodes: int
@@ -62,20 +63,21 @@ def export_model(
     tracks: Sequence[int] = TRACKS,
     on_progress: OnProgress = no_progress,
 ) -> tuple[Path, Agreement]:
-    """Write the folder, whole or not at all.
+    """Write the folder, complete or not at all.
 
     Args:
-        wanted: A weight file, or a run, of which the best weights are meant.
-        folder: Where to; `exports/` and the name of the weights or the run if None.
-        tracks: Reset seeds of the episodes, of different places in a batch (see `evaluation.split`).
-        on_progress: Called with the part of the episodes that was driven, and their number.
+        wanted: A weight file, or a run, whose best weights are exported.
+        folder: The folder to create; by default `exports/` plus the name of the weights or the run.
+        tracks: Reset seeds of the episodes, with different positions in a batch (see `evaluation.split`).
+        on_progress: Called with the number of episodes driven, which may be a fraction, and their total.
 
     Returns:
-        The folder, and how ONNX and TensorFlow agree.
+        The folder, and how well ONNX and TensorFlow agree.
 
     Raises:
-        ValueError: If a package is missing, the weights cannot be used, the folder is there, or ONNX decides otherwise.
-        OSError: If the disk does not take it, or the weights changed meanwhile.
+        ValueError: If a package is missing, the weights cannot be used, the folder exists, or the ONNX file chooses
+            other actions.
+        OSError: If the folder cannot be written, or the weights changed in the meantime.
     """
     require("onnx", "onnx", "onnxruntime")
     weights = wanted.path / BEST if isinstance(wanted, RunFolder) else wanted
@@ -120,7 +122,7 @@ def _name(wanted: Path | RunFolder) -> str:
 
 
 def _tested(wanted: Path | RunFolder) -> dict[str, Any]:
-    """What a finished run scored; published weights have it in their card."""
+    """Return the test result of a finished run for the card; published weights already have it in their card."""
     if isinstance(wanted, RunFolder) and wanted.is_finished():
         return {"test": asdict(summarise(read_episodes(wanted.path / TESTS)))}
     return {}
@@ -132,13 +134,13 @@ def compare(
     tracks: Sequence[int],
     on_progress: OnProgress = no_progress,
 ) -> Agreement:
-    """Drive whole episodes with the official camera, and ask both networks before every decision.
+    """Drive whole episodes with the official camera, and evaluate both networks at every decision.
 
     Args:
-        driver: One that learned; it drives.
-        model: ONNX, asked for one observation at a time.
-        tracks: Reset seeds, of different places in a batch.
-        on_progress: Called with the part of the episodes that was driven, and their number.
+        driver: A driver with a network, which drives.
+        model: The ONNX file, evaluated for one observation at a time.
+        tracks: Reset seeds, with different positions in a batch.
+        on_progress: Called with the number of episodes driven, which may be a fraction, and their total.
     """
     import onnxruntime
 
@@ -170,7 +172,7 @@ def compare(
 
 
 def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """All of them, in one step."""
+    """Write all files into a new folder, atomically."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:

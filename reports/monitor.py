@@ -1,4 +1,4 @@
-"""One look at a run: figures now and a minute ago, curves as sparklines, how long it still takes. Reads only."""
+"""Shows the state of a run: figures now and a minute ago, sparklines, and the time left. Only reads its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LOOKS = 2.0
 
 
 def sparkline(values: list[float]) -> str:
-    """A curve in one line; empty for no values."""
+    """Draw a curve with block characters in one line; empty without values."""
     if not values:
         return ""
     low, span = min(values), max(max(values) - min(values), 1e-9)
@@ -29,10 +29,10 @@ def sparkline(values: list[float]) -> str:
 
 
 def look(run: RunFolder) -> list[str]:
-    """Lines about a run.
+    """Return lines that describe the state of a run.
 
     Raises:
-        ValueError: If it says nothing of itself.
+        ValueError: If the run has no status.json.
     """
     status = read_status(run)
     if not status:
@@ -78,7 +78,7 @@ def _progress(status: dict[str, Any], state: str) -> list[str]:
 
 
 def _before(history: list[list[float]], column: int) -> float | None:
-    """The value a minute before the last one, if the history goes back so far."""
+    """Return the value a minute before the last one; None if the history is too short."""
     last = history[-1][0]
     older = [h[column] for h in history if h[0] <= last - MINUTE and h[column] is not None]
     return older[-1] if older else None
@@ -100,10 +100,10 @@ def _age(time: Any) -> str:
 
 
 def watch(run: RunFolder, once: bool) -> None:
-    """Print it, again and again on a terminal until the run ends or Ctrl-C.
+    """Print the state of a run; on a terminal, repeatedly until the run ends or Ctrl-C, unless `once` is true.
 
     Raises:
-        ValueError: If the run says nothing of itself.
+        ValueError: If the run has no status.json.
     """
     console = Console(highlight=False)
     lines = look(run)

@@ -1,4 +1,4 @@
-"""Files that a command writes again and again: over what it made itself, never over anything else."""
+"""Files that a command may overwrite: only those that it wrote itself, which it recognises by a mark."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pathlib import Path
 
 from system.files import check_file
 
-HEAD = 4096  # bytes, in which the mark is
+HEAD = 4096  # bytes at the beginning of a file, which contain the mark
 
 
 def check_own_file(path: Path, mark: str) -> None:
-    """Check that a file can be written, and that no other program made it.
+    """Check that a file can be written, and that an existing file was written by the same command.
 
     Args:
-        path: To be written.
-        mark: What the head of every file of this kind contains.
+        path: The file to be written.
+        mark: Text that the first HEAD bytes of every file from this command contain.
 
     Raises:
-        ValueError: If not, with the reason.
+        ValueError: If not; the message says why.
     """
     check_file(path)
     if path.exists():

@@ -1,4 +1,4 @@
-"""Pictures of the scores, from the CSVs alone."""
+"""Plots of the scores, made from the CSV files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reports.colours import DRIVERS
 from reports.png import as_png
 from reports.report import ROWS, Row
 
-GOOD = (850, 950)  # where the drivers are that get round: a second panel shows them larger
+GOOD = (850, 950)  # range of the scores of good drivers, which a second panel shows enlarged
 SCORE = "score on an unseen track"
 
 
 def plot_scores(scores: dict[str, list[Episode]]) -> bytes:
-    """Every episode a dot, every driver a row; a second panel shows the scores of GOOD. A PNG."""
+    """Plot every episode as a dot in its driver's row; a second panel enlarges the range GOOD. Returns a PNG."""
     rows = [row for row in ROWS if row.stem in scores]
     figure = Figure(figsize=(11, 0.55 * len(rows) + 1.4), layout="constrained")
     whole, good = figure.subplots(1, 2, sharey=True, width_ratios=(3, 4))
@@ -48,7 +48,7 @@ def plot_scores(scores: dict[str, list[Episode]]) -> bytes:
 
 
 def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
-    """Score against mean speed and against missed tiles; every episode of who gets round a dot. A PNG."""
+    """Plot score against mean speed and against missed tiles, for drivers that complete laps. Returns a PNG."""
     rows = [row for row in ROWS if row.stem in scores and gets_round(scores[row.stem])]
     figure = Figure(figsize=(11, 4), layout="constrained")
     by_speed, by_missed = figure.subplots(1, 2)
@@ -70,7 +70,7 @@ def plot_speed_and_missed_tiles(scores: dict[str, list[Episode]]) -> bytes:
 
 
 def _draw_speed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -> list[str]:
-    """The panel, and who has episodes below it, in words."""
+    """Draw score against speed; returns notes on drivers with episodes below the panel."""
     below = []
     for row in rows:
         seen = [e for e in scores[row.stem] if e.score >= GOOD[0]]
@@ -83,7 +83,7 @@ def _draw_speed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -
 
 
 def _draw_missed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) -> None:
-    """Drivers beside each other where many miss the same number, with how many missed none."""
+    """Draw score against missed tiles, with drivers side by side, and how many of their episodes missed none."""
     rng = np.random.default_rng(0)
     aside = np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else np.zeros(1)
     none = []
@@ -103,10 +103,10 @@ def _draw_missed(axes: Axes, rows: list[Row], scores: dict[str, list[Episode]]) 
 
 
 def gets_round(episodes: list[Episode]) -> bool:
-    """Whether a driver belongs into a picture of how laps are lost: it has completed some."""
+    """Return whether a driver has completed any laps, so that plots of how points are lost include it."""
     return any(e.laps for e in episodes)
 
 
 def mean_speed(episode: Episode) -> float:
-    """Along the road, units/s: tiles are as far apart as the simulator lays them out."""
+    """Return the mean speed along the road in units/s, from the tiles and the simulator's distance between them."""
     return float(episode.tiles * TRACK_DETAIL_STEP / (episode.frames / FPS))

@@ -1,4 +1,4 @@
-"""Figures as PNGs."""
+"""Encodes figures as PNG."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ DPI = 130
 
 
 def as_png(figure: Figure, dpi: int = DPI, mark: str = "") -> bytes:
-    """A figure as a PNG.
+    """Encode a figure as PNG.
 
     Args:
-        figure: What is drawn.
+        figure: The figure.
         dpi: Dots per inch.
-        mark: Says in the file which command made it; nothing if empty.
+        mark: Text in the file's metadata that names the command; none if empty.
     """
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi, metadata={"Software": mark} if mark else None)

@@ -1,4 +1,4 @@
-"""Publishing: a run's best weights, measured on the test tracks, go into models/ with a card that says it all."""
+"""Publishes a run: measures its best weights on the test tracks and puts them into models/, with a card."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def publish(
     force: bool,
     on_progress: OnProgress,
 ) -> tuple[Path, list[Episode]]:
-    """Measure a run's best weights and put them into `models`; all is checked before anything is written.
+    """Measure a run's best weights and put them into `models`; everything is checked before anything is written.
 
     Args:
         run: The run.
-        models: Where the weights and their card go, as dqn.safetensors or ddqn.safetensors.
-        results: Where the episodes go, one row each, below scores/.
-        episodes: Test tracks to measure on.
-        force: Also replace published weights that drove better on the tracks that both drove; those whose scores are
-            not in `results` drive now.
-        on_progress: Called with episodes done and in all.
+        models: Folder for the weights and their card, as dqn.safetensors or ddqn.safetensors.
+        results: Folder whose subfolder scores/ gets the episodes as CSV, one row each.
+        episodes: Number of test tracks to measure on.
+        force: Whether to replace published weights even if they scored better on the tracks that both drove. Published
+            weights without scores in `results` are measured now.
+        on_progress: Called with the number of episodes done and their total.
 
     Returns:
-        The weights' file, and what it was measured by.
+        The weight file, and the episodes that it was measured with.
 
     Raises:
-        ValueError: If the run has no such weights, or they drive worse than what they would replace.
-        OSError: If a file cannot be read or written, or the weights changed meanwhile.
+        ValueError: If the run has no best weights, or they score lower than the weights that they would replace.
+        OSError: If a file cannot be read or written, or the weights changed in the meantime.
     """
     weights = run.path / BEST
     card, measured = read_card(weights), weights.read_bytes()
     stem = str(card.get("agent", "")).lower()
-    if not stem.isalnum():  # it becomes a file's name
+    if not stem.isalnum():  # it becomes the name of a file
         raise WeightsError(f"{weights}: made by {stem!r}, which is not a script here")
     if not 1 <= episodes <= len(TEST):
         raise ValueError(f"episodes must be 1 to {len(TEST)}, got {episodes}")
@@ -81,10 +81,10 @@ def publish(
 
 
 def check_not_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
-    """Check that new weights do not score lower: on the tracks that both drove or, if there are none, in the mean.
+    """Check that new weights do not score lower, on the tracks that both drove or, without any, in the overall mean.
 
     Raises:
-        ValueError: If they do.
+        ValueError: If they score lower.
     """
     before = {e.track: e.score for e in old}
     common = [e for e in new if e.track in before]

@@ -1,4 +1,4 @@
-"""A race: several drivers on the same tracks, and the page that shows it."""
+"""Races: several drivers on the same tracks, and a web page that replays them together."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from system.progress import OnProgress, no_progress, notify, progress
 MOST_DRIVERS, MOST_TRACKS = 8, 12
 SCRIPTS = ("data.js", "scene.js", "telemetry.js", "page.js")
 SHORT = {"pid": "PID", "ddqn": "DDQN", "random-continuous": "random, cont."}
-ROAD_COUNT = 1 / 32  # what an int16 of the road counts in, units
+ROAD_COUNT = 1 / 32  # resolution of the road's int16 coordinates, units
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Who takes part.
+    """A participant in a race.
 
     Attributes:
-        name: As given: a driver of `evaluate.py`, or a folder of recordings.
-        title: In full.
-        short: Beside the car.
+        name: The name as given: a driver of `evaluate.py`, or a folder of recordings.
+        title: The full title.
+        short: The short title next to the car.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
 
 
 def entries(names: Sequence[str]) -> list[Entry]:
-    """What drivers are called: by their file, and where two files have one name, by their folders too."""
+    """Return the participants, titled by their file names; files with the same name are told apart by their folders."""
     titles = {row.stem: row.title for row in ROWS}
     paths = [Path(name).with_suffix("").parts for name in names]
     found = []
@@ -64,7 +64,7 @@ def entries(names: Sequence[str]) -> list[Entry]:
         length = 1
         while sum(other[-length:] == parts[-length:] for other in paths) > 1:
             length += 1
-            if length > len(parts):  # a file and a folder that differ in the ending alone
+            if length > len(parts):  # a file and a folder that differ only in the suffix
                 break
         called = name if length > len(parts) > 1 else "/".join(parts[-length:])
         short = SHORT.get(called, called.upper() if called == "dqn" else called)
@@ -73,10 +73,10 @@ def entries(names: Sequence[str]) -> list[Entry]:
 
 
 def check_race(page: Path, names: Sequence[str], tracks: Sequence[int]) -> None:
-    """Refuse a race that cannot be, before anybody drives.
+    """Check the arguments of a race before anybody drives.
 
     Raises:
-        ValueError: Saying why.
+        ValueError: If the race is impossible; the message says why.
         OSError: If a recording cannot be read.
     """
     if page.suffix != ".html":
@@ -106,18 +106,18 @@ def check_race(page: Path, names: Sequence[str], tracks: Sequence[int]) -> None:
 def drive_race(
     names: Sequence[str], tracks: Sequence[int], camera: CameraName
 ) -> list[list[Recording]]:
-    """Let everybody drive every track, one after the other.
+    """Let every participant drive every track, one after the other.
 
     Args:
-        names: Of the drivers, or folders of recordings.
+        names: Drivers, or folders of recordings.
         tracks: Reset seeds.
-        camera: What drivers see with.
+        camera: The camera that drivers see.
 
     Returns:
-        A list per driver, with an episode per track.
+        A list per participant, with a recording per track.
 
     Raises:
-        ValueError: If a file is not what it should be.
+        ValueError: If a weight file or recording is damaged.
     """
     notify("getting the drivers ready")
     ready = [None if Path(name).is_dir() else load_driver(name) for name in names]
@@ -137,7 +137,7 @@ def record(
     camera: CameraName,
     on_progress: OnProgress = no_progress,
 ) -> list[Recording]:
-    """Drive tracks and note every frame; `on_progress` is called with the frames driven and the most there can be."""
+    """Drive tracks and record every frame; `on_progress` gets the number of frames driven, and its maximum."""
     recordings = []
     for at, track in enumerate(tracks):
         recorder = Recorder()
@@ -152,16 +152,16 @@ def record(
 def write_page(
     page: Path, names: Sequence[str], drives: list[list[Recording]], camera: CameraName
 ) -> None:
-    """Put a race into one file that needs no other.
+    """Write a race as a single self-contained HTML file.
 
     Args:
-        page: The file.
-        names: As given to `drive_race`.
-        drives: What that returned.
-        camera: What drivers saw with.
+        page: The file to write.
+        names: The participants, as given to `drive_race`.
+        drives: Their recordings, as returned by `drive_race`.
+        camera: The camera that drivers saw.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If the file cannot be written.
     """
     found = entries(names)
     colours = colours_of(Path(e.name).stem for e in found)
@@ -192,7 +192,7 @@ def write_page(
 
 
 def _car() -> dict[str, Any]:
-    """Gymnasium's car, in world units, nose along y: hull, and wheels by their middle and half size."""
+    """Return the shape of the car in world units, pointing along y: its hull, and wheels by centre and half size."""
     hulls = (HULL_POLY1, HULL_POLY2, HULL_POLY3, HULL_POLY4)
     return {
         "hull": [[[round(c * SIZE, 3) for c in corner] for corner in hull] for hull in hulls],
@@ -202,7 +202,7 @@ def _car() -> dict[str, Any]:
 
 
 def _track(recordings: list[Recording]) -> dict[str, Any]:
-    """A track and who drove on it."""
+    """Return the page's data of a track and of the drives on it."""
     simulator = Simulator()
     track = recordings[0].episode.track
     simulator.start(track)
@@ -218,7 +218,7 @@ def _track(recordings: list[Recording]) -> dict[str, Any]:
 
 
 def _kerbs(simulator: Simulator) -> list[list[float]]:
-    """Of every kerb, whether it is red (the others are white), and x and y of its corners."""
+    """Return, for every kerb, whether it is red (the others are white), and the x and y of its corners."""
     return [
         [int(colour[1] == 0), *(round(float(c), 2) for corner in shape for c in corner)]
         for shape, colour in simulator.road_poly

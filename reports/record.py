@@ -1,4 +1,4 @@
-"""Recording: the curves of finished runs are kept in results/runs/, and drawn."""
+"""Keeps the learning curves of finished runs in results/runs/, and draws them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ PLACES = ("--runs", "--name", "--resume")
 def record(
     runs: Sequence[RunFolder], results: Path, page: Path, picture: Path, label: str = ""
 ) -> None:
-    """Keep finished runs, and write the tables and the plot of all that are kept.
+    """Add finished runs, and write the tables and the plot of all kept runs.
 
     Args:
-        runs: Finished runs; none to draw what is kept again.
-        results: Where to keep them, below runs/.
-        page: Where the tables go, between their markers.
-        picture: Where the plot goes.
-        label: What runs with other settings than the defaults are called, so that they count apart from the others'
-            seeds; the name of a run's preset if empty.
+        runs: Finished runs to add; none to only rewrite the tables and the plot.
+        results: Folder whose subfolder runs/ gets the files.
+        page: Markdown file with markers between which the tables are written.
+        picture: File of the plot.
+        label: Label of runs with other settings than the defaults, which are shown separately; if empty, the name of a
+            run's preset.
 
     Raises:
-        ValueError: If a run is not finished, two have the same place, or the page cannot take the tables; nothing is
-            written then.
+        ValueError: If a run is not finished, two runs would get the same folder, or the page lacks the markers; nothing
+            is written then.
         OSError: If a file cannot be read or written.
     """
     kept = results / "runs"
@@ -58,10 +58,10 @@ def record(
 
 
 def _without_places(path: Path) -> bytes:
-    """A file of a run; where on somebody's machine it lay is nobody else's business.
+    """Read a file of a run; from JSON files, paths on the machine that trained it are removed.
 
     Raises:
-        ValueError: If it is damaged.
+        ValueError: If a JSON file is damaged.
     """
     data = path.read_bytes()
     if path.suffix != ".json":
@@ -79,10 +79,10 @@ def _without_places(path: Path) -> bytes:
 
 
 def _kept_as(run: RunFolder, label: str) -> str:
-    """Its name in results/runs/.
+    """Return the name of a run's folder in results/runs/.
 
     Raises:
-        ValueError: If its test is missing, or was of other weights than its best ones: it went on since.
+        ValueError: If its test is missing, or was of other weights because the run was continued since.
     """
     config = run.config()
     if not run.is_finished():

@@ -1,6 +1,6 @@
-"""What a car did in an episode, frame by frame, in a few kilobytes.
+"""Recordings of episodes, frame by frame, in a few kilobytes.
 
-A recording is JSON: the episode's record, where it starts, and one string of base64 with the bytes of `Samples`.
+A recording is JSON: the episode's record, the car's start, and the encoded bytes of `Samples` as a base64 string.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from racing.simulator import Simulator
 from system.files import write_whole
 
 FORMAT = 1
-# What a byte counts in. Differences of up to 127 of them from frame to frame: 200 units/s, 25 rad/s.
+# Resolution of each channel. Differences of up to 127 counts per frame allow for 200 units/s and 25 rad/s.
 UNITS_PER_COUNT, RADIANS_PER_COUNT = 1 / 32, 1 / 256
 SPEED_PER_COUNT, DEGREES_PER_COUNT, PEDAL_PER_COUNT = 0.5, 0.25, 1 / 127
 CHANNELS = ("x", "y", "angle", "tiles", "front", "speed", "steering", "pedal")
-DELTAS = 5  # the first so many channels are differences from frame to frame, the others values
+DELTAS = 5  # the first five channels are stored as differences between frames, the others as values
 Samples = NDArray[np.float64]  # [frames + 1, len(CHANNELS)]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """An episode.
+    """A recorded episode.
 
     Attributes:
-        camera: What the driver saw with; `person` for a human.
+        camera: The camera that the driver saw; `person` for a human.
         episode: Its record, as in a CSV of scores.
-        samples: The start and the moments after every frame, float64 [frames + 1, 8]: x and y of the car in world
+        samples: The state at the start and after every frame, float64 [frames + 1, 8]: x and y of the car in world
             units, its angle in radians, tiles visited, tiles from the start to the farthest one in driving direction,
-            speed in units/s, angle of the front wheels in degrees (right is positive), gas less brake -1 to 1.
+            speed in units/s, angle of the front wheels in degrees (right is positive), gas minus brake (-1 to 1).
     """
 
     camera: str
@@ -47,25 +47,25 @@ class Recording:
 
 
 class Recorder:
-    """Notes an episode while it is driven: call `note` after every frame."""
+    """Records an episode while it is driven: call `note` after every frame."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[float, ...]] = []
 
     def note(self, simulator: Simulator) -> None:
-        """Keep this moment."""
+        """Record the current state of the simulator."""
         car = simulator.car
         x, y = car.hull.position
         tiles, angle = simulator.tile_visited_count, car.hull.angle
         speed = car.hull.linearVelocity.length
         steering = -math.degrees(car.wheels[0].joint.angle)
         pedal = car.wheels[2].gas - car.wheels[2].brake
-        if not self._rows:  # one frame ago it stood in the same place
+        if not self._rows:  # the start: one frame before, the car stood in the same place
             self._rows.append((x, y, angle, tiles, simulator.front, 0, 0, 0))
         self._rows.append((x, y, angle, tiles, simulator.front, speed, steering, pedal))
 
     def end(self, camera: str, episode: Episode) -> Recording:
-        """The whole of it."""
+        """Return the complete recording."""
         return Recording(camera, episode, np.array(self._rows, np.float64))
 
 
@@ -75,14 +75,14 @@ _SCALE = np.array(
         *(SPEED_PER_COUNT, DEGREES_PER_COUNT, PEDAL_PER_COUNT),
     ]
 )
-_LOWEST = np.array([-128] * 3 + [0] * 3 + [-128] * 2)  # bytes with a sign, and without
+_LOWEST = np.array([-128] * 3 + [0] * 3 + [-128] * 2)  # signed and unsigned bytes
 _HIGHEST = np.array([127] * 3 + [255] * 3 + [127] * 2)
 
 
 def encode(recording: Recording) -> dict[str, Any]:
-    """As data for JSON; `decode` gives it back to half a count.
+    """Convert a recording to JSON data, which `decode` restores to within half a count.
 
-    A difference that no byte holds is made up for in the next frames.
+    A difference that does not fit into a byte is continued in the next frames.
     """
     counts = np.round(recording.samples / _SCALE).astype(np.int64)  # [frames + 1, 8]
     moved = np.empty_like(counts)
@@ -101,10 +101,10 @@ def encode(recording: Recording) -> dict[str, Any]:
 
 
 def decode(data: Any) -> Recording:
-    """Read what `encode` made.
+    """Restore a recording from what `encode` returned.
 
     Raises:
-        ValueError: If it is not one, or its episode is impossible.
+        ValueError: If the data is damaged, or its episode is impossible.
     """
     try:
         if data["format"] != FORMAT:
@@ -124,15 +124,15 @@ def decode(data: Any) -> Recording:
 
 
 def recording_path(folder: Path, track: int) -> Path:
-    """Where an episode on a track is kept."""
+    """Return the path of the recording of a track."""
     return folder / f"track-{track}.json"
 
 
 def write_recording(folder: Path, recording: Recording) -> None:
-    """Keep an episode in a folder, in place of one on the same track.
+    """Write a recording into a folder, replacing one of the same track.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(encode(recording))
@@ -140,11 +140,11 @@ def write_recording(folder: Path, recording: Recording) -> None:
 
 
 def read_recording(folder: Path, track: int) -> Recording:
-    """The episode on a track.
+    """Read the recording of a track.
 
     Raises:
-        ValueError: If it is no recording of this track.
-        OSError: If it is not there.
+        ValueError: If the file is damaged, or is the recording of another track.
+        OSError: If the file cannot be read.
     """
     path = recording_path(folder, track)
     try:

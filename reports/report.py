@@ -1,4 +1,4 @@
-"""The results table and its plot, from the CSVs in results/ alone."""
+"""The results tables, made from the CSV files in results/, and the blocks of pages that they are written to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from racing.tracks import TEST
 from reports.markdown import table
 from system.files import write_whole
 
-EPISODES = 50  # a row of the table is measured on the first so many test tracks
+EPISODES = 50  # number of test tracks, counted from the first, for the main table
 HEAD = ("driver", "mean", "95 % interval", "max", "min", "std", "laps", "frames")
-MORE_EPISODES = 100  # and a second table has the drivers that drove so many
+MORE_EPISODES = 100  # number of test tracks for the second table
 
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of the project that this one descends from (CarRacing-v0, 50 runs each)."""
+    """Published figures of the ancestor, the project that this one descends from (CarRacing-v0, 50 runs each)."""
 
     mean: float
     max: float | None = None
@@ -31,7 +31,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: whose CSV, what it is called, and the ancestor's figures for the same."""
+    """A row of the table: the stem of its CSV, its title, and the ancestor's figures for the same driver."""
 
     stem: str
     title: str
@@ -58,10 +58,10 @@ ROWS = (
 
 
 def read_scores(folder: Path) -> dict[str, list[Episode]]:
-    """Every driver's episodes that there are, by the stem of the row.
+    """Read the episodes of all drivers that have a CSV, by the stem of the row.
 
     Raises:
-        ValueError: If a file is not what `evaluate.py --csv` writes, or there is none.
+        ValueError: If a file is not one that `evaluate.py --csv` writes, or there is no file.
     """
     files = {row.stem: folder / f"{row.stem}.csv" for row in ROWS}
     scores = {stem: read_episodes(path) for stem, path in files.items() if path.exists()}
@@ -73,13 +73,13 @@ def read_scores(folder: Path) -> dict[str, list[Episode]]:
 def on_first_tracks(
     scores: dict[str, list[Episode]], count: int = EPISODES
 ) -> dict[str, list[Episode]]:
-    """What was driven on the first so many test tracks."""
+    """Return each driver's episodes on the first `count` test tracks; drivers without any are left out."""
     driven = {stem: [e for e in scores[stem] if e.track in TEST[:count]] for stem in scores}
     return {stem: episodes for stem, episodes in driven.items() if episodes}
 
 
 def scores_table(scores: dict[str, list[Episode]]) -> str:
-    """Every driver on the first EPISODES test tracks, beside the ancestor's figures, in Markdown."""
+    """Make the table of all drivers on the first EPISODES test tracks, with the ancestor's figures, in Markdown."""
     driven, rows, notes = on_first_tracks(scores), [], []
     for row in ROWS:
         count = len(driven.get(row.stem, []))
@@ -102,7 +102,7 @@ def scores_table(scores: dict[str, list[Episode]]) -> str:
 
 
 def long_table(scores: dict[str, list[Episode]]) -> str:
-    """The drivers that drove the first MORE_EPISODES test tracks, in Markdown."""
+    """Make the table of the drivers that drove the first MORE_EPISODES test tracks, in Markdown."""
     driven = on_first_tracks(scores, MORE_EPISODES)
     rows = [
         [row.title, *_measured(summarise(driven[row.stem]))]
@@ -134,19 +134,19 @@ def _not_measured(p: Published) -> list[str]:
 
 
 def write_block(page: Path, name: str, text: str) -> None:
-    """Put text between the markers of that name.
+    """Replace the text between a page's markers of this name.
 
     Raises:
-        ValueError: If there is no such page, or it has no such markers.
+        ValueError: If the page does not exist, or does not have the markers.
     """
     write_whole(page, page_with_block(page, name, text))
 
 
 def page_with_block(page: Path, name: str, text: str) -> bytes:
-    """What a page would be with text between the markers of that name.
+    """Return the content of a page with the text between its markers of this name replaced.
 
     Raises:
-        ValueError: If there is no such page, or it has no such markers.
+        ValueError: If the page does not exist, or does not have the markers.
     """
     try:
         return with_block(page.read_text(encoding="utf-8"), name, text).encode()
@@ -155,10 +155,10 @@ def page_with_block(page: Path, name: str, text: str) -> bytes:
 
 
 def with_block(page: str, name: str, text: str) -> str:
-    """A page's text with text between the markers of that name.
+    """Replace the text between the markers of this name in the text of a page.
 
     Raises:
-        ValueError: If the markers are not there.
+        ValueError: If the page does not have the markers.
     """
     begin, end = f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
     before, found_begin, rest = page.partition(begin)

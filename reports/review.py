@@ -1,4 +1,4 @@
-"""One page about one run: `review(Runs().resolve("-1"))` writes review.png and review.html into its folder."""
+"""Reviews one run: `review(Runs().resolve("-1"))` writes review.png and review.html into its folder."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MAP_SIZE = (6.4, 5.6)  # inches
 
 @dataclass(frozen=True)
 class Map:
-    """A drawn test drive.
+    """A map of a test drive.
 
     Attributes:
-        png: The picture.
-        text: What it shows.
+        png: The picture, a PNG.
+        text: Its caption.
     """
 
     png: bytes
@@ -36,20 +36,20 @@ class Map:
 
 
 def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[Path, Path]:
-    """Draw a run and write a page about it, whatever state it is in.
+    """Draw the curves of a run and write a page about it; the run may be in any state.
 
     Args:
-        run: The run; it is only read.
-        out: Folder for the two files, made if it is not there; the run's own if None.
-        maps: Whether to drive the worst, the median and the best test track again with the best weights, to draw them.
+        run: The run; its files are only read.
+        out: Folder for the two files, created if necessary; by default the run's folder.
+        maps: Whether to drive the worst, the median and the best test track again with the best weights, to draw maps.
 
     Returns:
-        The picture and the page, which needs nothing but itself.
+        The picture, and the page, which is self-contained.
 
     Raises:
-        ValueError: If the run's settings cannot be read, or the files cannot be written or are not of this command;
-            nothing was written then.
-        OSError: If the disk does not take it.
+        ValueError: If the run's settings cannot be read, or a file cannot be written or exists and is not from this
+            command; nothing has been written then.
+        OSError: If writing fails.
     """
     folder = out or run.path
     check_folder(folder)
@@ -80,7 +80,7 @@ def review(run: RunFolder, out: Path | None = None, maps: bool = True) -> tuple[
 
 
 def chosen(test: list[Episode]) -> dict[str, Episode]:
-    """The worst, the median and the best episode; fewer if there are fewer."""
+    """Return the worst, the median and the best episode by these names; fewer if some of them are the same."""
     ordered = sorted(test, key=lambda e: (e.score, e.track))
     named = {"worst": ordered[0], "median": ordered[len(ordered) // 2], "best": ordered[-1]}
     tracks = [e.track for e in named.values()]
@@ -88,7 +88,7 @@ def chosen(test: list[Episode]) -> dict[str, Episode]:
 
 
 def _drive(found: Review, on_progress: OnProgress) -> list[Map]:
-    """Drive them and draw; weights that cannot drive are said among the problems."""
+    """Drive the chosen tracks and draw maps; if the weights cannot be loaded, adds a problem to the review instead."""
     from evaluation.drivers import load_driver
     from reports.track_map import drive_map
 

@@ -1,4 +1,4 @@
-"""What the files of one run tell, whatever state it is in; missing or damaged files are listed, not raised."""
+"""Reads the files of one run in any state; missing or damaged files are listed as problems and raise no errors."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ REST = "filling the replay, validation, checkpoints"
 
 @dataclass(frozen=True)
 class Review:
-    """A run as its files tell it.
+    """The contents of a run's files.
 
     Attributes:
         run: Its folder.
-        state: As `runs.py list` says it.
-        config: Settings by their flat names.
-        origin: Where it came from; empty if it does not say.
-        decisions: Made; None if nobody noted it.
+        state: Its state, as in `runs.py list`.
+        config: Its settings, by flat names.
+        origin: Its origin.json; empty if it cannot be read.
+        decisions: Number of decisions made; None if unknown.
         validation: VALIDATION_COLUMNS of every validation, float64 [n, 7]; None before the first.
-        training: Decisions and mean score of the training episodes of every part of the run, float64 [m, 2].
-        returns: Decisions, return per decision and epsilon of every training episode: what training paid, in the unit
-            of the network's values, float64 [k, 3].
-        scalars: TensorBoard's curves by their tags: decisions and values, float64 [n, 2] each.
-        test: The best weights on the test tracks; empty if they did not drive there.
-        problems: What is missing or damaged, a line each.
+        training: Decisions and mean score of the training episodes in every part of the run, float64 [m, 2].
+        returns: Decisions, shaped return per decision, and epsilon of every training episode, float64 [k, 3]; in the
+            same unit as the network's values.
+        scalars: TensorBoard's curves by tag: decisions and values, float64 [n, 2] each.
+        test: Episodes of the best weights on the test tracks; empty without a test.
+        problems: One line for each missing or damaged file.
     """
 
     run: RunFolder
@@ -59,26 +59,26 @@ class Review:
 
     @property
     def name(self) -> str:
-        """Agent and name."""
+        """Agent and name, such as DDQN/race."""
         return self.run.full_name
 
     @property
     def best(self) -> Columns | None:
-        """The row of the best validation, float64 [7]."""
+        """Row of the best validation, float64 [7]; None before the first."""
         v = self.validation
         return None if v is None else v[v[:, 3].argmax()]
 
     @property
     def tested(self) -> Summary | None:
-        """Statistics of the test drive."""
+        """Statistics of the test; None without one."""
         return summarise(self.test) if self.test else None
 
 
 def read_review(run: RunFolder) -> Review:
-    """Read all of it.
+    """Read all files of a run.
 
     Raises:
-        RunError: If not even the settings can be read.
+        RunError: If its settings cannot be read; problems with other files are only listed.
     """
     config, status, problems = run.config(), read_status(run), list[str]()
     folder = run.path
@@ -139,10 +139,11 @@ def _in_words(what: str, error: Exception) -> str:
 
 
 def minutes(review: Review) -> dict[str, float]:
-    """Where the time went, as far as it can be told: minutes by what was done.
+    """Return how many minutes of a run were spent on what, as far as its files show.
 
-    A tick's seconds are what its speed says, up to the last validation, whose clock also counts the filling of the
-    replay, validations and checkpoints; the rest of a run that was never resumed is loading and the test drive.
+    The time of ticks is computed from their speed, up to the last validation. The rest of the clock at that validation
+    went into filling the replay, validations and checkpoints. Beyond that, a run that was never resumed spent its time
+    on loading and on the test.
     """
     if review.validation is None:
         return {}

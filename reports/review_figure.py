@@ -1,4 +1,4 @@
-"""The panels of a run's review: each draws what there is of one thing, or says that there is nothing."""
+"""The panels of a run's review: each plots one aspect, or says that there is no data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.png import as_png
 from reports.review_data import Review, minutes
 
 ONE, OTHER, GREY = DRIVERS["ddqn"], DRIVERS["pid"], "#747474"
-WIDTH, HEIGHT = 6.4, 3.0  # inches, of a panel
+WIDTH, HEIGHT = 6.4, 3.0  # of a panel, inches
 DPI = 100
 MAPS_ROW = 1.3  # height of the maps, in panels
 Points = NDArray[np.float64]
@@ -27,11 +27,11 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture of one thing.
+    """A panel.
 
     Attributes:
-        title: What it shows.
-        draw: Draws it; false if there is nothing to draw.
+        title: Its title.
+        draw: Draws the panel; returns false if there is no data.
     """
 
     title: str
@@ -57,7 +57,7 @@ def _loss(axes: Axes, r: Review) -> bool:
 
 
 def _values(axes: Axes, r: Review) -> bool:
-    """Mean Q, and what it would be if every episode's reward came evenly and for ever."""
+    """Draw mean Q, and the value if the mean reward of each episode went on forever."""
     drawn = _curve(axes, r.scalars.get("learning/q"), ONE, "mean Q")
     gamma = r.config.get("gamma")
     if r.returns is not None and isinstance(gamma, float) and gamma < 1:
@@ -102,7 +102,7 @@ def _time(axes: Axes, r: Review) -> bool:
 
 
 def _tracks(axes: Axes, r: Review) -> bool:
-    """Every test track, worst first."""
+    """Draw the score on every test track, worst first."""
     ordered = sorted(r.test, key=lambda e: e.score)
     for laps, colour, label in ((1, LAP, "lap completed"), (0, NO_LAP, "no lap")):
         some = [(i, e.score) for i, e in enumerate(ordered, start=1) if e.laps == laps]
@@ -134,7 +134,7 @@ def _curve(
     smooth: bool = True,
     positive: bool = False,
 ) -> bool:
-    """Every point pale, means over parts of the run strong; all of it as it is if there are few."""
+    """Draw all points faintly, with means over parts of the run on top; a few points are simply joined by a line."""
     if points is None:
         return False
     x, y = points[:, 0] / 1000, points[:, 1]
@@ -145,7 +145,7 @@ def _curve(
         low, high = np.percentile(points[:, 1], [1, 99])
         room = 0.1 * max(high - low, 1e-9)
         bottom, top = axes.get_ylim() if len(axes.lines) > 1 else (np.inf, -np.inf)
-        axes.set_ylim(min(bottom, low - room), max(top, high + room))  # a spike hides nothing
+        axes.set_ylim(min(bottom, low - room), max(top, high + room))  # ignores single spikes
     axes.plot(x, y, color=colour, lw=1.6, label=label)
     if positive and (points[:, 1] > 0).all():
         axes.set_yscale("log")
@@ -158,7 +158,7 @@ def _draw(panel: Panel, axes: Axes, review: Review) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if panel.draw(axes, review):
-        if not axes.get_legend():  # above: looking for the best place inside takes long
+        if not axes.get_legend():  # above the axes, because finding the best place inside is slow
             where: dict[str, Any] = {
                 "loc": "lower right",
                 "bbox_to_anchor": (1, 1),
@@ -172,7 +172,7 @@ def _draw(panel: Panel, axes: Axes, review: Review) -> None:
 
 
 def panel_svg(panel: Panel, review: Review) -> bytes:
-    """One panel for a page, an SVG."""
+    """Draw one panel as SVG, for the page."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     _draw(panel, figure.subplots(), review)
     svg = io.BytesIO()
@@ -181,13 +181,13 @@ def panel_svg(panel: Panel, review: Review) -> bytes:
 
 
 def overview(review: Review, lines: list[str], maps: list[bytes], mark: str) -> bytes:
-    """Everything on one picture, a PNG.
+    """Draw all panels in one picture, a PNG.
 
     Args:
         review: The run.
-        lines: What is written above.
-        maps: Pictures of test drives, PNGs of one size.
-        mark: Says in the file who made it.
+        lines: Lines of text at the top.
+        maps: Maps of test drives, PNGs of the same size.
+        mark: Text in the file's metadata that names the command.
     """
     rows = len(PANELS) / 2 + (MAPS_ROW if maps else 0)
     figure = Figure(figsize=(2 * WIDTH, rows * HEIGHT + 0.25 * len(lines)), layout="constrained")

@@ -1,4 +1,4 @@
-"""A run's review as a page: one file, no script, nothing to load."""
+"""The review of a run as a web page: a single file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ img { width: 100%; height: auto }
 
 
 def facts(r: Review) -> dict[str, str]:
-    """What a run is and how it drives, in words."""
+    """Return the facts about a run and its scores, as text by title."""
     o, total = r.origin, r.config.get("decisions")
     commit, versions = str(o.get("commit", "–")), o.get("versions")
     found = {
@@ -56,7 +56,7 @@ def facts(r: Review) -> dict[str, str]:
 
 
 def _validation(r: Review) -> str:
-    """The episodes of a validation are not kept: its interval is made of their standard deviation."""
+    """Describe the best validation; its interval is computed from the std, because single episodes are not recorded."""
     if r.best is None:
         return "none yet"
     decisions, _, _, mean, std, laps, episodes = r.best
@@ -78,7 +78,7 @@ def _test(r: Review) -> str:
 
 
 def header(r: Review) -> list[str]:
-    """The same for a picture, a line each."""
+    """Return the facts as lines of text for the picture."""
     f = facts(r)
     return [
         f"{r.name}: {f['state']}, {f['decisions']} decisions, seed {f['seed']}, preset {f['preset']}",
@@ -89,13 +89,13 @@ def header(r: Review) -> list[str]:
 
 
 def page(r: Review, panels: dict[str, bytes], maps: list[tuple[bytes, str]], mark: str) -> str:
-    """The page, in HTML.
+    """Make the page, in HTML.
 
     Args:
         r: The run.
-        panels: Pictures of its curves by their titles, SVG.
-        maps: Pictures of test drives, PNG, and what they show.
-        mark: Says in the file who made it.
+        panels: Panels by title, as SVG.
+        maps: Maps of test drives, as PNG, with their captions.
+        mark: Text in the file that names the command.
     """
     rows = "\n".join(_row(k, v) for k, v in facts(r).items())
     settings = "\n".join(_row(k, json.dumps(v)) for k, v in r.config.items())

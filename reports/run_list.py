@@ -1,4 +1,4 @@
-"""What runs there are and how each one stands, from files alone: also beside a living trainer, and over NFS."""
+"""Lists all runs and their states, from files alone, so that it also works during training and over NFS."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ FRESH_SECONDS = (
 
 @dataclass(frozen=True)
 class RunRow:
-    """A line of `runs.py list`; None where the run does not say.
+    """A row of `runs.py list`; None for what is unknown.
 
     Attributes:
-        index: Place among all runs, oldest first.
+        index: Index among all runs, oldest first.
         run: Agent and name.
-        state: `running`, `stopped`, `finished`, `failed`, or `killed`: it says that it runs, and nobody is at work.
-        decisions: Made.
-        total: To be made.
-        validation: Best mean score on validation tracks.
+        state: `running`, `stopped`, `finished`, `failed`, or `killed` if its status is `running` but no trainer is.
+        decisions: Decisions made so far.
+        total: Decisions in total.
+        validation: Best mean score on the validation tracks.
         test: Mean score on the test tracks.
-        laps: Of the test tracks, share with a lap.
-        started: UTC, ISO 8601.
+        laps: Share of the test tracks with a complete lap.
+        started: Start time in UTC, ISO 8601.
         mib: Size of the folder, MiB.
-        label: What somebody wrote about it.
-        weights: File of the weights that it began with; empty for random ones.
+        label: The user's label.
+        weights: File of the initial weights; empty for random ones.
     """
 
     index: int
@@ -68,7 +68,7 @@ HEAD = ("", "run", "state", "done", "valid.", "test", "laps", "started", "MiB", 
 
 
 def read_status(run: RunFolder) -> dict[str, Any]:
-    """What the trainer wrote of itself last; nothing for runs of earlier versions."""
+    """Read a run's status.json; empty if it is missing or damaged, as for runs of earlier versions."""
     with contextlib.suppress(OSError, ValueError):
         status = json.loads((run.path / STATUS).read_bytes())
         if isinstance(status, dict):
@@ -77,7 +77,7 @@ def read_status(run: RunFolder) -> dict[str, Any]:
 
 
 def state_of(run: RunFolder, status: dict[str, Any]) -> str:
-    """From the lock and the status."""
+    """Return the state of a run, given its lock and its status.json."""
     if run.is_locked():
         return "running"
     said = str(status.get("state", ""))
@@ -91,7 +91,7 @@ def state_of(run: RunFolder, status: dict[str, Any]) -> str:
 
 
 def _is_gone(status: dict[str, Any]) -> bool:
-    """Whether the trainer was a process of this machine and is there no more."""
+    """Return whether the trainer was a process on this machine and no longer exists."""
     if status.get("host") != socket.gethostname():
         return False
     try:
@@ -104,7 +104,7 @@ def _is_gone(status: dict[str, Any]) -> bool:
 
 
 def row_of(run: RunFolder, index: int) -> RunRow:
-    """How a run stands."""
+    """Return the row of a run."""
     status, config, origin = read_status(run), dict[str, Any](), dict[str, Any]()
     with contextlib.suppress(RunError):
         config, origin = run.config(), run.origin()
@@ -133,7 +133,7 @@ def row_of(run: RunFolder, index: int) -> RunRow:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Size of all files in a folder."""
+    """Return the total size of all files in a folder, in bytes."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # a checkpoint that is being replaced
@@ -142,12 +142,12 @@ def folder_bytes(folder: Path) -> int:
 
 
 def rows_of(runs: list[RunFolder], sort: str = "index", only: str = "") -> list[RunRow]:
-    """A row per run.
+    """Return a row per run.
 
     Args:
         runs: All runs, oldest first.
-        sort: Column to sort by; `-` before it turns the order round.
-        only: `COLUMN=VALUE`, to leave the others out; part of a name is enough for `run`.
+        sort: Column to sort by; a `-` in front reverses the order.
+        only: `COLUMN=VALUE` to select rows; for the column `run`, a part of the name is enough.
 
     Raises:
         ValueError: If there is no such column.
@@ -170,7 +170,7 @@ def rows_of(runs: list[RunFolder], sort: str = "index", only: str = "") -> list[
 
 
 def show(rows: list[RunRow], as_json: bool, as_csv: bool) -> None:
-    """Print them: a table for people, or JSON, or CSV."""
+    """Print rows as a table, or as JSON or CSV."""
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     elif as_csv:

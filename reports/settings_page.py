@@ -1,4 +1,4 @@
-"""docs/settings.md: every setting of the scripts, from their types.
+"""Generates docs/settings.md, the page of all settings, from the scripts' settings classes.
 
 python -m reports.settings_page     rewrites the page
 """
@@ -29,7 +29,7 @@ This page is made from the types in the code by `python -m reports.settings_page
 
 
 def page(scripts: dict[str, dict[str, Any]]) -> str:
-    """The page, from the presets of every script by its name."""
+    """Make the page in Markdown, from the presets of each script, by its name."""
     parts, seen = [HEAD], set[str]()
     for script, presets in scripts.items():
         for group in groups(presets["default"]):
@@ -79,7 +79,7 @@ def _text(value: Any) -> str:
 
 
 def _unit_and_range(hint: Any) -> tuple[str, str]:
-    """Of the first range in a type, with the words that are allowed beside."""
+    """Return the unit and the range of a type; the range includes words that are allowed instead of a number."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         inner = _unit_and_range(parts[0])
@@ -93,7 +93,7 @@ def _unit_and_range(hint: Any) -> tuple[str, str]:
 
 
 def documented(kind: type) -> dict[str, str]:
-    """The text below every field of a class and of what it inherits from."""
+    """Return the docstring below every field of a class and of its base classes, by field name."""
     texts: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
         if not is_dataclass(parent):
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 def settings_page() -> str:
-    """The page of the scripts that are there."""
+    """Make the page for DQN.py and DDQN.py."""
     return page({name: importlib.import_module(name).PRESETS for name in ("DQN", "DDQN")})
 
 

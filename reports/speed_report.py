@@ -1,4 +1,4 @@
-"""The speed table, from the CSVs that the benchmarks write."""
+"""The speed table, made from the CSV files that the benchmarks write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from system.csv_files import read_csv
 
 
 def speed_table(results: Path) -> str:
-    """Ratios of the world and the learner against their rivals, and how alike the two cameras are, in Markdown."""
+    """Make tables of speed ratios to other libraries, and of the difference between the cameras, in Markdown."""
     ratios = [
         [
             r["side"],

@@ -1,4 +1,4 @@
-"""All tables and plots of the scores, in the README and in docs/results.md, from the CSVs in results/ alone."""
+"""Rewrites all tables and plots of scores in the README and in docs/results.md, from the CSV files in results/."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from system.files import check_file, write_whole
 
 
 def write_tables(root: Path) -> None:
-    """Write them again; everything is made before anything is written.
+    """Rewrite all tables and plots; all of them are made before any is written.
 
     Args:
-        root: Of the project: README.md, docs/, imgs/ and results/ are there.
+        root: Folder of the project, with README.md, docs/, imgs/ and results/.
 
     Raises:
-        ValueError: If a CSV is not what a command of ours writes, or a file could not be written.
-        OSError: If the disk does not take it.
+        ValueError: If a CSV is damaged, or a file cannot be written.
+        OSError: If writing fails.
     """
     readme, results, images = root / "README.md", root / "docs" / "results.md", root / "imgs"
     plots = {

@@ -1,4 +1,4 @@
-"""Runs that are over, handed on to a tracker: the curves of their TensorBoard files."""
+"""Sends the curves of ended runs, from their TensorBoard files, to an experiment tracker."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from training.settings import TRACKERS
 from training.tracking.points import Points, Row
 from training.tracking.tracker_process import hand_on_run
 
-POINTS = 400  # of a curve at most
-AS_THEY_ARE = "driving/"  # curves with few points
+POINTS = 400  # per curve, at most
+AS_THEY_ARE = "driving/"  # prefix of curves with few points, which are not averaged
 
 
 def check_tracker(package: str) -> None:
-    """Refuse what is no tracker, or is not installed.
+    """Check that a tracker is known and installed.
 
     Raises:
-        ValueError: Saying which.
+        ValueError: If not; the message says which.
     """
     if package not in TRACKERS:
         raise ValueError(f"track must be {' or '.join(TRACKERS)}, got {package!r}")
@@ -25,17 +25,17 @@ def check_tracker(package: str) -> None:
 
 
 def hand_on(run: RunFolder, package: str) -> int:
-    """Hand a run's curves on; what the tracker has already is left out.
+    """Send the curves of a run, except points that were sent before.
 
     Args:
-        run: That nobody trains now.
+        run: A run that is not being trained.
         package: The tracker's module.
 
     Returns:
-        The number of points.
+        The number of points sent.
 
     Raises:
-        ValueError: If it is being trained, has no curves, or a file is damaged.
+        ValueError: If the run is being trained, has no curves, or a file is damaged.
     """
     if run.is_locked():
         raise ValueError(f"{run.path} is being trained: `--track` hands its curves on meanwhile")
@@ -46,7 +46,7 @@ def hand_on(run: RunFolder, package: str) -> int:
 
 
 def rows_of(run: RunFolder) -> list[tuple[int, Row]]:
-    """Values by decisions: means over spans, scores as they are.
+    """Read a run's curves as rows by decisions: means over spans; scores of validations are not averaged.
 
     Raises:
         ValueError: If a file is damaged.

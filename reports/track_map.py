@@ -1,4 +1,4 @@
-"""A map of a driven track: the line coloured by speed, what was left out marked."""
+"""Draws a map of a drive: the car's path coloured by speed, with missed tiles marked."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from racing.spec import CameraName
 from reports.png import as_png
 from system.files import write_whole
 
-FASTEST = 100.0  # units/s, top of the colour scale: the same on every map
+FASTEST = 100.0  # units/s, top of the colour scale, which is the same on every map
 ROAD, MISSED, AHEAD, OFF_ROAD = "#bdbdbd", "#e34a33", "#ececec", "#d01c8b"
 
 
 def write_map(driver: Driver, track: int, path: Path, camera: CameraName = "official") -> Episode:
-    """Drive a track and draw where the car went.
+    """Drive a track and write a map of the drive.
 
     Args:
-        driver: That drives.
+        driver: The driver.
         track: Reset seed.
-        path: Of the picture, a PNG.
-        camera: Which one the driver sees with.
+        path: File to write, a PNG.
+        camera: The camera that the driver sees.
 
     Returns:
-        The record of what was drawn.
+        The record of the episode.
 
     Raises:
         OSError: If the file cannot be written.
@@ -50,17 +50,17 @@ def drive_map(
     camera: CameraName = "official",
     on_progress: Callable[[int], None] = lambda frame: None,
 ) -> tuple[Figure, Episode]:
-    """Drive a track and draw where the car went.
+    """Drive a track and draw a map of the drive.
 
     Args:
-        driver: That drives.
+        driver: The driver.
         track: Reset seed.
-        who: What the title calls it.
-        camera: Which one the driver sees with.
-        on_progress: Called after every frame, with how many there were.
+        who: Name of the driver in the title.
+        camera: The camera that the driver sees.
+        on_progress: Called after every frame with the number of frames so far.
 
     Returns:
-        The picture, and the record of what was drawn.
+        The figure, and the record of the episode.
     """
     moments = []  # x, y, speed, no wheel on the road
     for world in frame_by_frame(driver, track, camera):
@@ -76,12 +76,12 @@ def drive_map(
 
 
 def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> Figure:
-    """Draw an episode that has ended; who goes round again is drawn up to the end of the first lap.
+    """Draw a map of an episode that has ended, up to the end of its first lap.
 
     Args:
-        simulator: As the episode left it.
-        moments: x, y, speed (units, units/s), and 1 where no wheel was on the road, [frames, 4].
-        title: Of the picture.
+        simulator: The simulator at the end of the episode.
+        moments: x and y (units), speed (units/s), and 1 if no wheel was on the road, float64 [frames, 4].
+        title: Title of the figure.
     """
     figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
@@ -110,7 +110,7 @@ def draw_map(simulator: Simulator, moments: NDArray[np.float64], title: str) -> 
 
 
 def _first_lap(simulator: Simulator, xy: NDArray[np.float64]) -> int:
-    """How many frames it took to come back to the start; all of them for who did not. xy is [frames, 2]."""
+    """Return the number of frames until the car came back to the start; all if it did not. xy is [frames, 2]."""
     road = np.array([(x, y) for _, _, x, y in simulator.track])  # [tiles, 2]
     nearest = ((xy[:, None] - road) ** 2).sum(axis=-1).argmin(axis=1)  # [frames]
     along = np.unwrap(nearest.astype(np.float64), period=len(road))
@@ -119,7 +119,7 @@ def _first_lap(simulator: Simulator, xy: NDArray[np.float64]) -> int:
 
 
 def _draw_road(axes: Axes, simulator: Simulator) -> None:
-    """Every tile, by what became of it."""
+    """Draw every tile of the road, coloured by whether it was visited."""
     shapes = [p for p, colour in simulator.road_poly if not isinstance(colour, tuple)]  # no kerbs
     untouched = set(range(len(shapes))) - set(simulator.visits)
     missed = {tile for tile in untouched if tile <= simulator.front}

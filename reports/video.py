@@ -1,4 +1,4 @@
-"""Video files, whole or not there."""
+"""Writes video files atomically."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from system.processes import STOP_SIGNALS, blocked_signals
 
 @contextmanager
 def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..., None]]:
-    """Write an mp4: call what this yields with every frame, RGB uint8 [height, width, 3]; a failed one leaves no file.
+    """Write an MP4; after an error, there is no file.
 
     Args:
-        path: Of the file.
-        size: Width and height, even numbers of pixels.
+        path: File to write.
+        size: Width and height in pixels, even numbers.
         fps: Frames per second.
 
+    Yields:
+        A function to call with every frame, RGB uint8 [height, width, 3].
+
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If the file cannot be written.
     """
     shown = 0
 
@@ -33,30 +36,29 @@ def video(path: Path, size: tuple[int, int], fps: float) -> Iterator[Callable[..
         nonlocal shown
         if shown:
             writer.send(np.ascontiguousarray(frame))
-        else:  # no sooner: an encoder that gets no frame prints an error
-            with blocked_signals(
-                *STOP_SIGNALS
-            ):  # or Ctrl-C could leave an encoder that nobody ends
+        else:  # started with the first frame, because an encoder without frames prints an error
+            # Signals are blocked, so that Ctrl-C cannot leave a running encoder behind.
+            with blocked_signals(*STOP_SIGNALS):
                 next(writer)
                 writer.send(np.ascontiguousarray(frame))
         shown += 1
 
     with written_aside(path) as aside:
-        aside.touch()  # fails with the reason, which the encoder would not give
+        aside.touch()  # fails with a clear error, unlike the encoder
         writer = imageio_ffmpeg.write_frames(
             str(aside),
             size,
             fps=fps,
-            codec="libx264",  # or it asks the encoder, and a broken one answers with an IndexError
+            # Otherwise imageio_ffmpeg queries the encoder, which fails with an IndexError if it is broken.
+            codec="libx264",
             macro_block_size=2,
             ffmpeg_log_level="quiet",
         )
         try:
             yield show
             writer.close()
-            written, _ = imageio_ffmpeg.count_frames_and_secs(
-                str(aside)
-            )  # the encoder does not report errors
+            # Checked because the encoder does not report errors.
+            written, _ = imageio_ffmpeg.count_frames_and_secs(str(aside))
         except (OSError, RuntimeError) as e:
             raise OSError(errno.EIO, "the encoder failed; is the disk full?") from e
         finally:
