@@ -1,4 +1,4 @@
-// What was recorded, and who is ahead at a time. Times are in frames, also between two of them.
+// Decodes the recordings and computes the standings at any time. Times are in frames and may be fractions.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const CHANNELS = ["x", "y", "angle", "tiles", "front", "speed", "steering", "pedal"];
@@ -36,7 +36,7 @@ function decodeDrive(drive, driver, tiles) {
   return found;
 }
 
-// Where the front moved on: [frame, tiles] pairs between which the way is a straight line.
+// Points of progress over time: [frame, tiles] at every frame with new progress, to be interpolated linearly.
 function knots(drive) {
   const found = [[0, drive.front[0]]];
   for (let i = 1; i <= drive.frames; i++) {
@@ -70,14 +70,14 @@ function valueAt(drive, name, time) {
 
 const ended = (drive, time) => time >= drive.frames;
 
-// The simulator's own: 1000 for all tiles, less a tenth per frame; how it ended is in the record.
+// The simulator's score: 1000 for all tiles, minus 0.1 per frame; the final score comes from the episode's record.
 function scoreAt(drive, time) {
   if (ended(drive, time)) return drive.episode.score;
   const frame = Math.floor(time);
   return frame ? 1000 * drive.tiles[frame] / drive.roadTiles - 0.1 * frame : 0;
 }
 
-// First who has finished, by time; then by the way, and at the same place who was there first.
+// Order: finished drivers by time, then the others by progress; with equal progress, who reached it first.
 function standings(drives, time) {
   const rows = drives.map((drive) => {
     const progress = progressAt(drive, time);

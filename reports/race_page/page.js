@@ -1,4 +1,4 @@
-// What the page shows now, and what changes it: buttons, keys, the clock, and the address behind #.
+// The state of the page, and what changes it: buttons, keys, the clock, and the address behind #.
 
 const at = (id) => document.getElementById(id);
 const SPEEDS = [...at("speed").options].map((o) => Number(o.value));
@@ -171,7 +171,7 @@ const KEYS = {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.length > 1 ? event.key : event.key.toLowerCase(), in_ = event.target.tagName;
-  if (in_ === "SELECT") return;  // it has these keys for itself
+  if (in_ === "SELECT") return;  // a selection box handles these keys itself
   if (in_ === "BUTTON" && key === " ") return;
   const driver = Number(key) - 1;
   const act = driver in DATA.drivers ? () => follow(driver) : KEYS[key];
@@ -180,7 +180,7 @@ function onKey(event) {
   act();
 }
 
-// page.html#track=3&time=8.5&camera=all&theme=dark stands still at a moment.
+// page.html#track=3&time=8.5&camera=all&theme=dark shows a paused race at this time.
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   if (["light", "dark"].includes(given.get("theme"))) setTheme(given.get("theme"));

@@ -1,4 +1,4 @@
-// The road and the cars. The world is in units with y up; the picture in CSS pixels with y down.
+// Draws the road and the cars. World coordinates are in units with y up; the canvas is in CSS pixels with y down.
 
 const scene = document.getElementById("scene");
 const TRAIL_FRAMES = 60, FOLLOWED_UNITS = 110, LEAST_CAR_PIXELS = 22, MAP_SHARE = 0.3;
@@ -32,7 +32,7 @@ function wholeTrack(track, width, height, margin) {
   return { x: b.x, y: b.y, scale: Math.min(width / (b.width + space), height / (b.height + space)) };
 }
 
-// Where the camera should be; it glides there unless it is to jump.
+// Computes the camera's target; the camera moves there smoothly, or jumps.
 function aim(track, followed, time, width, height, jump) {
   const wanted = wholeTrack(track, width, height, 12);
   if (followed) {
@@ -108,7 +108,7 @@ function drawStart(c, track) {
   c.restore();
 }
 
-// What a car left behind it: all of its way on the whole track, else the last moments, fading.
+// Draws the path behind a car: all of it if the whole track is shown, otherwise only the last part, fading.
 function drawTrail(c, drive, time, whole, width) {
   const last = Math.min(Math.floor(time), drive.frames);
   const first = whole ? 0 : Math.max(0, last - TRAIL_FRAMES);
@@ -156,7 +156,7 @@ function drawCar(c, drive, time, grow) {
   c.restore();
 }
 
-// Names beside the cars, moved apart where they would cover each other.
+// Draws names next to the cars, moved apart where they would overlap.
 function drawNames(c, rows, time, width, height, grow) {
   c.font = "600 12px system-ui, sans-serif";
   c.textBaseline = "middle";

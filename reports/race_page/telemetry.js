@@ -1,14 +1,14 @@
-// Curves over the time. They are drawn once; the moment is a line on top.
+// Draws curves over time. They are drawn once; the current time is a line on top.
 
 const FIGURES = [...document.querySelectorAll("figure canvas")];
-const MOST_GAP = 10;  // seconds: who is farther behind is at the edge
+const MOST_GAP = 10;  // seconds; larger gaps are drawn at the edge
 const LEFT = 34, BOTTOM = 16, TOP = 6, RIGHT = 8;
 const sheets = new Map();
 
 const most = (track, channel) =>
   Math.max(...track.drives.map((d) => d[channel].reduce((a, b) => Math.max(a, b), 0)));
 
-// Seconds behind the leader at every frame.
+// Computes the seconds behind the leader at every frame.
 function addGaps(track) {
   for (const drive of track.drives) drive.gap = new Float32Array(drive.frames + 1);
   for (let frame = 0; frame <= track.frames; frame++) {
@@ -78,7 +78,7 @@ function drawTelemetry(track, time, anew) {
   }
 }
 
-// A press on a curve goes to that moment; so does dragging along it.
+// Clicking or dragging on a curve moves to that time.
 function onTelemetry(seek) {
   for (const canvas of FIGURES) {
     const go = (event) => {
