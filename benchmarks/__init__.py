@@ -1,1 +1,1 @@
-"""Speed and fidelity, measured side by side with named rivals. See README.md."""
+"""Benchmarks: speed, learning, robustness, the ancestor, and the highest possible score. See README.md."""

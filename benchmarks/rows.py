@@ -1,4 +1,4 @@
-"""Results as rows: a CSV on disk, a table on the screen."""
+"""Writes rows of results as CSV and prints them as tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a CSV in one step; a field is empty where a row says nothing."""
+    """Write rows as CSV, atomically; a field that a row lacks is empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     write_whole(path, as_csv(names, ([row.get(name, "") for name in names] for row in rows)))
 
@@ -37,5 +37,5 @@ def show(title: str, rows: list[dict[str, str]]) -> None:
 
 
 def as_table(rows: list[dict[str, str]]) -> str:
-    """Rows as a table in Markdown; the first row's keys are the head."""
+    """Format rows as a table in Markdown; the keys of the first row are the header."""
     return table(list(rows[0]), [list(row.values()) for row in rows])

@@ -1,1 +1,1 @@
-"""The recipes of the project that this one descends from."""
+"""The training recipes of the ancestor, the project that this one descends from."""

@@ -1,7 +1,8 @@
-"""The three recipes of the project that this one descends from: sight, actions, pay, patience, memory, learning.
+"""The ancestor's three recipes: observations, actions, rewards, early termination, replay, learning.
 
-What it did is kept, its faults included: the target network begins with other weights than the online one, and an
-episode that is given up is not stored as ended. What changes no number is ours: bytes in the replay, a compiled update.
+They are reproduced including their faults: the target network starts with other weights than the online network, and an
+episode that is given up is not stored as terminal. Only details that change no number are ours: uint8 images in the
+replay, a compiled update.
 """
 
 from __future__ import annotations
@@ -23,27 +24,27 @@ ACTIONS = np.array(
 FRAMES_PER_ACTION = 3  # in training; 1 when tested
 REPLAY_DECISIONS = 10_000
 GAMMA = 0.95  # per decision
-EPSILON_END, EPSILON_DECAY = 0.1, 0.9999  # from 1, per update
+EPSILON_END, EPSILON_DECAY = 0.1, 0.9999  # starts at 1, decays per update
 TARGET_UPDATE_PERIOD = 5  # episodes
-ROAD_ROWS = 84  # of an image; below are the indicators
+ROAD_ROWS = 84  # of an image; below them are the indicators
 Observation = NDArray[np.uint8]  # [96, 96, C]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """In what the three differ.
+    """What the three recipes differ in.
 
     Attributes:
-        grey: Sees grey levels over 255; else raw RGB.
-        double: Double Q-learning.
-        by_recency: Draws transitions by the rank of their age, the newest most often; else uniformly.
-        clip: Lowest and highest pay of a decision.
+        grey: Whether observations are grey levels divided by 255; otherwise raw RGB.
+        double: Whether to use Double Q-learning.
+        by_recency: Whether transitions are sampled by rank of age, the newest most often; otherwise uniformly.
+        clip: Lowest and highest reward of a decision.
         batch_size: Transitions per update.
         dense: Units of the dense layers.
-        lowest_score: A training episode is given up when its score falls to this.
-        negative_decisions: It is given up after so many decisions in a row that lost points.
-        grass_decisions: It is given up after so many decisions in a row that ended on grass, or None.
-        needs_road: It is given up when no road is in sight.
+        lowest_score: A training episode is given up when its score falls to this value.
+        negative_decisions: It is given up after this many decisions in a row with a negative reward.
+        grass_decisions: It is given up after this many decisions in a row that ended on grass; never if None.
+        needs_road: Whether it is given up when no road is in sight.
     """
 
     grey: bool
@@ -66,7 +67,7 @@ RECIPES = {
 
 
 class Transition(NamedTuple):
-    """A decision."""
+    """A transition."""
 
     observation: Observation
     action: int
@@ -86,20 +87,20 @@ class Batch(NamedTuple):
 
 
 class Patience:
-    """Counts what a training episode is given up for."""
+    """Decides when a training episode is given up."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._negative = self._grass = 0
 
     def is_over(self, reward: float, score: float, on_grass: bool, rgb: Observation) -> bool:
-        """Whether the episode is given up after a decision.
+        """Return whether the episode is given up after a decision.
 
         Args:
-            reward: Of the decision, raw.
-            score: Of the episode so far, raw.
+            reward: Raw reward of the decision.
+            score: Raw score of the episode so far.
             on_grass: Whether no wheel is on the road.
-            rgb: What is seen now, uint8 [96, 96, 3].
+            rgb: The current image, uint8 [96, 96, 3].
         """
         r = self._recipe
         self._negative = self._negative + 1 if reward < 0 else 0
@@ -113,14 +114,14 @@ class Patience:
 
 
 def road_in_sight(rgb: Observation) -> bool:
-    """Whether anything in the image is as grey as the road."""
+    """Return whether any pixel of the image has the colour of the road."""
     view = rgb[:ROAD_ROWS].astype(np.int16)
     bright = (view > 90) & (view < 120)  # [84, 96, 3]
     return bool((bright.all(axis=2) & (np.ptp(view, axis=2) < 6)).any())
 
 
 def see(rgb: Observation, recipe: Recipe) -> Observation:
-    """What the agent sees of an official image, uint8 [96, 96, 3] -> [96, 96, C]."""
+    """Convert an official image to the agent's observation, uint8 [96, 96, 3] -> [96, 96, C]."""
     if not recipe.grey:
         return rgb
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), np.uint8)[
@@ -129,21 +130,21 @@ def see(rgb: Observation, recipe: Recipe) -> Observation:
 
 
 class Replay:
-    """The last decisions."""
+    """The replay of the last transitions."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self.transitions: deque[Transition] = deque(maxlen=REPLAY_DECISIONS)
 
     def ranks(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Which transitions to learn from, int64 [count]: 0 is the oldest."""
+        """Sample ranks of transitions, int64 [count]; 0 is the oldest."""
         known = len(self.transitions)
         if not self._recipe.by_recency:
             return rng.integers(known, size=count)
         return (known * np.sqrt(rng.random(count))).astype(np.int64)  # P(rank) ~ 2 rank + 1
 
     def sample(self, rng: np.random.Generator) -> Batch:
-        """Transitions to learn from."""
+        """Sample a batch."""
         drawn = [self.transitions[i] for i in self.ranks(self._recipe.batch_size, rng)]
         return Batch(
             observation=np.stack([t.observation for t in drawn]),
@@ -155,7 +156,7 @@ class Replay:
 
 
 def build_network(recipe: Recipe) -> keras.Model:
-    """Two convolutions with max-pools, dense layers, one linear value per action."""
+    """Build the network: two convolutions with max-pooling, dense layers, one linear value per action."""
     observations = keras.Input((96, 96, 1 if recipe.grey else 3), dtype="uint8")
     x = keras.layers.Rescaling(1 / 255 if recipe.grey else 1.0)(observations)
     x = keras.layers.Conv2D(6, 7, strides=3, activation="relu")(x)  # [B, 30, 30, 6]
@@ -169,7 +170,7 @@ def build_network(recipe: Recipe) -> keras.Model:
 
 
 class Learner:
-    """An online network that drives and learns, and a target network that rates what comes next."""
+    """An online network, which drives and learns, and a target network, which values the next observation."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
@@ -179,16 +180,16 @@ class Learner:
         self._values = tf.function(self.online)
 
     def best_action(self, observation: Observation) -> int:
-        """The action of the highest value."""
+        """Return the action with the highest value."""
         return int(self._values(tf.constant(observation[None])).numpy().argmax())
 
     def update_target(self) -> None:
-        """Copy the online network's weights."""
+        """Copy the online network's weights to the target network."""
         self.target.set_weights(self.online.get_weights())
 
     @tf.function  # type: ignore[untyped-decorator]
     def learn(self, batch: Batch) -> tf.Tensor:
-        """One step of Adam; the loss before it."""
+        """Make one step of Adam; returns the loss before it."""
         rated = self.target(batch.next_observation)  # [B, 12]
         chosen_by = self.online(batch.next_observation) if self._recipe.double else rated
         best = tf.argmax(chosen_by, axis=1)  # [B]
@@ -196,7 +197,7 @@ class Learner:
         goal = batch.reward + GAMMA * (1 - batch.terminal) * next_value  # [B]
         with tf.GradientTape() as tape:
             value = tf.gather(self.online(batch.observation), batch.action, axis=1, batch_dims=1)
-            # The mean is over all outputs, of which only the chosen action's has an error.
+            # The mean is over the outputs of all actions, of which only the chosen action has an error.
             loss = tf.reduce_mean(tf.square(goal - value)) / len(ACTIONS)
         variables = self.online.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)

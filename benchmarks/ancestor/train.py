@@ -1,4 +1,4 @@
-"""The recipes of the project that this one descends from, trained and tested here: old against new, same tracks.
+"""Trains with the recipes of the ancestor and tests on the same tracks, to compare it with this project.
 
 python -m benchmarks.ancestor.train --recipe DDQN2 --minutes 60
 """
@@ -46,28 +46,28 @@ Minutes = Annotated[float, Interval(ge=0.01, le=10_000)]
 
 @dataclass(frozen=True)
 class Options:
-    """Train by an old recipe until the time is up, then drive the test tracks with the best weights."""
+    """Train with a recipe of the ancestor until the time is up, then drive the test tracks with the best weights."""
 
     recipe: Literal["DQN", "DDQN1", "DDQN2"] = "DDQN2"
-    """Which of the three."""
+    """The recipe."""
     seed: Annotated[int, Ge(0)] = 1
-    """Of everything that is random."""
+    """Random seed."""
     minutes: Minutes = 60.0
-    """Wall-clock limit of the training, validation included."""
+    """Wall-clock limit of training, including validation."""
     validate_every: Minutes = 5.0
     """Minutes between two greedy drives on validation tracks; the best weights are kept."""
     validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 10
-    """Tracks of such a drive."""
+    """Number of validation tracks."""
     test_episodes: Annotated[int, Interval(ge=1, le=len(TEST)), Unit("tracks")] = 50
-    """Test tracks that the best weights drive in the end."""
+    """Number of test tracks that the best weights drive at the end."""
     csv: Path | None = None
-    """Where the test episodes go; results/scores/ancestor-RECIPE.csv if not given."""
+    """File for the test episodes; by default results/scores/ancestor-RECIPE.csv."""
     curve: Path | None = None
-    """Where the validations go; results/ancestor_RECIPE.csv if not given."""
+    """File for the validations; by default results/ancestor_RECIPE.csv."""
 
 
 class Training:
-    """A run by one of the recipes."""
+    """A training run with one of the recipes."""
 
     def __init__(self, recipe: Recipe, seed: int) -> None:
         keras.utils.set_random_seed(seed)  # the initial weights
@@ -80,7 +80,7 @@ class Training:
         self.decisions = self.updates = self.episodes = 0
 
     def drive_episode(self) -> None:
-        """Drive a training track once, learning on the way."""
+        """Drive one training episode and learn during it."""
         world, patience, over = self._world, Patience(self.recipe), False
         world.reset(draw_training_track(self._rng), render=False)
         observation = see(world.simulator.draw(), self.recipe)
@@ -114,7 +114,7 @@ class Training:
 
 
 def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
-    """A whole episode, one frame per action, official camera, nothing ended early."""
+    """Drive a whole episode with one frame per action and the official camera, without early termination."""
     world = World(WorldSpec(stack=1, frame_skip=1, actions=""), "official")
 
     def act(world: World) -> Any:
@@ -126,7 +126,7 @@ def drive_greedily(learner: Learner, recipe: Recipe, track: int) -> Episode:
 
 
 def train(options: Options, curve: Path) -> Training:
-    """Train until the time is up; the learner then has the weights that drove best."""
+    """Train until the time is up; the learner then has the weights with the best validation."""
     training = Training(RECIPES[options.recipe], options.seed)
     best_mean, best = -np.inf, training.learner.online.get_weights()
     rows: list[dict[str, Any]] = []
@@ -151,7 +151,7 @@ def train(options: Options, curve: Path) -> Training:
 
 
 def main(options: Options) -> None:
-    """Train, test, write, tell."""
+    """Train, test, write and print the results."""
     o = options
     stem = o.recipe.lower()
     csv = o.csv or Path("results/scores") / f"ancestor-{stem}.csv"

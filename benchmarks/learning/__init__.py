@@ -1,1 +1,1 @@
-"""How well it learns, part by part and beside a peer."""
+"""How well the agents learn: ablations, and a comparison with Stable-Baselines3."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What each part of DDQN.py's default is worth: a preset without each, everything else and the budget the same.
+"""Ablations of DDQN.py's default: a preset without each of its parts, with the same number of decisions and updates.
 
 python benchmarks/learning/ablations.py --preset no-double --seeds 1:3                              one of them
 python sweep.py benchmarks/learning/ablations.py --preset '*' --seeds 1:3 --metric test --jobs 2    all, ranked
@@ -27,7 +27,7 @@ DECISIONS = 80_000  # of every run; schedules by updates are shortened with it
 ABLATIONS: dict[str, dict[str, Any]] = {
     "default": {},
     "no-double": {"double": False},
-    "no-priorities": {"alpha": 0.0},  # all alike: the importance weights are 1 too
+    "no-priorities": {"alpha": 0.0},  # equal priorities, so all importance weights are 1
     "huber-threshold-1": {"huber_delta": 1.0},
     "n-step-1": {"n_step": 1},
     "no-dueling": {"dueling": False},
@@ -56,7 +56,7 @@ class Settings(DDQN.Settings):
 
 
 class AblatedDDQN(DDQN.DDQN, QAgent[Settings, PrioritisedReplay]):
-    """DDQN with the TD error that its settings name."""
+    """DDQN with a TD error chosen by its settings."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -64,7 +64,7 @@ class AblatedDDQN(DDQN.DDQN, QAgent[Settings, PrioritisedReplay]):
 
 
 def shortened(default: Settings, decisions: int) -> Settings:
-    """The default for another number of decisions: it gets as far along its schedules."""
+    """Return the default with another number of decisions and proportionally shortened schedules."""
     share = decisions / default.decisions
     schedules = ("learning_rate_updates", "beta_updates")
     scaled = {name: round(flat(default)[name] * share) for name in schedules}

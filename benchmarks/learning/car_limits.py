@@ -1,4 +1,4 @@
-"""What the simulator's car can do on a flat road without end: the reasons for the action set.
+"""Measures what the simulator's car can do on an endless flat road, which is the basis of the action set.
 
 python -m benchmarks.learning.car_limits     -> results/car_limits.csv
 """
@@ -20,21 +20,21 @@ from benchmarks.rows import check_writable, show, write_rows
 from system.forked import ROOT
 
 FRAME = 1 / 50  # seconds
-MOMENTS = (10, 25, 40, 100)  # frames after the beginning at which is measured
+MOMENTS = (10, 25, 40, 100)  # frames after the start, at which the car is measured
 
 
 @dataclass(frozen=True)
 class Options:
-    """Accelerate, brake, and turn."""
+    """Measure how the car accelerates, brakes and turns on a flat road."""
 
     csv: Path = ROOT / "results" / "car_limits.csv"
-    """Where to write what was measured, one row per moment."""
+    """File for the results, one row per measurement."""
 
 
 class FlatRoad:
-    """A car that has road under every wheel, wherever it goes."""
+    """A car that always has road under every wheel."""
 
-    friction: float = 1.0  # as that of the track's tiles
+    friction: float = 1.0  # the same as that of the track's tiles
 
     def __init__(self) -> None:
         self._world = Box2D.b2World((0, 0))
@@ -43,7 +43,7 @@ class FlatRoad:
             wheel.tiles.add(_Tile())
 
     def drive(self, steer: float, gas: float, brake: float) -> None:
-        """One frame, as CarRacing's step does it."""
+        """Simulate one frame, as CarRacing's step does."""
         self.car.steer(-steer)
         self.car.gas(gas)
         self.car.brake(brake)
@@ -51,17 +51,17 @@ class FlatRoad:
         self._world.Step(FRAME, 180, 60)
 
     def reach(self, speed: float) -> None:
-        """Go straight ahead at a steady speed, units per second."""
+        """Set the car to a steady speed straight ahead, units/s."""
         for _ in range(400):
             self.drive(0.0, 0.55 if self.speed < speed else 0.0, 0.0)
 
     @property
     def speed(self) -> float:
-        """Of the car, units per second."""
+        """Speed of the car, units/s."""
         return float(self.car.hull.linearVelocity.length)
 
     def measured(self) -> dict[str, str]:
-        """Of this moment; the slip angle is that between the car's axis and its way."""
+        """Measure the current state; the slip angle is the angle between the car's axis and its direction of motion."""
         hull, rear = self.car.hull, self.car.wheels[2]
         way, axis = hull.linearVelocity, hull.GetWorldVector((0, 1))
         slip = math.atan2(axis[0] * way[1] - axis[1] * way[0], axis[0] * way[0] + axis[1] * way[1])
@@ -78,7 +78,7 @@ class _Tile:
 
 
 def measure(start: float, steer: float, gas: float, brake: float) -> Iterator[dict[str, str]]:
-    """Hold one control from a speed on; a row per moment."""
+    """Hold the given controls, starting at a speed in units/s; yields a row per measurement."""
     road = FlatRoad()
     if start:
         road.reach(start)
@@ -90,7 +90,7 @@ def measure(start: float, steer: float, gas: float, brake: float) -> Iterator[di
 
 
 def main(options: Options) -> None:
-    """Measure everything and write it."""
+    """Measure everything and write the results."""
     check_writable(options.csv)
     controls = [(0.0, 0.0, gas, 0.0) for gas in (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)]
     controls += [(100.0, 0.0, 0.0, brake) for brake in (0.2, 0.3, 0.5, 0.7, 0.8)]

@@ -1,4 +1,4 @@
-"""A peer for the learning curve: Stable-Baselines3's DQN on our fast world, with what DDQN.py sees, does and is paid.
+"""A peer for the learning curve: Stable-Baselines3's DQN with the observation, actions and rewards of DDQN.py.
 
 python -m benchmarks.learning.sb3_peer --peer-python PATH
 """
@@ -28,24 +28,24 @@ Minutes = Annotated[float, Interval(ge=0.01, le=10_000), Unit("minutes")]
 
 @dataclass(frozen=True)
 class Options:
-    """Train Stable-Baselines3's DQN on the clock, with its best settings known to us."""
+    """Train Stable-Baselines3's DQN for a given time, with the best settings for it that we know of."""
 
     minutes: Minutes = 10.0
-    """Wall-clock limit; validation is counted, as in a run of ours."""
+    """Wall-clock limit of training, including validation, as in our own runs."""
     validate_every: Minutes = 2.0
     """Minutes between two greedy drives on validation tracks."""
     validation_tracks: Annotated[int, Interval(ge=1, le=len(VALIDATION)), Unit("tracks")] = 32
-    """Tracks of such a drive."""
+    """Number of validation tracks."""
     csv: Path = Path("results/peer_sb3.csv")
-    """Where the curve goes."""
+    """File for the learning curve."""
     peer_python: Path = Path(sys.executable)
-    """Python of the environment that has the rivals; this one if not given."""
+    """Python of the environment with Stable-Baselines3; by default the current one."""
     seed: Annotated[int, Ge(0)] = 1
-    """Of everything that is random."""
+    """Random seed."""
     environments: Count = 2
-    """Processes that drive."""
+    """Number of environments, each in its own process."""
     threads: Count = 1
-    """Threads of torch."""
+    """Number of PyTorch threads."""
     decisions_per_update: Count = 4
     """Decisions of all environments between two updates."""
     learning_rate: NotNegative = 2e-4
@@ -59,21 +59,21 @@ class Options:
     gamma: Probability = 0.95
     """Discount per decision."""
     n_step: Count = 1
-    """Rewards summed before the network is asked, decisions."""
+    """Number of rewards in an n-step return, before the bootstrap value."""
     target_update_period: Count = 2_500
     """Decisions between two copies to the target network."""
     epsilon_end: Probability = 0.05
-    """Exploration rate in the end, probability; 1 at first."""
+    """Final exploration rate; it starts at 1."""
     epsilon_decisions: Count = 20_000
-    """Decisions from the first rate to the last."""
+    """Decisions until the exploration rate has its final value."""
     decisions: Count = 10_000_000
-    """Length of the run if the clock does not end it."""
+    """Length of the run in decisions, if the time limit does not end it."""
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Check that the options can be combined.
 
         Raises:
-            ValueError: Naming the options.
+            ValueError: If not; the message names the options.
         """
         if self.decisions_per_update % self.environments:
             raise ValueError(
@@ -87,7 +87,7 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Hand over to the peer's interpreter."""
+    """Start the training program with the peer's Python."""
     o = options
     try:
         check(o)

@@ -1,6 +1,6 @@
-"""Stable-Baselines3's DQN trains on our fast world: the program that `benchmarks.learning.sb3_peer` starts.
+"""Trains Stable-Baselines3's DQN in our fast environment; `benchmarks.learning.sb3_peer` starts this program.
 
-Imports neither TensorFlow nor anything else that the peers' environment does not have.
+It imports neither TensorFlow nor anything else that the peer's Python environment lacks.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ COLUMNS = ["minutes", "decisions", "updates", "mean", "std", "min", "max", "laps
 
 
 class Shaped(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Pays what training pays, ends an episode that is stuck, and lets the same ends count as terminal."""
+    """Applies our reward shaping: ends stuck episodes, and treats the same ends as terminal as our training does."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], shaping: Shaping) -> None:
         super().__init__(env)
         self.shaping = shaping
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One decision."""
+        """Make one decision; see `gymnasium.Env.step`."""
         observation, _, terminated, truncated, info = self.env.step(action)
         step = Step(**{name: info[name] for name in Step.__slots__})
         terminal = self.shaping.terminal(step)
@@ -57,12 +57,12 @@ class Shaped(gymnasium.Wrapper[Any, Any, Any, Any]):
 def make_env(
     world: dict[str, Any], shaping: dict[str, Any]
 ) -> Callable[[], gymnasium.Env[Any, Any]]:
-    """What an environment process begins with."""
+    """Return a function that creates the environment in its process."""
     return lambda: Shaped(gymnasium.make(ENV_ID, **world), Shaping(**shaping))
 
 
 class Validation(BaseCallback):  # type: ignore[misc]
-    """Every few minutes, drives greedily on validation tracks; on the clock, as our own runs do it."""
+    """Drives greedily on validation tracks every few minutes; the time counts, as in our own runs."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Validation(BaseCallback):  # type: ignore[misc]
 
     @property
     def minutes(self) -> float:
-        """On the clock."""
+        """Minutes since the start of training."""
         return (time.monotonic() - self.began) / 60
 
     def _on_step(self) -> bool:
@@ -86,7 +86,7 @@ class Validation(BaseCallback):  # type: ignore[misc]
         return bool(self.minutes < self.limit)
 
     def validate(self) -> None:
-        """Drive, write, tell."""
+        """Drive the validation tracks, write and print the result."""
         tracks = VALIDATION[: len(self.worlds)]
 
         def act(observations: NDArray[np.uint8], cars: list[int]) -> NDArray[np.int64]:
@@ -120,7 +120,7 @@ def main(setup: dict[str, Any]) -> None:
         "CnnPolicy",
         env,
         policy_kwargs=sb3_policy(setup["network"]),
-        # It resets its environments with this seed first, and that is the track they begin on.
+        # Stable-Baselines3 first resets its environments with this seed, which is the track that they start on.
         seed=TRAINING.start + setup["seed"],
         device="cpu",
         **setup["dqn"],

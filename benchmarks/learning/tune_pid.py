@@ -1,10 +1,10 @@
-"""Tune the gains of the PID driver on training tracks with Optuna's tree-structured Parzen estimator.
+"""Tunes the gains of the PID controller on training tracks with Optuna's tree-structured Parzen estimator.
 
 python -m benchmarks.learning.tune_pid --trials 100 --rungs 3 --jobs 2
 
-The search is that of sweep.py: the same command line goes on with it. All trials drive the same tracks under the fast
-camera; with rungs, the worse half of a batch drives only a part of them. What comes out is judged on the validation
-tracks before it is adopted:
+The search is that of sweep.py: the same command line continues it. All trials drive the same tracks with the fast
+camera; with rungs, the worse half of a batch drives only a part of them. Before new gains are adopted, they are checked
+on the validation tracks:
 
 python evaluate.py pid --tracks validation
 """
@@ -36,7 +36,7 @@ from system.exits import one_line_errors
 from system.files import write_whole
 from system.ranges import Count, check_fields
 
-IDLE_FRAMES = 150  # an episode without a new tile for so long gets none any more
+IDLE_FRAMES = 150  # after this many frames without a new tile, no further tiles are expected
 SPACE: dict[str, Dimension] = {
     "kp": Range(0.16, 0.34),
     "ki": Range(0.0, 0.1),
@@ -60,16 +60,16 @@ SPACE: dict[str, Dimension] = {
 
 @dataclass(frozen=True)
 class Options(SearchOptions):
-    """Search for gains with a higher mean score."""
+    """Search for gains of the PID controller with a higher mean score."""
 
     trials: Count = 100
-    """Sets of gains to try; the present ones are the first."""
+    """Number of sets of gains to try; the first is the current one."""
     tracks: Count = 60
-    """Training tracks; the better trials drive all of them, with rungs the others a part."""
+    """Number of training tracks; with rungs, only the better trials drive all of them."""
 
 
 def score(gains: dict[str, Any], track: int) -> float:
-    """Score of one episode; once nothing more is gained, the rest of its frames is only counted."""
+    """Return the score of one episode; once the car is stuck, the remaining frames are only counted, not simulated."""
     world = _world()
     for moment in drive(world, track, acting(PidPolicy(PidGains(**gains)))):
         if moment.step.idle_frames >= IDLE_FRAMES:
@@ -83,7 +83,7 @@ def _world() -> World:
 
 
 def main(options: Options) -> None:
-    """Search, and print the report and the best gains."""
+    """Run the search, and print the report and the best gains."""
     o = options
     with one_line_errors():
         check_fields(o)

@@ -1,1 +1,1 @@
-"""How fast the fastest possible lap is: a bound from above, and a driver that sees everything from below."""
+"""How fast the best possible lap is: an upper bound of the score, and a lap by a driver with full information."""

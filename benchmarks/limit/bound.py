@@ -1,4 +1,4 @@
-"""The bound of a track: the time of its best possible lap, and the frames that this takes in the simulator."""
+"""The bound of a track: a lower bound of the lap time, and the number of frames that this takes in the simulator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmarks.limit.road import Road, widest
 
 
 def bound(road: Road) -> Line:
-    """The fastest line of the optimistic car on the widest road."""
+    """Compute the fastest line of the optimistic car on the widest possible road."""
     return best_line(road, limits(), widest())
 
 
 def frames_of(seconds: float) -> int:
-    """Frames of a lap that takes so long if time did not come in frames.
+    """Convert a lap time in continuous time to simulator frames.
 
-    The simulator moves the car with the speed at the end of each frame, which gains half a frame at most over the
-    lap; and it finds a touch in the frame after that in which the wheel got there.
+    The simulator moves the car with the speed at the end of each frame, which gains at most half a frame over the lap;
+    and it detects that a wheel touches a tile one frame late.
     """
     return math.ceil(seconds / FRAME - 0.5) + 1

@@ -1,7 +1,7 @@
-"""What the simulator's car can do at most, from its own bodies and constants.
+"""The limits of the simulator's car, derived from its bodies and constants.
 
-The only forces on the car are those of its four wheels, each at most `FRICTION_LIMIT` on the road. With the mass of
-all bodies that bounds the acceleration of the car's centre of mass in every direction (the friction circle).
+The only forces on the car are those of its four wheels, each at most `FRICTION_LIMIT` on the road. Together with the
+mass of all bodies, this bounds the acceleration of the centre of mass in every direction (the friction circle).
 """
 
 from __future__ import annotations
@@ -25,29 +25,28 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 FRAME = 1 / 50  # seconds
-TOP_SPEED = 2.0 / FRAME  # Box2D moves no body further than 2 units in a step (b2_maxTranslation)
-SKIN = 0.02  # units; Box2D takes two polygons for touching when they are that near (b2_polygonRadius, twice)
-GRASS = 0.6  # of the road's friction limit
+TOP_SPEED = 2.0 / FRAME  # Box2D moves no body by more than 2 units per step (b2_maxTranslation)
+SKIN = 0.02  # units; polygons this close count as touching in Box2D (b2_polygonRadius, twice)
+GRASS = 0.6  # friction limit on grass, relative to the road
 SLIP_STIFFNESS = 205_000 * SIZE * SIZE  # a wheel's force per unit/s of slip
-GAS_OFFSET = 5.0  # rad/s; a wheel's engine torque is the power over (its speed + this)
+GAS_OFFSET = 5.0  # rad/s; a wheel's engine torque is power / (its speed + this)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The car as a point that accelerates; units and seconds.
+    """The car as an accelerating point mass; in units and seconds.
 
     Attributes:
         grip: Largest acceleration in any direction with four wheels on the road, units/s².
-        forward: Largest lasting acceleration forward, units/s².
-        burst: Speed that an acceleration which begins with rolling front wheels gains at once, units/s: they take a
-            moment to spin up.
-        burst_rate: Rate at which that comes, 1/s.
+        forward: Largest sustained forward acceleration, units/s².
+        burst: Extra speed at the start of an acceleration, while the front wheels still have to spin up, units/s.
+        burst_rate: Rate at which this extra speed is gained, 1/s.
         spin_rate: Rate at which a front wheel's spin follows the road, 1/s.
-        power: Engine power over the mass that it moves when all wheels grip, units²/s³; infinite if it is left out.
-        power_offset: Speed by which that power falls short, units/s.
-        top_speed: Units/s.
+        power: Engine power per mass that it moves if all wheels grip, units²/s³; infinite if not modelled.
+        power_offset: Speed that is added to the car's speed when power is converted to acceleration, units/s.
+        top_speed: Largest speed, units/s.
         front_drag: Share of the rear wheels' push that goes into the front wheels' spin while the car accelerates.
-        balanced: Whether the front wheels hold no more sideways than the rear wheels do (no turning about itself).
+        balanced: Whether the front wheels have no more lateral grip than the rear wheels (no rotation of the car).
     """
 
     grip: float
@@ -62,9 +61,9 @@ class Limits:
     balanced: bool = False
 
     def sideways(self, push: NDArray[Any]) -> NDArray[Any]:
-        """Largest share of the grip sideways beside a share (0 to 1) of the largest push forward.
+        """Return the largest share of the lateral grip, given the used share (0 to 1) of the largest forward push.
 
-        Complex numbers are taken as well: their imaginary parts carry derivatives.
+        Also accepts complex numbers, whose imaginary parts carry derivatives.
         """
         rear = np.sqrt(1 - push**2)
         return np.asarray(
@@ -72,10 +71,10 @@ class Limits:
         )
 
     def push(self, sideways: Array) -> Array:
-        """Largest share of the push forward beside a share (0 to 1) of the grip sideways."""
+        """Return the largest share of the forward push, given the used share (0 to 1) of the lateral grip."""
         if self.balanced:
             return np.asarray(np.sqrt(1 - sideways**2))
-        # With p the push squared, d the drag squared and s twice the share: s = sqrt(1 - p) + sqrt(1 - d p).
+        # Let p be the push squared, d the drag squared, s twice the share: s = sqrt(1 - p) + sqrt(1 - d p).
         d = self.front_drag**2
         s = np.maximum(2 * sideways, np.sqrt(1 - d))
         left = np.maximum(4 - s**2, 0.0)
@@ -85,11 +84,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Body:
-    """The car at rest, from its bodies.
+    """The bodies of the car at rest.
 
     Attributes:
-        mass: Of hull and wheels.
-        wheels: Corners of every wheel about the centre of mass, x to the right, y ahead, units, [4, 4, 2].
+        mass: Mass of hull and wheels.
+        wheels: Corners of every wheel relative to the centre of mass, x to the right, y forward, units, [4, 4, 2].
     """
 
     mass: float
@@ -97,12 +96,12 @@ class Body:
 
     @property
     def reach(self) -> float:
-        """Farthest that the centre of mass can be from a tile that a wheel touches, units."""
+        """Largest distance of the centre of mass from a tile that a wheel touches, units."""
         return float(np.hypot(*self.wheels.reshape(-1, 2).T).max()) + SKIN
 
     @property
     def ahead(self) -> float:
-        """How far the front wheels are ahead of the centre of mass, units."""
+        """Distance of the front wheels from the centre of mass, units."""
         return float(self.wheels[..., 1].max()) + SKIN
 
 
@@ -119,10 +118,10 @@ def body() -> Body:
 
 @cache
 def limits() -> Limits:
-    """The optimistic car: what no control can exceed (docs/limit.md says what is left out)."""
+    """Return the limits of the optimistic car, which no control can exceed (docs/limit.md lists what it neglects)."""
     mass, radius = body().mass, WHEEL_R * SIZE
-    spin = WHEEL_MOMENT_OF_INERTIA / radius**2  # what a wheel's spin weighs along the road
-    push = 2 * FRICTION_LIMIT  # the rear wheels'
+    spin = WHEEL_MOMENT_OF_INERTIA / radius**2  # effective mass of a wheel's spin
+    push = 2 * FRICTION_LIMIT  # of the rear wheels
     follow = SLIP_STIFFNESS / spin  # of a front wheel, 1/s
     rate = 2 * SLIP_STIFFNESS / mass + follow
     forward = push / (mass + 2 * spin)
@@ -138,7 +137,7 @@ def limits() -> Limits:
 
 @cache
 def gripping() -> Limits:
-    """The same, if no spin is stored in the rear wheels, and front and rear hold alike: no slides, no drifts."""
+    """Return the limits of a car without slides or drifts: the rear wheels store no spin, and grip is balanced."""
     mass, radius = body().mass, WHEEL_R * SIZE
     spin = WHEEL_MOMENT_OF_INERTIA / radius**2
     return replace(

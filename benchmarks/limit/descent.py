@@ -1,9 +1,10 @@
-"""Time along a road as a function of offsets and speeds, and the way down: an interior-point method.
+"""Minimises the time along a road over offsets and speeds, with an interior-point method.
 
-Unknown are the offset from the middle of the road at every boundary between tiles, and the speed half-way between two
-boundaries. Every boundary has a cell about it, with one curvature. Its time and its limits depend on five unknowns: the
-offsets before, here and after, and the speeds at both ends. The limits are barriers: -weight x log(room left), with a
-weight that falls. Newton's method goes down, with derivatives by complex steps.
+The unknowns are the offset from the middle of the road at every boundary between tiles, and the speed half-way between
+two boundaries. Every boundary is the centre of a cell with constant curvature. The cell's time and limits depend on
+five unknowns: the offsets before, at and after the boundary, and the speeds at both ends. The limits are barriers,
+-weight x log(distance to the limit), with decreasing weights. Each problem is minimised with Newton's method, with
+derivatives by complex steps.
 """
 
 from __future__ import annotations
@@ -20,18 +21,14 @@ from benchmarks.limit.road import Road, hold, shape
 Array = NDArray[np.float64]
 Jet = NDArray[Any]  # float64, or complex128 whose imaginary part is a derivative
 
-ROUNDS = 60  # of Newton's method at one weight, at most
-SPEED_UNIT = 10.0  # units/s; offsets and speeds are then of like size
+ROUNDS = 60  # iterations of Newton's method at one weight, at most
+SPEED_UNIT = 10.0  # units/s; makes offsets and speeds similar in size
 BLOCK = 24  # unknowns
-UPWARDS = (
-    0.0,
-    0.1,
-    1.0,
-)  # shares of the curvature downwards that are turned upwards, tried in turn
+UPWARDS = (0.0, 0.1, 1.0)  # shares of the negative curvature that are made positive, in turn
 HIDDEN = 1e-30  # the complex step
-NUDGE = 1e-6  # for differences of gradients
-ENOUGH = 1e-4  # share of what a step promises that it must keep
-SHORTEST = 1e-6  # share of a step
+NUDGE = 1e-6  # step for finite differences of gradients
+ENOUGH = 1e-4  # required share of the predicted decrease (Armijo)
+SHORTEST = 1e-6  # smallest share of a step that is tried
 
 
 class Problem:
@@ -41,13 +38,13 @@ class Problem:
         self.road, self.car, self.width = road, car, width
         count = len(road.middle)
         at = np.arange(1, count - 1)[:, None]
-        # What cell i depends on: offsets before, here and after, speeds at its ends.
+        # The unknowns of cell i: offsets before, at and after its boundary, speeds at its ends.
         self.uses = 2 * at + np.array([-2, 0, 2, -1, 1])  # [cells, 5]
         self.free = np.ones(2 * count, dtype=bool)
         self.free[[0, -1]] = False  # the start, and a speed beyond the end
 
     def values(self, x: Jet, weight: float) -> Jet:
-        """Every cell's time and barriers, from what it depends on, [..., cells, 5] to [..., cells]."""
+        """Return every cell's time plus barriers, given its five unknowns, [..., cells, 5] -> [..., cells]."""
         middle, right, car = self.road.middle, self.road.right, self.car
         places = [
             middle[i : len(middle) - 2 + i] + x[..., i, None] * right[i : len(right) - 2 + i]
@@ -72,24 +69,27 @@ class Problem:
         for v in (v0, v1):
             across = curvature * v**2 / grip
             rooms += [1 - across**2 - (along / grip) ** 2, beside**2 - across**2]
-        # Too long a step may end anywhere: what is not a number then is not less than before either.
+        # A step that is too long may give NaN, which then does not count as a decrease.
         bad = np.min([room.real for room in rooms], axis=0) <= 0
         barrier = sum(np.log(np.where(bad, 1.0, room)) for room in rooms)
         value = 2 * length / (v0 + v1) - weight * barrier
         return np.asarray(np.where(bad, np.inf, value))
 
     def total(self, x: Array, weight: float) -> float:
-        """Time and barriers of all, from the unknowns [2 N]; infinite where a limit is broken."""
+        """Return the total time plus barriers, given the unknowns [2 N]; infinite if a limit is violated."""
         return float(self.values(x[self.uses], weight).sum() + self.ends(x).sum())
 
     def ends(self, x: Jet) -> Jet:
-        """Half cells at both ends: from standstill to speed 0, and on with the last speed, [2]."""
+        """Return the times of the half cells at both ends, [2]: from standstill to speed 0, and at the last speed."""
         points = self.road.middle[[0, 1, -2, -1]]
         first, last = np.hypot(*(points[1] - points[0])) / 2, np.hypot(*(points[3] - points[2])) / 2
         return np.array([2 * first / (SPEED_UNIT * x[1]), last / (SPEED_UNIT * x[-3])])
 
     def newton(self, x: Array, weight: float) -> tuple[Array, float]:
-        """Newton's step [2 N] and twice what it promises; curvature is turned upwards until that is a way down."""
+        """Return Newton's step [2 N] and twice its predicted decrease.
+
+        Negative curvature is modified until the step is a descent direction.
+        """
         unit = np.eye(5)
         moves = NUDGE * np.concatenate([np.zeros((1, 5)), unit])  # [6, 5]
         moved = x[self.uses] + moves[:, None, None, :] + 1j * HIDDEN * unit[:, None, :]
@@ -113,7 +113,7 @@ class Problem:
         raise ArithmeticError("no way down")  # the last share leaves nothing downwards
 
     def _assembled(self, bent: Array) -> Array:
-        """The cells' curvatures added up, [2 N, 2 N]; what is not free stays where it is."""
+        """Sum up the cells' Hessians, [2 N, 2 N]; unknowns that are not free stay constant."""
         count = len(self.free)
         places = (self.uses[:, :, None] * count + self.uses[:, None, :]).ravel()
         matrix: Array = np.bincount(places, bent.ravel(), minlength=count**2).astype(np.float64)
@@ -124,7 +124,7 @@ class Problem:
 
 
 def _solve_banded(matrix: Array, right: Array) -> Array | None:
-    """Solve a system whose entries all lie within BLOCK of the diagonal, block by block; None if not positive."""
+    """Solve a banded system with entries within BLOCK of the diagonal; None if it is not positive definite."""
     starts = range(0, len(right), BLOCK)
     parts = [slice(at, min(at + BLOCK, len(right))) for at in starts]
     pivots, sides = [matrix[parts[0], parts[0]]], [right[parts[0]]]
@@ -148,7 +148,7 @@ def _solve_banded(matrix: Array, right: Array) -> Array | None:
 
 @np.errstate(all="ignore")
 def descend(problem: Problem, x: Array, weight: float) -> Array:
-    """Newton's method at one weight of the barriers, from a feasible point."""
+    """Minimise with Newton's method at one weight of the barriers, from a feasible point x [2 N]."""
     value = problem.total(x, weight)
     for _ in range(ROUNDS):
         step, promised = problem.newton(x, weight)

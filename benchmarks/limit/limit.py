@@ -1,8 +1,8 @@
-"""How fast the best possible lap of a track is: a bound from above, and a lap that was driven, from below.
+"""Computes how fast the best possible lap of a track is: a bound on its score, and a very fast lap that was driven.
 
-python -m benchmarks.limit.limit --tracks 0:50 300:350     -> results/limit.csv; what is there already stays
+python -m benchmarks.limit.limit --tracks 0:50 300:350     -> results/limit.csv; existing rows are kept
 python -m benchmarks.limit.limit --page                    results/limit.csv -> docs/limit.md
-python -m benchmarks.limit.limit --picture 301             the best line beside the agent's -> imgs/limit.png
+python -m benchmarks.limit.limit --picture 301             best line and agent's line -> imgs/limit.png
 """
 
 from __future__ import annotations
@@ -33,36 +33,36 @@ from system.forked import ROOT
 from system.process_pool import in_processes
 from system.processes import interrupt_for_sure
 
-SILENCE = 5.0  # seconds without a line, at most
+SILENCE = 5.0  # seconds between two lines of output, at most
 PATH = tyro.conf.arg(metavar="PATH")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Bound the best lap of tracks from above by a model and from below by driving."""
+    """Bound the score of the best lap of tracks from above, with a model, and from below, by driving."""
 
     tracks: tuple[str, ...] = ()
     """test, validation, or FIRST:LAST reset seeds (LAST excluded); one or several."""
     laps: int = 30
-    """Laps that the oracle may practise on a track."""
+    """Number of laps that the oracle may practise on a track."""
     csv: Annotated[Path, PATH] = ROOT / "results" / "limit.csv"
-    """The results; rows of tracks that are there already are kept."""
+    """File of the results; its existing rows are kept."""
     processes: int = usable_cpus()
-    """Tracks at once. Changes the time, not the result."""
+    """Number of tracks at once. Changes the time, not the result."""
     page: bool = False
     """Write the tables into docs/limit.md."""
     picture: int | None = None
-    """Draw this track: the best line beside the agent's."""
+    """Draw this track, with the best line and the agent's line."""
     weights: Annotated[Path, PATH] = ROOT / "models" / "ddqn.safetensors"
-    """The agent of the picture."""
+    """Weights of the agent in the picture."""
     png: Annotated[Path, PATH] = ROOT / "imgs" / "limit.png"
-    """Where the picture goes."""
+    """File for the picture."""
 
     def check(self) -> list[int]:
-        """The tracks that are asked for.
+        """Check the options and return the tracks to measure.
 
         Raises:
-            ValueError: If an option cannot be.
+            ValueError: If an option is invalid.
         """
         if not self.tracks and not self.page and self.picture is None:
             raise ValueError("name tracks, or --page, or --picture TRACK")
@@ -78,10 +78,10 @@ class Options:
 
 
 def measure(track: int, laps: int) -> dict[str, Any]:
-    """Bound one track from both sides; a row.
+    """Bound one track from both sides; returns a row.
 
     Raises:
-        ArithmeticError: If the oracle was faster than the bound: then one of the two is wrong.
+        ArithmeticError: If the oracle was faster than the bound, so that one of the two must be wrong.
     """
     simulator = Simulator()
     simulator.start(track)
@@ -104,7 +104,7 @@ def measure(track: int, laps: int) -> dict[str, Any]:
 
 
 def measured(tracks: list[int], laps: int, processes: int) -> Iterator[dict[str, Any]]:
-    """Rows as they come, in any order; says something every few seconds.
+    """Measure tracks in parallel, and yield rows in any order; prints a line every few seconds.
 
     Raises:
         ChildProcessError: If a process was killed.
@@ -122,7 +122,7 @@ def measured(tracks: list[int], laps: int, processes: int) -> Iterator[dict[str,
 
 
 def fill(options: Options, tracks: list[int]) -> None:
-    """Measure the tracks that the CSV does not have yet, and write it again after each."""
+    """Measure the tracks that are not in the CSV yet; the file is rewritten after each."""
     rows = read_limit(options.csv) if options.csv.exists() else []
     missing = sorted(set(tracks) - {int(row["track"]) for row in rows})
     if not missing:
@@ -138,7 +138,7 @@ def fill(options: Options, tracks: list[int]) -> None:
 
 
 def main(options: Options) -> None:
-    """Measure, draw, write."""
+    """Measure tracks, write the page, and draw the picture, as the options say."""
     interrupt_for_sure()
     try:
         tracks = options.check()

@@ -1,6 +1,6 @@
-"""The line along a road that takes least time: speeds and offsets found together by an interior-point method.
+"""Computes the fastest line along a road; offsets and speeds are optimised together by an interior-point method.
 
-The time that counts in the end is the exact profile's (speed_profile.fastest) along the line that was found.
+The final time is that of the exact speed profile (speed_profile.fastest) along this line.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from benchmarks.limit.road import Road, hold, shape
 from benchmarks.limit.speed_profile import Profile, fastest
 
 Array = NDArray[np.float64]
-CAUTION = 0.75  # share of the profile's speeds to begin with; its powers are tried until all limits have room
-WEIGHTS = 10.0 ** -np.arange(2.0, 6.5)  # seconds, of the barriers
+CAUTION = 0.75  # factor for the initial speeds; its powers are tried until no limit is violated
+WEIGHTS = 10.0 ** -np.arange(2.0, 6.5)  # of the barriers, seconds
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Line:
     """A line and how fast it can be driven.
 
     Attributes:
-        offset: To the right of the middle, units, [boundaries].
-        points: Places, units, [boundaries, 2].
-        curvature: At every boundary, to the left positive, 1/units, [boundaries].
-        profile: Between boundaries, for this line alone.
-        seconds: Until the last tile is touched.
+        offset: Offsets to the right of the middle, units, [boundaries].
+        points: Points of the line, units, [boundaries, 2].
+        curvature: Curvature at every boundary, positive to the left, 1/units, [boundaries].
+        profile: Speed profile between boundaries, for this line alone.
+        seconds: Time until the last tile is touched.
     """
 
     offset: Array
@@ -40,7 +40,7 @@ class Line:
 
 
 def cells(points: Array) -> tuple[Array, Array]:
-    """Curvature and length of the cells of whole lines, points [boundaries, ..., 2]."""
+    """Return curvature and length of the cells of whole lines with points [boundaries, ..., 2]."""
     curvature, length = np.zeros(points.shape[:-1]), np.zeros(points.shape[:-1])
     curvature[1:-1], length[1:-1] = shape(points[:-2], points[1:-1], points[2:])
     for end, beside in ((0, 1), (-1, -2)):  # half a cell, straight
@@ -49,13 +49,13 @@ def cells(points: Array) -> tuple[Array, Array]:
 
 
 def time_line(road: Road, offset: Array, car: Limits, care: Array | float = 1.0) -> Line:
-    """How fast a line can be driven; the last tile is touched as soon as the car can reach it.
+    """Compute how fast a line can be driven; the last tile is touched as soon as the car can reach it.
 
     Args:
-        road: Of the track.
-        offset: Of the line, units, [boundaries].
-        car: What it can do.
-        care: Share of the grip that is used, at every boundary or everywhere.
+        road: Road of the track.
+        offset: Offsets of the line, units, [boundaries].
+        car: Limits of the car.
+        care: Share of the grip that is used, a number or [boundaries].
     """
     points = road.points(offset)
     curvature, length = cells(points)
@@ -71,16 +71,16 @@ def best_line(
     width: float,
     begin: Array | None = None,
 ) -> Line:
-    """The fastest line near another one, nowhere further than a width from the middle.
+    """Find the fastest line (a local optimum) within a distance of the middle of the road.
 
     Args:
-        road: Of the track.
-        car: What it can do.
-        width: Largest offset, units.
-        begin: Offsets to begin with, within the width; the middle if None.
+        road: Road of the track.
+        car: Limits of the car.
+        width: Largest offset from the middle, units.
+        begin: Initial offsets, within the width; by default the middle.
 
     Raises:
-        ArithmeticError: If the line to begin with cannot be driven at any speed.
+        ArithmeticError: If the initial line cannot be driven at any speed.
     """
     begin = np.zeros(len(road.middle)) if begin is None else begin
     problem = Problem(road, car, width)

@@ -1,9 +1,9 @@
-"""A driver that is told everything: the true state of the car, the whole road, and the line to follow.
+"""The oracle: a driver that knows the true state of the car, the whole road, and the line to follow.
 
-It decides at every frame. Steering: the curvature of the line a moment ahead, corrected by how far the car is beside
-the line, by the direction that it moves in and by its rate of turn. Gas and brake: the acceleration that the plan asks
-for and what the speed lacks, turned into the wheels' slip that gives that force, and that into the gas or brake that
-gives this slip in this very frame.
+It decides at every frame. It steers by the curvature of the line a moment ahead, corrected for the car's distance from
+the line, its direction of motion and its yaw rate. For gas and brake, the planned acceleration, corrected for the speed
+error, is converted to the wheel slip that gives this force, and that to the gas or brake that gives this slip in the
+same frame.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from racing.simulator import Simulator
 
 Array = NDArray[np.float64]
 
-FINE = 0.5  # units between two places of the plan
-BRAKING = 15.0  # rad/s that a full brake takes from a wheel's spin in a frame
-STEERS = 0.4  # radians, the front wheels at most
-CRAWL = 3.0  # units/s, below which a car has no way of its own
-DRIVEN = 2.5  # the rear wheels push the car and spin the front wheels up
+FINE = 0.5  # units between two points of the plan
+BRAKING = 15.0  # rad/s by which full brakes slow a wheel's spin per frame
+STEERS = 0.4  # largest angle of the front wheels, radians
+CRAWL = 3.0  # units/s; below it, the direction of motion is not meaningful
+DRIVEN = 2.5  # the rear wheels push the car and spin up the front wheels
 HARD_BRAKING = -20.0  # units/s²
-FULL_GAIN = 40.0  # units/s², what the gas is good for
-LOST = 12.0  # units beside the line: given up
-HARDEST = 0.89  # brake; from 0.9 on the wheels lock
+FULL_GAIN = 40.0  # units/s², acceleration with full gas
+LOST = 12.0  # units from the line at which the drive is given up
+HARDEST = 0.89  # brake; from 0.9 on, the wheels lock
 WHEELBASE = float(np.ptp(body().wheels[..., 1].mean(axis=1)))
 RADIUS = WHEEL_R * SIZE
 FULL_SLIP = FRICTION_LIMIT / SLIP_STIFFNESS  # units/s
@@ -45,17 +45,17 @@ FULL_SLIP = FRICTION_LIMIT / SLIP_STIFFNESS  # units/s
 
 @dataclass(frozen=True)
 class Style:
-    """How the oracle follows.
+    """Parameters of the oracle's controller.
 
     Attributes:
-        ahead: How far ahead it reads the line's curvature, seconds.
-        beside: Curvature per unit beside the line, 1/units².
-        askew: Curvature per radian between its way and the line, 1/units.
-        damping: How many times the rate of turn's error is steered against.
-        haste: Acceleration per missing speed, 1/s.
-        slip: Largest slip of the wheels along their way, in units of that at which they give all they have.
-        front: Largest slip of the front wheels to the side, likewise.
-        early: How far ahead it reads the plan's acceleration, seconds.
+        ahead: Look-ahead of the line's curvature, seconds.
+        beside: Curvature per unit of distance from the line, 1/units².
+        askew: Curvature per radian between the direction of motion and the line, 1/units.
+        damping: Gain of the yaw rate's error.
+        haste: Acceleration per unit of speed error, 1/s.
+        slip: Largest longitudinal slip of the wheels, relative to the slip with the largest force.
+        front: Largest lateral slip of the front wheels, likewise.
+        early: Look-ahead of the plan's acceleration, seconds.
     """
 
     ahead: float = 0.06
@@ -69,12 +69,12 @@ class Style:
 
 
 class Plan:
-    """A line with speeds, read at any distance along it."""
+    """A line with speeds, sampled every FINE units along it."""
 
     def __init__(self, line: Line) -> None:
         points = line.points
         far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-        ends = np.concatenate([[0.0], (far[1:] + far[:-1]) / 2, far[-1:]])  # of the cells
+        ends = np.concatenate([[0.0], (far[1:] + far[:-1]) / 2, far[-1:]])  # ends of the cells
         self.at = np.arange(0.0, far[-1], FINE)
         self.xy = np.stack([_smooth(self.at, far, points[:, k]) for k in (0, 1)], axis=1)
         way = np.gradient(self.xy, FINE, axis=0)
@@ -87,13 +87,13 @@ class Plan:
         self.last = len(self.at) - 1
 
     def nearest(self, point: Sequence[float], index: int) -> int:
-        """The place nearest to a point, at or up to 12 units beyond a place."""
+        """Return the index of the nearest sample to a point, from `index` up to 12 units beyond."""
         part = self.xy[index : index + 25]
         return index + int(((part - (point[0], point[1])) ** 2).sum(axis=1).argmin())
 
 
 def _smooth(at: Array, far: Array, values: Array) -> Array:
-    """Cubic through the values with central slopes (Catmull and Rom)."""
+    """Interpolate values with a Catmull-Rom spline."""
     slope = np.gradient(values, far)
     i = np.clip(np.searchsorted(far, at, side="right") - 1, 0, len(far) - 2)
     h = far[i + 1] - far[i]
@@ -104,7 +104,7 @@ def _smooth(at: Array, far: Array, values: Array) -> Array:
 
 
 class Oracle:
-    """Follows a plan in a simulator that was just started."""
+    """Follows a plan in a simulator that has just been reset."""
 
     def __init__(self, simulator: Simulator, plan: Plan, style: Style) -> None:
         self.simulator, self.plan, self.style = simulator, plan, style
@@ -112,14 +112,14 @@ class Oracle:
         self.beside, self.lost = 0.0, False
 
     def control(self) -> tuple[float, float, float]:
-        """(steer, gas, brake) for this frame."""
+        """Return (steer, gas, brake) for this frame."""
         hull = self.simulator.car.hull
         speed = math.hypot(*hull.linearVelocity)
         self.index = self.plan.nearest(hull.worldCenter, self.index)
         return -self._steering(hull, speed), *self._pedals(self._acceleration(speed))
 
     def _steering(self, hull: Any, speed: float) -> float:
-        """Angle of the front wheels, to the left, radians."""
+        """Return the angle of the front wheels in radians, positive to the left."""
         plan, style, i = self.plan, self.style, self.index
         (vx, vy), (x, y) = hull.linearVelocity, hull.worldCenter
         course = plan.course[i]
@@ -132,17 +132,17 @@ class Oracle:
         if speed > CRAWL:
             curvature += style.damping * (curvature - hull.angularVelocity / speed)
         steer = math.atan(WHEELBASE * curvature)
-        if speed > CRAWL:  # more slip than that holds no better
+        if speed > CRAWL:  # more slip would not increase the force
             rolls = _askew(self.simulator.car.wheels[0], hull)
             most = style.front * FULL_SLIP / speed
             steer = max(rolls - most, min(rolls + most, steer))
         return max(-STEERS, min(STEERS, steer))
 
     def _acceleration(self, speed: float) -> float:
-        """What the plan asks for now, and what the speed lacks, units/s²."""
+        """Return the planned acceleration plus the correction of the speed error, units/s²."""
         plan, soon = self.plan, self._place_in(FRAME, speed, 1)
         gain = plan.gain[soon]
-        if gain > HARD_BRAKING:  # the gas takes frames to come
+        if gain > HARD_BRAKING:  # the gas responds only after some frames
             gain = max(gain, min(plan.gain[self._place_in(self.style.early, speed)], FULL_GAIN))
         return float(gain + self.style.haste * (plan.speed[soon] - speed))
 
@@ -150,7 +150,7 @@ class Oracle:
         return min(self.index + int(speed * seconds / FINE) + more, self.plan.last)
 
     def _pedals(self, wanted: float) -> tuple[float, float]:
-        """(gas, brake) for an acceleration."""
+        """Return (gas, brake) for an acceleration in units/s²."""
         car = self.simulator.car
         force = wanted * body().mass
         if force >= 0:
@@ -167,28 +167,29 @@ class Oracle:
 
 
 def _askew(wheel: Any, hull: Any) -> float:
-    """Direction in which a wheel moves, from where the car points, to the left, radians."""
+    """Return the direction in which a wheel moves relative to the car's heading, radians, positive to the left."""
     right, ahead = hull.GetWorldVector((1, 0)), hull.GetWorldVector((0, 1))
     vx, vy = wheel.linearVelocity
     return math.atan2(-(right[0] * vx + right[1] * vy), ahead[0] * vx + ahead[1] * vy)
 
 
 def _rolling(wheel: Any) -> float:
-    """Speed of the road below a wheel along its way, units/s."""
+    """Return the speed of the road below a wheel along its rolling direction, units/s."""
     ahead = wheel.GetWorldVector((0, 1))
     return float(ahead[0] * wheel.linearVelocity[0] + ahead[1] * wheel.linearVelocity[1])
 
 
 @dataclass(frozen=True)
 class Drive:
-    """What came of following a plan.
+    """The result of following a plan.
 
     Attributes:
         lap: Whether every tile was touched.
         score: Sum of the simulator's own rewards.
-        frames: Driven.
-        tiles: Touched.
-        moments: x, y, speed, place on the plan and distance to the left of it, in units, of every frame, [frames, 5].
+        frames: Number of frames driven.
+        tiles: Number of tiles touched.
+        moments: x, y, speed, position along the plan, and distance to the left of it after every frame, units and
+            units/s, float64 [frames, 5].
     """
 
     lap: bool
@@ -199,7 +200,7 @@ class Drive:
 
 
 def follow(simulator: Simulator, track: int, plan: Plan, style: Style) -> Drive:
-    """Drive a track; given up when a tile is left behind."""
+    """Drive a track; the drive is given up when a tile is missed or the car is too far from the line."""
     simulator.start(track)
     oracle = Oracle(simulator, plan, style)
     moments, over, score = [], False, 0.0

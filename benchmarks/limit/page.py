@@ -1,4 +1,4 @@
-"""The table of the car's limits in docs/limit.md: worked out from its bodies, and measured on a flat road."""
+"""The table of the car's limits in docs/limit.md, computed from its bodies and measured on a flat road."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from benchmarks.limit.car import FRAME, GRASS, TOP_SPEED, body, limits
 from benchmarks.limit.road import all_wheels, steps, widest
 from system.csv_files import read_csv
 
-STEADY = 100  # frames of one control, after which a car turns as fast as its way does
-GRIPS = 3.0  # degrees of slip angle, up to which a car is called gripping
+STEADY = 100  # frames of constant controls until the car's turn is steady
+GRIPS = 3.0  # degrees of slip angle, up to which the car counts as gripping
 
 
 def car_table(measured: Path) -> str:
-    """What the model takes beside what results/car_limits.csv has, in Markdown.
+    """Make a table of the model's limits and the measured ones from results/car_limits.csv, in Markdown.
 
     Raises:
-        ValueError: If the file lacks the rows that are needed.
+        ValueError: If the file lacks required rows.
     """
     rows = read_csv(measured)
     speeds = {

@@ -1,4 +1,4 @@
-"""A picture of one track: the best line, the agent's, and the frames that the agent loses in each bend."""
+"""Draws one track with the best line, the agent's line, and the frames that the agent loses in each bend."""
 
 from __future__ import annotations
 
@@ -24,17 +24,22 @@ from system.files import write_whole
 Array = NDArray[np.float64]
 
 BEST, AGENT, TARMAC, LOST = "#1b7f5c", "#c2502d", "#d9d9d9", "#222222"
-SMOOTHED = 4  # boundaries on either side over which the road's turning is averaged
-SHARP = 0.05  # radians per tile, from which on a turning is a bend
+SMOOTHED = 4  # boundaries on either side over which the road's curvature is averaged
+SHARP = 0.05  # radians per tile, the smallest curvature of a bend
 LABEL_ASIDE = 13.0  # units from the middle of the road
 SAY_EVERY = 200  # frames
 
 
 def draw_limit(track: int, weights: Path, png: Path) -> None:
-    """Drive a track with an agent and draw it beside the bound.
+    """Drive a track with an agent and draw its line together with the best line.
+
+    Args:
+        track: Reset seed.
+        weights: Weight file of the agent.
+        png: File to write.
 
     Raises:
-        ValueError: If there is no such agent, or it does not complete the lap.
+        ValueError: If the weights cannot be loaded, or the agent does not complete the lap.
         OSError: If the picture cannot be written.
     """
     driver = load_driver(str(weights))
@@ -61,11 +66,11 @@ def draw_limit(track: int, weights: Path, png: Path) -> None:
 
 
 def crossings(road: Road, moments: Array) -> Array:
-    """Frames after which a car crossed the boundaries, from its place after every frame, [boundaries].
+    """Return the number of frames after which a car crossed each boundary, [boundaries].
 
     Args:
-        road: Of the track.
-        moments: x, y, [frames, 2].
+        road: Road of the track.
+        moments: x and y of the car after every frame, units, [frames, 2].
     """
     ahead = np.stack([-road.right[:, 1], road.right[:, 0]], axis=1)
     frames, at = np.zeros(len(road.middle)), 0
@@ -73,7 +78,7 @@ def crossings(road: Road, moments: Array) -> Array:
         beyond = (moments[at:] - road.middle[i]) @ ahead[i]
         near = np.hypot(*(moments[at:] - road.middle[i]).T) < 3 * TRACK_WIDTH
         over = np.flatnonzero((beyond >= 0) & near)
-        if not len(over):  # the last boundaries: the lap ends when a front wheel gets there
+        if not len(over):  # the last boundaries: the lap ends when a front wheel reaches them
             frames[i:] = len(moments)
             break
         k = int(over[0])
@@ -84,7 +89,7 @@ def crossings(road: Road, moments: Array) -> Array:
 
 
 def bends(road: Road) -> list[int]:
-    """The boundaries in the middle of the road's bends: where it turns most, one per turn to one side."""
+    """Return the boundaries at the apexes of the road's bends: the largest curvature of each turn."""
     course = np.unwrap(np.arctan2(road.right[:, 1], road.right[:, 0]))
     window = np.ones(2 * SMOOTHED + 1) / (2 * SMOOTHED + 1)
     turning = np.convolve(np.gradient(course), window, mode="same")
@@ -95,12 +100,12 @@ def bends(road: Road) -> list[int]:
 
 
 def lost_frames(best: Line, driven: Array, apexes: list[int]) -> Array:
-    """Frames lost between the start, the places half-way between neighbouring bends, and the end, [bends].
+    """Return the frames lost in each bend, [bends]; the sections end half-way between neighbouring bends.
 
     Args:
-        best: The bound's line.
+        best: The line of the bound.
         driven: Frames after which the driver crossed the boundaries, [boundaries].
-        apexes: Boundaries in the middle of the bends.
+        apexes: Boundaries at the apexes of the bends.
     """
     planned = best.profile.time[:, 0] / FRAME
     behind = driven - (planned[1:] + planned[:-1]) / 2
@@ -121,7 +126,7 @@ def _figure(road: Road, best: Line, moments: Array) -> Figure:
     axes.plot(*road.middle[0], "k^", ms=9, label="start")
     apexes = bends(road)
     lost = lost_frames(best, crossings(road, moments), apexes)
-    turn = np.sign(best.curvature[apexes])  # to the left positive: the label goes outside
+    turn = np.sign(best.curvature[apexes])  # positive to the left; labels go to the outside
     for i, frames, side in zip(apexes, lost, turn, strict=True):
         x, y = road.middle[i] + side * LABEL_ASIDE * road.right[i]
         axes.text(x, y, f"{frames:+.0f}", ha="center", va="center", color=LOST, fontsize=11)

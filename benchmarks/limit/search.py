@@ -1,4 +1,4 @@
-"""The oracle's practice: one track, many laps, and the plan that was driven fastest."""
+"""The oracle's practice: it drives many laps of one track to find the fastest plan that can be driven."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from racing.simulator import Simulator
 
 Array = NDArray[np.float64]
 
-WIDTH = 7.5  # units from the middle; with all wheels on the road the car gets to 5.8, with two of them to 8
-LINE_GRIP = 0.92  # share of the grip that the line is laid out for
-CARE = (0.95, 0.9, 0.85, 0.8, 0.7)  # shares of the grip that are tried everywhere alike
-MOST = (
-    1.05  # share; the car holds a little more than the line asks for where it is laid out with care
-)
-BUMP_WIDTH = (4.0, 24.0)  # boundaries over which a share is changed at random
-BUMP = 0.04  # usual size of that
-FINE_BESIDE = 1.0  # units beside the line that are nothing to worry about
+WIDTH = 7.5  # units from the middle; up to 5.8, all wheels can be on the road, up to 8 two of them
+LINE_GRIP = 0.92  # share of the grip that the line is computed with
+CARE = (0.95, 0.9, 0.85, 0.8, 0.7)  # constant shares of the grip that are tried first
+MOST = 1.05  # largest share; where the line is cautious, the car has a little more grip
+BUMP_WIDTH = (4.0, 24.0)  # width of a random change of the share, boundaries
+BUMP = 0.04  # typical size of a random change
+FINE_BESIDE = 1.0  # units from the line that are acceptable
 MORE, LESS = 0.04, 0.01  # changes of the share from lap to lap
 
 
@@ -32,9 +30,9 @@ class Practised:
     """The fastest drive of a practice.
 
     Attributes:
-        drive: What came of it.
-        line: What it followed.
-        laps: Drives until then and after, in all.
+        drive: Its result.
+        line: The line that it followed.
+        laps: Total number of drives of the practice.
     """
 
     drive: Drive
@@ -44,7 +42,7 @@ class Practised:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A drive: the share of the grip that it used at every boundary, what came of it, and the line."""
+    """A drive: the share of the grip that it used at every boundary, its result, and its line."""
 
     care: Array
     drive: Drive
@@ -52,17 +50,17 @@ class _Attempt:
 
 
 def practise(simulator: Simulator, track: int, road: Road, laps: int, bound: Line) -> Practised:
-    """Drive with several shares of the grip, then change the best one here and there, as long as it gets faster.
+    """Drive with several constant shares of the grip, then repeatedly change the best one locally.
 
     Args:
-        simulator: To drive in.
+        simulator: The simulator.
         track: Reset seed.
-        road: Of that track.
-        laps: Drives at most.
-        bound: The best line of the optimistic car, from which the own one is laid out.
+        road: Road of the track.
+        laps: Number of drives.
+        bound: The best line of the optimistic car, where the search for the oracle's line starts.
 
     Returns:
-        The fastest lap; without any, the drive that touched most tiles.
+        The fastest lap or, without any, the drive that touched most tiles.
     """
     full, style = gripping(), Style()
     car = replace(full, grip=LINE_GRIP * full.grip)
@@ -88,14 +86,14 @@ def practise(simulator: Simulator, track: int, road: Road, laps: int, bound: Lin
 
 
 def _bumped(care: Array, rng: np.random.Generator) -> Array:
-    """A little more or less somewhere."""
+    """Change the shares a little around a random position."""
     middle, wide = rng.uniform(0, len(care)), rng.uniform(*BUMP_WIDTH)
     bump = BUMP * rng.normal(0.3) * np.exp(-(((np.arange(len(care)) - middle) / wide) ** 2))
     return np.asarray(np.clip(care + bump, 0.4, MOST))
 
 
 def _learned(care: Array, lesson: _Attempt) -> Array:
-    """More care before the places where the car got away from the line, a little less elsewhere."""
+    """Reduce the shares before the places where the car strayed from the line, and increase them slightly elsewhere."""
     drive, line = lesson.drive, lesson.line
     far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line.points, axis=0).T))])
     beside = np.abs(np.interp(far, drive.moments[:, 3], drive.moments[:, 4], right=0.0))
@@ -105,7 +103,7 @@ def _learned(care: Array, lesson: _Attempt) -> Array:
     if not drive.lap:
         change[max(0, last - 12) :] = 0.0
         change[max(0, last - 12) : last + 2] = -2 * MORE
-    reach = np.arange(-4, 16)  # boundaries; what goes wrong began before
+    reach = np.arange(-4, 16)  # boundaries; the cause of an error lies before it
     spread = np.exp(-(((reach - 4.0) / 5) ** 2))
     padded = np.concatenate([np.zeros(4), change, np.zeros(15)])
     smooth = (
@@ -115,7 +113,7 @@ def _learned(care: Array, lesson: _Attempt) -> Array:
 
 
 def _rank(attempt: _Attempt) -> tuple[float, float]:
-    """Smaller is better: laps by their frames, then by the place reached in the last one; the rest by tiles."""
+    """Return a sort key, smaller is better: laps by frames, then by the last position; other drives by tiles."""
     drive = attempt.drive
     if not drive.lap:
         return float("inf"), -float(drive.tiles)

@@ -1,8 +1,8 @@
-"""The fastest speeds along given lines: a pass forward, a pass backward, within the friction circle.
+"""Computes the fastest speeds along given lines with a forward and a backward pass, within the friction circle.
 
-Every line is cut into cells of constant curvature. Within a cell the squared speed b of a car that uses all of the
-circle obeys db/ds = ±2 sqrt(grip² - (curvature b)²), whose solution is a sine: no step is too long for a circle.
-All functions work on many lines at once, one per column.
+Every line is divided into cells of constant curvature. Within a cell, the squared speed b of a car that uses all of the
+circle obeys db/ds = ±2 sqrt(grip² - (curvature b)²), whose solution is a sine, so cells of any length are exact. All
+functions work on many lines at once, one per column.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.limit.car import Limits
 
-STRAIGHT = 1e-9  # 1/units; a curvature below that is one
+STRAIGHT = 1e-9  # 1/units; smaller curvatures count as straight
 
 Array = NDArray[np.float64]
 
@@ -24,8 +24,8 @@ class Profile:
     """Speeds along lines.
 
     Attributes:
-        speed: Where one cell ends and the next begins, units/s, [cells + 1, lines].
-        time: To reach these places, seconds, [cells + 1, lines].
+        speed: Speed at the ends of the cells, units/s, [cells + 1, lines].
+        time: Time to reach the ends of the cells, seconds, [cells + 1, lines].
     """
 
     speed: Array
@@ -33,25 +33,25 @@ class Profile:
 
     @property
     def total(self) -> Array:
-        """Seconds for all of the way, [lines]."""
+        """Seconds for the whole line, [lines]."""
         return np.asarray(self.time[-1])
 
 
 def fastest(curvature: Array, length: Array, hold: Array, car: Limits) -> Profile:
-    """The shortest time from a standing start, with no limit on the speed at the end.
+    """Compute the fastest speed profile from a standing start, without a limit on the final speed.
 
     Args:
-        curvature: Of every cell, 1/units, [cells, lines].
-        length: Of every cell, units, [cells, lines].
+        curvature: Curvature of every cell, 1/units, [cells, lines].
+        length: Length of every cell, units, [cells, lines].
         hold: Share of the full grip in every cell, [cells, lines].
-        car: What it can do.
+        car: Limits of the car.
 
     Returns:
         The profile.
     """
     bend = np.abs(curvature) + STRAIGHT
     grip = hold * car.grip
-    steady = grip / bend  # squared speed at which the bend takes all grip
+    steady = grip / bend  # squared speed at which the bend needs all of the grip
     cap = np.minimum(steady, car.top_speed**2)
     squared = np.full((len(bend) + 1, bend.shape[1]), car.top_speed**2)
     squared[:-1] = np.minimum(squared[:-1], cap)
@@ -71,10 +71,10 @@ def _along_sine(squared: Array, steady: Array, angle: Array) -> Array:
 def _forward(
     ceiling: Array, length: Array, steady: Array, angle: Array, car: Limits
 ) -> tuple[Array, Array]:
-    """Speeds gained from standstill on, below a ceiling, [cells + 1, lines]; seconds per cell, [cells, lines]."""
+    """Compute speeds from a standstill, below a ceiling, [cells + 1, lines], and seconds per cell, [cells, lines]."""
     speed, taken = np.empty_like(ceiling), np.empty_like(length)
     speed[0] = 0.0
-    lag = np.zeros(ceiling.shape[1])  # of the front wheels' spin behind the car, units/s
+    lag = np.zeros(ceiling.shape[1])  # by which the front wheels' spin lags behind the car, units/s
     lasting = car.forward / car.spin_rate  # that lag in a long acceleration
     for i in range(len(length)):
         now = speed[i]

@@ -1,1 +1,1 @@
-"""How fast the world and the learner are."""
+"""Speed of the environment, the learner, and whole runs."""

@@ -1,4 +1,4 @@
-"""How far the fast camera's image is from the official one, over whole driven episodes.
+"""Measures the difference between the images of the fast and the official camera, over whole episodes.
 
 python -m benchmarks.speed.camera
 """
@@ -25,25 +25,25 @@ from system.exits import exit_with_error
 MODEL = Path("models/ddqn.safetensors")
 GUIDE = "guide"
 STRAIGHT = "straight to the rim"
-ZOOM_FRAMES = 50  # the camera zooms in for a second
-STEER_TILES, BEND_TILES = 5, 12  # where the guide looks
-SPEED, BEND_SPEED = 65.0, 35.0  # of the guide, world units per second; off it per radian of bend
+ZOOM_FRAMES = 50  # the camera zooms in during the first second
+STEER_TILES, BEND_TILES = 5, 12  # look-ahead of the guide
+SPEED, BEND_SPEED = 65.0, 35.0  # of the guide, units/s; and how much less per radian of bend
 
 
 @dataclass(frozen=True)
 class Options:
-    """Mean absolute difference of the two cameras' images, grey levels."""
+    """Measure the mean absolute difference between the two cameras' images, in grey levels."""
 
     tracks: int = 12
-    """Validation tracks; each is driven to the end, and once more straight on to the rim of the world."""
+    """Number of validation tracks; each is driven to the end, and once more straight ahead to the edge of the world."""
     driver: str = str(MODEL) if MODEL.exists() else GUIDE
-    """A weight file, pid, random, or guide: follows the middle of the road, which it knows."""
+    """A weight file, pid, random, or guide, which knows the road and follows its middle."""
     csv: Path = Path("results/camera_difference.csv")
-    """Where the results go, one row per episode."""
+    """File for the results, one row per episode."""
 
 
 def guide(world: World) -> NDArray[np.float64]:
-    """Steer for a tile ahead; slow down for a bend behind it."""
+    """Steer towards a tile ahead, and slow down before bends."""
     car = world.simulator.car
     assert car is not None
     x, y = car.hull.position
@@ -64,12 +64,12 @@ def guide(world: World) -> NDArray[np.float64]:
 
 
 def straight(world: World) -> NDArray[np.float64]:
-    """Straight on, across the grass, until the world ends."""
+    """Drive straight ahead, across the grass, to the edge of the world."""
     return np.array([0.0, 0.1, 0.0])
 
 
 def compare(name: str, spec: WorldSpec, decide: Act, track: int) -> dict[str, str]:
-    """The row of one episode."""
+    """Drive one episode and return its row."""
     world = World(dataclasses.replace(spec, frame_skip=1))
     official = OfficialCamera(spec.height, spec.width)
     differences: list[float] = []
@@ -95,7 +95,7 @@ def compare(name: str, spec: WorldSpec, decide: Act, track: int) -> dict[str, st
 
 
 def summary(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
-    """What episodes have in common; frames weigh the same, whichever episode they are of."""
+    """Summarise episodes; every frame has the same weight."""
     frames = [int(row["frames"]) for row in rows]
     worst = max(rows, key=lambda row: float(row["worst_difference"]))
     return {
@@ -109,7 +109,7 @@ def summary(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
 
 
 def main(options: Options) -> None:
-    """Drive, compare, write, print."""
+    """Drive, compare the images, write and print the results."""
     if not 1 <= options.tracks <= len(VALIDATION):
         exit_with_error(f"tracks must be 1 to {len(VALIDATION)}, got {options.tracks}")
     check_writable(options.csv)

@@ -1,4 +1,4 @@
-"""Whether the same weights drive as well under one camera as under the other, track by track.
+"""Tests whether the same weights drive equally well with both cameras, track by track.
 
 python evaluate.py MODEL --camera official --csv OFFICIAL.csv
 python evaluate.py MODEL --camera fast --csv FAST.csv
@@ -21,18 +21,18 @@ from system.exits import exit_with_error
 
 @dataclass(frozen=True)
 class Options:
-    """Paired difference of the scores, fast minus official, with its 95 % bootstrap interval."""
+    """Compute the paired difference of the scores, fast minus official, with its 95 % bootstrap interval."""
 
     official: tyro.conf.Positional[Path]
     """Episodes under the official camera, from evaluate.py."""
     fast: tyro.conf.Positional[Path]
     """The same tracks under the fast camera."""
     csv: Path = Path("results/camera_scores.csv")
-    """Where the result goes."""
+    """File for the result."""
 
 
 def main(options: Options) -> None:
-    """Read, compare, write, print."""
+    """Read and compare the scores, write and print the result."""
     try:
         official, fast = (
             {e.track: e for e in read_episodes(path)} for path in (options.official, options.fast)

@@ -1,4 +1,4 @@
-"""Several programs measured in one run, in turns, and each compared with a named rival."""
+"""Measures the speed of several programs in turns, within one run, and compares pairs of them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _HEADS = ("side", "speed", "rival", "its speed", "ratio", "lowest", "highest")
 
 @dataclass(frozen=True)
 class Options:
-    """How a speed is measured."""
+    """Options of all speed benchmarks."""
 
     csv: Path
-    """Where the results go."""
+    """File for the results."""
     rounds: int = 9
-    """Rounds; every side has one turn in each."""
+    """Number of rounds; every side has one turn in each."""
     seconds: float = 5.0
-    """Length of a turn."""
+    """Length of a turn, seconds."""
     peer_python: Path = Path(sys.executable)
-    """Python of the environment that has the rivals; this one if not given."""
+    """Python of the environment with the rivals; by default the current one."""
 
     def check(self) -> None:
-        """Refuse values out of range, before anything is measured."""
+        """Check the options before anything is measured; exits with an error if they are invalid."""
         if self.rounds < 1 or not 0 < self.seconds < float("inf"):
             exit_with_error(
                 f"rounds must be at least 1 and seconds above 0, got {self.rounds}, {self.seconds}"
@@ -47,12 +47,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Side:
-    """A side of the duel.
+    """A program to be measured.
 
     Attributes:
-        name: What the table calls it.
-        python: Its interpreter.
-        arguments: Of the interpreter; the program calls `take_turns`.
+        name: Name in the table.
+        python: Its Python interpreter.
+        arguments: Arguments of the interpreter; the program must call `take_turns`.
     """
 
     name: str
@@ -62,14 +62,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a side did, in units per second, round by round."""
+    """The speeds of a side in units per second, by round."""
 
     note: str
     rates: list[float]
 
 
 def require(python: Path, *modules: str) -> None:
-    """Refuse an interpreter that lacks one of the rivals."""
+    """Exit with an error if an interpreter lacks one of these modules."""
     try:
         found = subprocess.run([python, "-c", _FIND, *modules], capture_output=True, text=True)
     except OSError as e:
@@ -83,12 +83,12 @@ def require(python: Path, *modules: str) -> None:
 
 
 def measure(sides: list[Side], options: Options) -> dict[str, Speed]:
-    """Give every side a turn to warm up, then a turn in every round; all on the same core, one at a time.
+    """Measure all sides on the same core, one at a time: a turn each to warm up, then a turn each in every round.
 
     Returns:
-        Speeds by name.
+        The speeds, by name of the side.
     """
-    if hasattr(os, "sched_setaffinity"):  # the processes inherit it
+    if hasattr(os, "sched_setaffinity"):  # inherited by the child processes
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with ExitStack() as stack:
         running = {s.name: stack.enter_context(_running(s)) for s in sides}
@@ -103,7 +103,7 @@ def measure(sides: list[Side], options: Options) -> dict[str, Speed]:
 
 @contextmanager
 def _running(side: Side) -> Iterator[_Running]:
-    """A side's process, for as long as the context lasts."""
+    """Run the process of a side within the context."""
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
@@ -122,21 +122,21 @@ def _running(side: Side) -> Iterator[_Running]:
 
 @dataclass(frozen=True)
 class _Running:
-    """A side at work."""
+    """The running process of a side."""
 
     name: str
     process: subprocess.Popen[str]
     errors: IO[str]
 
     def turn(self, seconds: float) -> float:
-        """Let it work; units per second."""
+        """Let it work for some seconds; returns its speed in units per second."""
         assert self.process.stdin
-        with suppress(BrokenPipeError):  # it died: `hear` says so
+        with suppress(BrokenPipeError):  # the process has died, which `hear` reports
             print(seconds, file=self.process.stdin, flush=True)
         return float(self.hear()["rate"])
 
     def hear(self) -> dict[str, Any]:
-        """Its next answer."""
+        """Wait for its next answer."""
         assert self.process.stdout
         for line in self.process.stdout:
             if line.startswith(ANSWER):
@@ -154,10 +154,10 @@ def report(
     duels: list[tuple[str, str]],
     options: Options,
 ) -> None:
-    """Write a row for every duel and print the same as a table.
+    """Write a row for every compared pair, and print the rows as a table.
 
-    A ratio is taken in every round, between turns a few seconds apart, so that a machine that slows down over
-    the run does not change it; the median over the rounds is reported, with the lowest and the highest.
+    A ratio is computed in every round, from turns a few seconds apart, so that it does not change if the machine slows
+    down over time. The table has the median, the lowest and the highest ratio over the rounds.
     """
     rows, lines = list[dict[str, str]](), list[dict[str, str]]()
     for name, rival in duels:

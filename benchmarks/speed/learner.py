@@ -1,4 +1,4 @@
-"""Updates per second of our train step against torch's: Stable-Baselines3's DQN, and a plain update.
+"""Compares updates per second of our agents with PyTorch: Stable-Baselines3's DQN, and a plain update.
 
 python -m benchmarks.speed.learner --peer-python PATH
 """
@@ -23,20 +23,20 @@ TORCH_DOUBLE, TORCH_PLAIN = "torch Double DQN", "torch DQN"
 
 @dataclass(frozen=True)
 class Options(duel.Options):
-    """Updates per second, one thread, one core, the network of DQN.py and DDQN.py on every side."""
+    """Measure updates per second on one core with one thread, with the network of DQN.py and DDQN.py on every side."""
 
     csv: Path = Path("results/speed_learner.csv")
-    """Where the results go."""
+    """File for the results."""
     batch_size: int = 64
     """Transitions per update."""
     updates_per_call: int = 12
-    """Updates per call of the train step, on every side that has one."""
+    """Updates per call, for the sides that make several updates per call."""
     filled: int = 20_000
-    """Transitions in the replay."""
+    """Number of transitions in the replay."""
 
 
 def main(options: Options) -> None:
-    """Measure, write, print."""
+    """Measure all sides, write and print the results."""
     options.check()
     if not 1 <= options.batch_size <= options.filled or options.updates_per_call < 1:
         exit_with_error(

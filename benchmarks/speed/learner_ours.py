@@ -1,4 +1,4 @@
-"""Our sides of the learner benchmark: the agents of DQN.py and DDQN.py, as they are made there."""
+"""Our sides of the learner benchmark: the agents of DQN.py and DDQN.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTES = {
 
 
 def make(script: str, setup: dict[str, Any]) -> DQN.DQN | DDQN.DDQN:
-    """An agent with random experience in its replay."""
+    """Make an agent with random experience in its replay."""
     _, height, width = setup["observation"]
     changes = {
         "height": height,
@@ -54,7 +54,7 @@ def make(script: str, setup: dict[str, Any]) -> DQN.DQN | DDQN.DDQN:
 
 
 def same_batch(agent: DQN.DQN | DDQN.DDQN) -> Callable[[], object]:
-    """A tick's updates on the same batches again and again, without the replay."""
+    """Return a function that makes a tick's updates on always the same batches, without the replay."""
     updates = agent.settings.learning.updates_per_tick
     size, rng = agent.settings.replay.batch_size, np.random.default_rng(1)
     if isinstance(agent, DDQN.DDQN):
@@ -66,7 +66,7 @@ def same_batch(agent: DQN.DQN | DDQN.DDQN) -> Callable[[], object]:
 
 
 def work(script: str, setup: dict[str, Any], with_replay: bool) -> tuple[str, Callable[[], int]]:
-    """What the agent does in a tick; without its replay, on the same batches again."""
+    """Return a note on the agent, and a function that makes a tick's updates, with its replay or without."""
     agent = make(script, setup)
     learn = agent.learn if with_replay else same_batch(agent)
 

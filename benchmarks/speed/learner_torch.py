@@ -1,4 +1,4 @@
-"""The torch sides of the learner benchmark: Stable-Baselines3's DQN, and a plain update as CleanRL has it."""
+"""The PyTorch sides of the learner benchmark: Stable-Baselines3's DQN, and a plain update as in CleanRL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Work = tuple[str, Callable[[], int]]
 
 
 class QNetwork(nn.Module):  # type: ignore[misc]
-    """One value per action, with the dueling head of agents/network.py or without."""
+    """A Q-network with or without the dueling head of agents/network.py."""
 
     def __init__(self, network: dict[str, Any], dueling: bool) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class QNetwork(nn.Module):  # type: ignore[misc]
         self.value = nn.Linear(network["dense"][-1], 1) if dueling else None
 
     def forward(self, pixels: Any) -> Any:
-        """Values, uint8 [B, K, H, W] -> float32 [B, A]."""
+        """Compute action values, uint8 [B, K, H, W] -> float32 [B, A]."""
         features = self.body(pixels / 255.0)
         head = self.head(features)
         if self.value is None:
@@ -39,7 +39,7 @@ class QNetwork(nn.Module):  # type: ignore[misc]
 
 
 def plain(setup: dict[str, Any], double: bool) -> Work:
-    """Squared TD error, Adam, no gradient clipping; the same batch over and over, without a replay."""
+    """Make a plain update: squared TD error, Adam, no gradient clipping; always on the same batch, without a replay."""
     online, target = QNetwork(setup, dueling=double), QNetwork(setup, dueling=double)
     target.load_state_dict(online.state_dict())
     adam = torch.optim.Adam(online.parameters(), lr=3e-4)
@@ -64,7 +64,7 @@ def plain(setup: dict[str, Any], double: bool) -> Work:
 
 
 class Stage(gymnasium.Env[Any, Any]):
-    """Nothing but the spaces: the learner alone is measured."""
+    """An environment that only has spaces, because only the learner is measured."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self.observation_space = gymnasium.spaces.Box(0, 255, tuple(setup["observation"]), np.uint8)
@@ -72,7 +72,7 @@ class Stage(gymnasium.Env[Any, Any]):
 
 
 def sb3(setup: dict[str, Any]) -> Work:
-    """`DQN.train()`: uniform replay, one-step Q-learning, Huber loss, gradient clipping, Adam."""
+    """Make calls of `DQN.train()`: uniform replay, one-step Q-learning, Huber loss, gradient clipping, Adam."""
     model = stable_baselines3.DQN(
         "CnnPolicy",
         Stage(setup),

@@ -1,7 +1,7 @@
-"""How fast a run is on N cores: the model's constants, measured, and the model against real runs on the same machine.
+"""How fast a run is on N cores: measures the constants of a model, and compares the model with real runs.
 
-python -m benchmarks.speed.scale --measure     on this machine, some minutes on idle cores -> results/scale/<machine>
-python -m benchmarks.speed.scale               the tables and the plot of docs/scale.md, from all that was measured
+python -m benchmarks.speed.scale --measure     this machine, takes minutes on idle cores -> results/scale/<machine>
+python -m benchmarks.speed.scale               the tables and the plot of docs/scale.md, from all measurements
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ from training.tracking.run_log import Progress, Sink
 
 RESULTS, PAGE = Path("results/scale"), Path("docs/scale.md")
 PLOT = Path("imgs/scale.png")
-MACHINE = "two-cores"  # whose constants predict
+MACHINE = "two-cores"  # the machine whose constants are used for predictions
 WARM_UP, TICKS = 4, 24
 
 
 @dataclass(frozen=True)
 class Options:
-    """How fast a run is on N cores."""
+    """Measure and predict how fast a run is on N cores."""
 
     measure: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Measure constants and runs on this machine first."""
     machine: str = MACHINE
-    """What it is called: the folder of its results."""
+    """Name of this machine, and of the folder of its results."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """Device that learns."""
+    """Device for learning."""
     preset: Literal["default", "server"] = "default"
-    """Of DDQN.py."""
+    """Preset of DDQN.py."""
     workers: tuple[int, ...] = (0, 1, 2, 4)
-    """Processes that drive, one run each."""
+    """Numbers of worker processes; one run for each."""
     ray: bool = True
     """Measure one worker on Ray, too."""
     rounds: int = 2
-    """Of all runs."""
+    """How often each run is repeated."""
 
 
 def settings_of(options: Options, **values: Any) -> DDQN.Settings:
-    """The preset's settings, without what interrupts its ticks."""
+    """Return the settings of the preset, without anything that interrupts its ticks, such as validations."""
     preset = DDQN.PRESETS[options.preset]
     return changed(preset, **UNINTERRUPTED, device=options.device, **values)
 
@@ -119,15 +119,15 @@ def _times(work: Callable[[], Any]) -> list[float]:
 
 
 class Ticks(Stop, Sink):
-    """Takes the time of every tick that learns, and asks for a stop when there are enough."""
+    """Measures the duration of every tick that learns, and requests a stop when there are enough."""
 
     def __init__(self, updates: int) -> None:
         super().__init__()
-        self.updates = updates  # in a tick
+        self.updates = updates  # per tick
         self.seconds: list[float] = []
 
     def progress(self, progress: Progress) -> None:
-        """After every tick."""
+        """Record the tick."""
         if progress.phase == "training" and progress.updates_per_second:
             self.seconds.append(self.updates / progress.updates_per_second)
             if len(self.seconds) >= WARM_UP + TICKS:
@@ -135,7 +135,7 @@ class Ticks(Stop, Sink):
 
 
 def run(options: Options, workers: int, pool: str) -> float:
-    """Seconds of a tick of a real run, median."""
+    """Train, and return the median duration of a tick in seconds."""
     with tempfile.TemporaryDirectory() as runs:
         settings = settings_of(options, runs=Path(runs), workers=workers, pool=pool)
         ticks = Ticks(settings.learning.updates_per_tick)
@@ -144,7 +144,7 @@ def run(options: Options, workers: int, pool: str) -> float:
 
 
 def measure_all(options: Options) -> None:
-    """Constants and runs; those of another device or preset of the same machine are kept."""
+    """Measure constants and runs; earlier results of another device or preset of the same machine are kept."""
     found, cores = measure(settings_of(options)), usable_cpus()
     which: dict[str, str] = {"device": options.device, "preset": options.preset}
     _replace(options.machine, "constants", which, [asdict(found)])
@@ -179,7 +179,7 @@ def _replace(machine: str, name: str, which: dict[str, str], rows: list[dict[str
 
 
 def read_constants(machine: str) -> dict[tuple[str, str], Constants]:
-    """What was measured there, by device and preset."""
+    """Read the constants that were measured on a machine, by device and preset."""
     found = {}
     for row in _rows(machine, "constants"):
         which = row.pop("device"), row.pop("preset")
@@ -189,7 +189,7 @@ def read_constants(machine: str) -> dict[tuple[str, str], Constants]:
 
 
 def compared(machine: str) -> list[dict[str, str]]:
-    """The machine's real runs beside the model, in the order of measuring."""
+    """Compare a machine's real runs with the model; returns rows in the order of measurement."""
     constants, taken = read_constants(machine), dict[tuple[str, ...], list[float]]()
     for row in _rows(machine, "runs"):
         key = tuple(row[name] for name in ("device", "preset", "pool", "workers", "cores"))
@@ -214,7 +214,7 @@ def compared(machine: str) -> list[dict[str, str]]:
 
 
 def main(options: Options) -> None:
-    """Measure, or tell."""
+    """Measure if asked to, then write the tables and the plot."""
     if options.measure:
         measure_all(options)
     machines = sorted(path.name for path in RESULTS.iterdir())
@@ -232,7 +232,7 @@ def main(options: Options) -> None:
 
 
 def _alone(machine: str) -> dict[int, float]:
-    """Decisions per second of the default's runs whose processes had a core each, by their number."""
+    """Return decisions per second of the runs of the default with a core per process, by number of cores."""
     cores = int(_rows(machine, "runs")[0]["cores"])
     return {
         int(row["workers"]) + 1: float(row["decisions/s"].replace(",", ""))

@@ -1,11 +1,12 @@
-"""A model of a tick, and what it says of more cores.
+"""A model of the duration of a tick, and its predictions for more cores.
 
-Every car makes `steps_per_tick` decisions while the learner makes its updates. With N workers on C cores that takes
+Every car makes `steps_per_tick` decisions while the learner makes its updates. With N workers on C cores, this takes
 
     max(L + m, D / N + m_w, (L + D + m + N m_w) / C)
 
-the learner's way, the way of the busiest worker, or all work over all cores. L is the time of a tick's updates, D that
-of all cars' decisions on one core, m what the trainer spends on messages (weights out, experience in), m_w a worker.
+which is the time of the learner, the time of the busiest worker, or all work divided by all cores. L is the time of a
+tick's updates, D the time of all cars' decisions on one core, m the time that the trainer spends on messages (sending
+weights, receiving experience), and m_w the same for a worker.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Constants:
-    """What a tick's parts cost on this machine.
+    """The measured costs of the parts of a tick on a machine.
 
     Attributes:
-        learn: Seconds of a tick's updates, alone on a core (L).
-        updates: In a tick.
-        drive: Seconds of a car's decision, alone on a core.
-        decisions: In a tick, all cars together.
-        cars: That make them, each in an actor of its own.
+        learn: Seconds for a tick's updates, alone on a core (L).
+        updates: Updates per tick.
+        drive: Seconds for one decision of a car, alone on a core.
+        decisions: Decisions of all cars per tick.
+        cars: Number of cars, each in its own actor.
         pack: Seconds to pack or unpack a byte of a message.
-        weights_bytes: To every worker, every tick.
-        decision_bytes: Of a decision, on its way back.
-        zlib: Seconds to compress and expand a byte of experience at zlib's level 1.
-        zlib_ratio: What is left of it.
+        weights_bytes: Size of the weights that every worker gets in every tick, bytes.
+        decision_bytes: Size of the experience of one decision, bytes.
+        zlib: Seconds to compress and decompress a byte of experience at level 1 of zlib.
+        zlib_ratio: Compressed size divided by original size.
     """
 
     learn: float
@@ -43,12 +44,12 @@ class Constants:
     zlib_ratio: float
 
     def tick(self, workers: int, cores: float = math.inf, learn: float | None = None) -> float:
-        """Seconds of a tick.
+        """Predict the duration of a tick in seconds.
 
         Args:
-            workers: Processes that drive; 0: the learner's drives, too.
-            cores: That they share.
-            learn: Seconds of a tick's updates, where another device makes them.
+            workers: Number of worker processes; if 0, the learner's process also drives.
+            cores: Number of cores.
+            learn: Seconds for a tick's updates, if another device makes them.
         """
         learns, drives = self.learn if learn is None else learn, self.drive * self.decisions
         if not workers:
@@ -68,12 +69,12 @@ LEARNERS = {"this core": 1, "10 times it": 10, "100 times it": 100}
 
 
 def decisions_per_second(c: Constants, cores: int, learner: float) -> float:
-    """Of a run on so many cores, at least two, with as many cars as it takes to keep the workers busy.
+    """Predict decisions per second, with as many cars as are needed to keep all workers busy.
 
     Args:
-        c: What a tick's parts cost.
-        cores: One learns, or feeds what learns; the others drive.
-        learner: How many times as fast as a core that is which learns.
+        c: The costs of the parts of a tick.
+        cores: Number of cores, at least two: one for the learner, or to feed its GPU, and the others for workers.
+        learner: How many times faster than a core the learning device is.
     """
     workers = cores - 1
     cars = max(c.cars, workers)
@@ -83,7 +84,7 @@ def decisions_per_second(c: Constants, cores: int, learner: float) -> float:
 
 
 def predicted(c: Constants) -> list[dict[str, str]]:
-    """Decisions per second for more cores and faster learners."""
+    """Predict decisions per second for more cores and faster learners; returns rows of a table."""
     return [
         {"learner": name, "updates/s": f"{learner * c.updates / c.learn:.0f}"}
         | {
@@ -95,7 +96,7 @@ def predicted(c: Constants) -> list[dict[str, str]]:
 
 
 def limits(c: Constants) -> list[str]:
-    """What the messages cost, and what would make them cheaper."""
+    """Describe how much the messages cost, and what would make them cheaper."""
     back, out = c.decision_bytes, c.weights_bytes
     most = c.decisions / (c.pack * (c.cars * out + c.decisions * back))
     mbit = (1 - c.zlib_ratio) * 8 / c.zlib / 1e6

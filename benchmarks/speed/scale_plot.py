@@ -14,11 +14,11 @@ MOST_CORES = 1000
 
 
 def scale_plot(c: Constants, real: Mapping[str, Mapping[int, float]]) -> bytes:
-    """What the model says for each learner, and what real runs reached, as a PNG.
+    """Plot the model's predictions for each learner and the speeds of real runs, as a PNG.
 
     Args:
-        c: What a tick's parts cost.
-        real: Decisions per second of real runs, by machine and by the cores they kept busy.
+        c: The costs of the parts of a tick.
+        real: Decisions per second of real runs, by machine and number of busy cores.
     """
     figure = Figure((8, 4.5), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""The rivals' network: the layers of agents/network.py in torch."""
+"""The rivals' network: the layers of agents/network.py in PyTorch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def body(
     convolutions: list[tuple[int, int, int]],
     dense: list[int],
 ) -> Any:
-    """Layers from scaled pixels, float32 [B, K, H, W], to features, float32 [B, dense[-1]].
+    """Make the layers from scaled pixels, float32 [B, K, H, W], to features, float32 [B, dense[-1]].
 
     Args:
-        observation: (K, H, W).
+        observation: Shape (K, H, W).
         convolutions: (filters, kernel size, stride) of each layer, pixels.
         dense: Units of each dense layer.
     """
@@ -36,7 +36,7 @@ def body(
 
 
 class Extractor(BaseFeaturesExtractor):  # type: ignore[misc]
-    """The same layers, as Stable-Baselines3 takes them; it scales the pixels itself."""
+    """The same layers as a feature extractor of Stable-Baselines3, which scales the pixels itself."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class Extractor(BaseFeaturesExtractor):  # type: ignore[misc]
         self.layers = body(observation_space.shape, convolutions, dense)
 
     def forward(self, pixels: Any) -> Any:
-        """Features."""
+        """Compute features."""
         return self.layers(pixels)
 
 
 def sb3_policy(network: dict[str, Any]) -> dict[str, Any]:
-    """`policy_kwargs` of Stable-Baselines3's CnnPolicy: our layers, then one linear layer of values."""
+    """Return `policy_kwargs` for Stable-Baselines3's CnnPolicy: our layers, followed by one linear layer of values."""
     return {
         "features_extractor_class": Extractor,
         "features_extractor_kwargs": {k: network[k] for k in ("convolutions", "dense")},
@@ -62,5 +62,5 @@ def sb3_policy(network: dict[str, Any]) -> dict[str, Any]:
 
 
 def parameters(module: Any) -> str:
-    """How many there are, in words."""
+    """Describe the number of parameters, in words."""
     return f"{sum(p.numel() for p in module.parameters())} parameters"

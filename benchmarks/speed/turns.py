@@ -1,6 +1,6 @@
-"""The measured side of a duel: works for as long as it is told, and answers how much it did.
+"""The measured side of a speed benchmark: works for a requested time, and answers how many units it has done.
 
-Standard library only: this runs in the rivals' environment too.
+It only imports the standard library, because it also runs in the rivals' environment.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-ANSWER = "answer: "  # marks our lines on stdout, where libraries may greet
+ANSWER = "answer: "  # marks our lines on stdout, where libraries may also print
 
 
 def take_turns(note: str, work: Callable[[], int]) -> None:
-    """Tell that all is ready; then, for every number of seconds that comes in, work so long.
+    """Report readiness on stdout; then, for every number of seconds that arrives on stdin, work that long.
 
     Args:
-        note: Versions, and what else a reader should know of this side.
-        work: Does a small piece of work and returns how many units it was.
+        note: Versions, and anything else that a reader should know about this side.
+        work: Does a small piece of work and returns the number of units.
     """
     _answer({"note": note})
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""What it costs that every car is an actor of its own: whole runs with 1, 8 and 16 cars per actor, in turn.
+"""Measures what it costs that every car is a separate actor: whole runs with 1, 8 and 16 cars per actor, in turn.
 
 python -m benchmarks.speed.units        -> results/speed_units.csv (seven minutes on idle cores)
 """
@@ -30,16 +30,16 @@ SETTINGS = changed(DDQN.Settings(), **UNINTERRUPTED, workers=1, decisions=12_288
 
 @dataclass(frozen=True)
 class Options:
-    """What it costs that every car is an actor of its own."""
+    """Measure what it costs that every car is a separate actor."""
 
     rounds: Count = 3
-    """Of a run with each number of cars per actor."""
+    """Number of rounds, each with one run per number of cars per actor."""
     csv: Path = ROOT / "results" / "speed_units.csv"
-    """Where the seconds go."""
+    """File for the results."""
 
 
 def run(cars: int) -> dict[str, float]:
-    """Seconds of a whole run, by the clock and of processor time."""
+    """Train a whole run, and return its wall-clock seconds and CPU seconds."""
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as runs:
         settings = changed(SETTINGS, cars_per_actor=cars)

@@ -1,4 +1,4 @@
-"""Frames per second of our world against Gymnasium's CarRacing-v3 and EnvPool's, on one core.
+"""Compares frames per second of our environment, Gymnasium's CarRacing-v3 and EnvPool's, on one core.
 
 python -m benchmarks.speed.world --peer-python PATH
 """
@@ -19,16 +19,16 @@ GYMNASIUM, ENVPOOL = "Gymnasium", "EnvPool"
 
 @dataclass(frozen=True)
 class Options(duel.Options):
-    """Frames per second at frame skip 4, resets included, on one core."""
+    """Measure frames per second at frame skip 4, including resets, on one core."""
 
     csv: Path = Path("results/speed_world.csv")
-    """Where the results go."""
+    """File for the results."""
     envpool: bool = True
-    """Whether EnvPool is a rival."""
+    """Whether to measure EnvPool, too."""
 
 
 def main(options: Options) -> None:
-    """Measure, write, print."""
+    """Measure all sides, write and print the results."""
     options.check()
     ours, peer = Path(sys.executable), options.peer_python
     programs = {FAST: (ours, "fast"), OFFICIAL: (ours, "official"), GYMNASIUM: (ours, "gymnasium")}

@@ -1,4 +1,4 @@
-"""The sides of the world benchmark: one program each, driving the same scripted actions."""
+"""The sides of the environment benchmark: a program for each, which all drive the same scripted actions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _next(script: Iterator[NDArray[np.float64]], world: object) -> NDArray[np.fl
 
 
 def ours(camera: Literal["fast", "official"]) -> tuple[str, Iterator[int]]:
-    """Our world: four frames of physics, then an image."""
+    """Drive our environment: four frames of physics, then one image."""
     import gymnasium
 
     from racing.driving import drive as drive_track
@@ -46,7 +46,7 @@ def ours(camera: Literal["fast", "official"]) -> tuple[str, Iterator[int]]:
 
 
 def gymnasium() -> tuple[str, Iterator[int]]:
-    """CarRacing-v3 as it comes: an image at every frame."""
+    """Drive Gymnasium's CarRacing-v3 as it is: an image at every frame."""
     import gymnasium
 
     def drive() -> Iterator[int]:
@@ -64,7 +64,7 @@ def gymnasium() -> tuple[str, Iterator[int]]:
 
 
 def envpool() -> tuple[str, Iterator[int]]:
-    """EnvPool's CarRacing-v3, one environment, one thread: an image at every frame, tracks of its own."""
+    """Drive EnvPool's CarRacing-v3 with one environment and one thread: an image at every frame, on its own tracks."""
     import envpool  # type: ignore[import-not-found,unused-ignore]
 
     def drive() -> Iterator[int]:

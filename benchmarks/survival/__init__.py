@@ -1,1 +1,1 @@
-"""What a run survives."""
+"""Robustness: what a run survives, and what that costs."""

@@ -1,9 +1,9 @@
-"""What checkpoints cost: the share of a default run's time that they take.
+"""Measures which share of a default run's time is spent on checkpoints.
 
 python -m benchmarks.survival.checkpoint_cost     -> results/survival_checkpoint_cost.csv
 
-The saves are those of a default run at the default interval, timed; the driving between them is left out. What training
-takes in such an interval is in the recorded runs' validation.csv.
+It saves the same checkpoints as a default run at the default interval, without the driving in between. The duration of
+training in such an interval comes from the validation.csv of a recorded run.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Options:
-    """Save as a default run does, and time it."""
+    """Measure the cost of the checkpoints of a default run."""
 
     run: Path = ROOT / "results" / "runs" / "ddqn-seed1"
-    """A recorded run: how long training takes."""
+    """A recorded run, for the duration of training."""
     checkpoints: int = 10
-    """How many to time; the first, which has nothing to save, does not count."""
+    """Number of checkpoints; the first is not timed, because it has no experience to save."""
     folder: Path | None = None
-    """Where to save; the disk counts. A temporary folder if none."""
+    """Folder to save to, whose disk is measured; by default a temporary folder."""
     csv: Path = ROOT / "results" / "survival_checkpoint_cost.csv"
-    """Where to write the result."""
+    """File for the result."""
 
 
 def main(options: Options) -> None:
-    """Save again and again, write the share."""
+    """Save checkpoints, and write and print their share of the time."""
     check_writable(options.csv)
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
@@ -78,14 +78,14 @@ def main(options: Options) -> None:
 def trainer_that_saves(
     settings: DDQN.Settings, run: RunFolder, checkpoints: Checkpoints
 ) -> Trainer:
-    """A trainer of DDQN.py, which tells nobody anything; whatever drives is in this process."""
+    """Make a trainer of DDQN.py without sinks or worker processes."""
     pool = Pool(actor_spec(settings, DDQN.DDQN), [])
     agent = DDQN.DDQN(settings)
     return Trainer(agent, pool, run, checkpoints, RunLog(()), Stop(), lambda *_: b"")
 
 
 def _save(trainer: Trainer) -> tuple[float, float]:
-    """One checkpoint and the experience before the next; seconds and CPU seconds of the save."""
+    """Save one checkpoint, and add the experience before the next; returns seconds and CPU seconds of the save."""
     began = time.monotonic(), time.process_time()
     trainer.save()
     took = time.monotonic() - began[0], time.process_time() - began[1]
@@ -94,10 +94,10 @@ def _save(trainer: Trainer) -> tuple[float, float]:
 
 
 def remember_noise(replay: Replay, decisions: int) -> None:
-    """As if it had driven: what is remembered takes its room, and means nothing."""
+    """Add random experience to the replay, which takes as much space as real experience."""
     noise = np.random.default_rng(replay.decisions)
     shape = (decisions // replay.store.environments, replay.store.environments)
-    empty = replay.store.trajectory(0, 0)  # says what an item is made of
+    empty = replay.store.trajectory(0, 0)  # for the shapes and dtypes of its parts
     replay.extend(
         Trajectory(
             **{

@@ -1,4 +1,4 @@
-"""Fuzzed command lines: each is refused in one line, or trains; never a traceback, never litter.
+"""Fuzzes command lines: each must either be refused in one line or train, without a traceback or leftover files.
 
 python -m benchmarks.survival.command_lines --cases 300     -> results/survival_command_lines.csv
 """
@@ -34,7 +34,7 @@ WORDS = ["", " ", "x", "one", "None", "True", "1,5", "1e3", "0x10", "1_0", "٣",
 WORDS += ["-", "--", "-1-", "$(id)", "{}"]
 PATHS = [*WORDS, "..", "../up", "/proc/nothing", "/dev/null", "a/b", "\n", "a" * 300, "~"]
 PATHS += ["latest", "auto", "-1", "runs", "CON"]
-# What is accepted may take long: not more than these.
+# Upper limits, because accepted command lines would otherwise train for long.
 CHEAP = {
     "preset": ["smoke", "Smoke", "", "tiny", "None"],
     "decisions": ["0", "-5", "9", "17", "24", "9" * 40, "nan"],
@@ -47,7 +47,7 @@ CHEAP = {
     "actions": ["brisk", "stock", "", "Brisk", "fast"],
     "threads": ["0", "-1", "2", "100000"],
 }
-# Options of each script, with their defaults, whose types say what to try.
+# Options of each script with their defaults, whose types determine what is tried.
 OPTIONS = {
     script: {name.replace("_", "-"): value for name, value in flat(module.Settings()).items()}
     for script, module in (("DDQN", DDQN), ("DQN", DQN))
@@ -56,7 +56,7 @@ OPTIONS = {
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
-    """A script and options: those of a tiny run, one to four of them spoilt, and sometimes something behind."""
+    """Draw a script and the options of a tiny run, with one to four of them corrupted, and sometimes extra words."""
     script = draw(st.sampled_from(["DDQN", "DQN"]))
     options, chosen = OPTIONS[script], dict(TINY)
     for name in draw(st.lists(st.sampled_from(sorted(options)), min_size=1, max_size=4)):
@@ -80,10 +80,10 @@ def _words(name: str, text: str) -> list[str]:
 
 
 def treatment(script: str, line: list[str], folder: Path) -> str:
-    """How a command line was treated: trained or refused.
+    """Run a command line; returns whether it trained or was refused.
 
     Raises:
-        AssertionError: If it was not treated as it should be.
+        AssertionError: If it did neither properly.
     """
     here = folder / "here"
     here.mkdir()
@@ -101,18 +101,18 @@ def treatment(script: str, line: list[str], folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """Try command lines."""
+    """Run fuzzed command lines."""
 
     cases: int = 300
-    """How many."""
+    """Number of command lines."""
     seed: int = 1
-    """Of the choice."""
+    """Seed of the fuzzing."""
     csv: Path = ROOT / "results" / "survival_command_lines.csv"
-    """Where to write what came of it."""
+    """File for the results."""
 
 
 def main(options: Options) -> None:
-    """Try them all and count."""
+    """Run all command lines, and count the outcomes."""
     check_writable(options.csv)
     counts: Counter[str] = Counter()
 

@@ -1,4 +1,4 @@
-"""Kill a training run, or its workers, again and again; its end must be that of a run that nobody disturbed.
+"""Kills a training run, or its workers, many times; the result must be that of an undisturbed run.
 
 python -m benchmarks.survival.kills --kills 50 --worker-kills 20     -> results/survival_kills.csv
 """
@@ -23,16 +23,16 @@ from system.forked import ROOT, Forked
 from system.processes import children_of
 from training.runs.fingerprint import Fingerprint, fingerprint
 
-SECONDS_TO_END = 30.0  # for the last process of a run, after the trainer
+SECONDS_TO_END = 30.0  # for a run's other processes, after the end of the trainer
 CHECKPOINT_EVERY = 128  # decisions
-SECONDS_BETWEEN_CHECKPOINTS = 0.7  # about, of processor time
-MOST_SECONDS_TO_WORKER_KILL = 0.2  # after a checkpoint: the run must not get far ahead of its kills
+SECONDS_BETWEEN_CHECKPOINTS = 0.7  # CPU time, approximately
+MOST_SECONDS_TO_WORKER_KILL = 0.2  # after a checkpoint, so that kills keep up with the run
 RUN = ["--preset=smoke", f"--checkpoint-every={CHECKPOINT_EVERY}", "--test-episodes=0"]
 RUN += ["--device=cpu"]
 
 
 def start(runs: Path, *options: str) -> Forked:
-    """Begin a run, or go on with it; returns when it has begun to train."""
+    """Start or resume a run; returns when it has started to train."""
     begun = sorted((runs / "DDQN").glob("*/config.json"))
     line = ["--resume", str(begun[0].parent)] if begun else [*RUN, "--name", "run"]
     process = Forked("DDQN", "--runs", str(runs), *line, *options)
@@ -41,7 +41,7 @@ def start(runs: Path, *options: str) -> Forked:
 
 
 def finish(process: Forked) -> str:
-    """Wait for its end, which must be a good one, and give what it said."""
+    """Wait for a run to end, check that it succeeded, and return its output."""
     code = process.finish()
     patience = time.monotonic() + SECONDS_TO_END
     while process.group_lives() and time.monotonic() < patience:
@@ -52,35 +52,35 @@ def finish(process: Forked) -> str:
 
 
 def undisturbed(runs: Path, decisions: int) -> Fingerprint:
-    """A whole run."""
+    """Train a whole run without disturbances."""
     finish(start(runs, "--decisions", str(decisions), "--workers", "0"))
     return fingerprint(runs / "DDQN" / "run")
 
 
 def newest(runs: Path) -> int:
-    """Decisions of the last checkpoint."""
+    """Return the decisions of the last checkpoint."""
     checkpoints = runs / "DDQN" / "run" / "checkpoints"
     return max((int(p.name) for p in checkpoints.glob("[0-9]*")), default=0)
 
 
 def decisions_before(number: int, kills: int, decisions: int) -> int:
-    """Decisions to wait for before a kill: spread so that the last has some saves left to meet."""
+    """Return the decisions to wait for before a kill; kills are spread so that some saves are left for the last."""
     return 4 * decisions * number // (5 * kills) - CHECKPOINT_EVERY
 
 
 def kill_and_resume(
     runs: Path, decisions: int, kills: int, rng: random.Random
 ) -> tuple[Fingerprint, int]:
-    """Kill the whole process group `kills` times, resume it each time, let it finish.
+    """Kill the whole process group `kills` times, resume the run each time, and let it finish.
 
     Args:
-        runs: Where.
-        decisions: Of the run.
-        kills: How many, along the run; every third as soon as a save begins, the others at a random moment.
-        rng: Chooses the moments and the number of workers.
+        runs: Folder of the run.
+        decisions: Length of the run.
+        kills: Number of kills; every third happens as soon as a save begins, the others at random times.
+        rng: Chooses the times and the number of workers.
 
     Returns:
-        How it ended, and how many kills met an unfinished save.
+        The fingerprint of the finished run, and the number of kills that interrupted a save.
     """
     cut_saves = 0
     checkpoints = runs / "DDQN" / "run" / "checkpoints"
@@ -106,13 +106,13 @@ def kill_and_resume(
 def kill_workers(
     runs: Path, decisions: int, kills: int, rng: random.Random
 ) -> tuple[Fingerprint, int]:
-    """Kill a worker process of a run `kills` times at random moments.
+    """Kill a worker process of a run `kills` times at random times.
 
-    Every fourth new process is perhaps still starting; the others die after the run went on, for more than a few
-    deaths on one request end it.
+    Every fourth kill comes at once after the one before, when the new process may still be starting. The others wait
+    until the run has made progress, because several losses on the same request end a run.
 
     Returns:
-        How it ended, and how many deaths its log told.
+        The fingerprint of the finished run, and the number of lost workers that its output reported.
     """
     process = start(runs, "--decisions", str(decisions), "--workers", "2")
     for number in range(kills):
@@ -122,7 +122,7 @@ def kill_workers(
         time.sleep(rng.uniform(0, MOST_SECONDS_TO_WORKER_KILL))
         if process.poll() is not None:
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
-        process.wait_until(lambda: bool(children_of(process.pid)))  # not both dead
+        process.wait_until(lambda: bool(children_of(process.pid)))  # both may just have died
         os.kill(rng.choice(children_of(process.pid)), signal.SIGKILL)
     told = finish(process).count("another one does its work again")
     return fingerprint(runs / "DDQN" / "run"), told
@@ -130,22 +130,22 @@ def kill_workers(
 
 @dataclass(frozen=True)
 class Options:
-    """Kill a run and its workers, and compare how it ends."""
+    """Kill a run and its workers, and compare the results with an undisturbed run."""
 
     kills: int = 50
-    """Of the whole process group, each followed by a resume."""
+    """Number of kills of the whole process group, each followed by a resume."""
     worker_kills: int = 20
-    """Of a worker process."""
+    """Number of kills of a worker process."""
     decisions: int = 3_072
-    """Length of the run."""
+    """Length of the run, decisions."""
     seed: int = 1
-    """Of the moments."""
+    """Seed of the times of the kills."""
     csv: Path = ROOT / "results" / "survival_kills.csv"
-    """Where to write what came of it."""
+    """File for the results."""
 
 
 def main(options: Options) -> None:
-    """Make the runs and write what came of them."""
+    """Train all runs, compare them, and write the results."""
     if not options.kills and not options.worker_kills:
         exit_with_error("kills or worker_kills must be at least 1")
     check_writable(options.csv)

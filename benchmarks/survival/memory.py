@@ -1,4 +1,4 @@
-"""Whether a long run's memory stays flat: all its processes, shared pages counted once, while it trains.
+"""Tests whether the memory of a long run stays constant, over all its processes, with shared pages counted once.
 
 python -m benchmarks.survival.memory     -> results/survival_memory.csv
 """
@@ -25,20 +25,20 @@ REPLAY = 20_000
 
 @dataclass(frozen=True)
 class Options:
-    """Train with a small replay and watch the memory."""
+    """Train with a small replay, and record the memory."""
 
     decisions: int = 300_000
-    """Length of the run."""
+    """Length of the run, decisions."""
     samples: int = 30
-    """How many to keep."""
+    """Number of samples."""
     tolerance: float = 0.02
-    """How much more the last fifth may take than the fifth after the replay is full, as a share."""
+    """By which share the last fifth of the run may need more memory than the fifth after the replay is full."""
     csv: Path = ROOT / "results" / "survival_memory.csv"
-    """Where to write the samples."""
+    """File for the samples."""
 
 
 def memory_mib(group: int) -> float:
-    """What all processes of a session take together, MiB: proportional set size."""
+    """Return the memory of all processes of a session, as proportional set size, MiB."""
     total = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -47,17 +47,17 @@ def memory_mib(group: int) -> float:
                 rollup = (process / "smaps_rollup").read_text()
                 total += int(rollup.partition("\nPss:")[2].split()[0])
         except (OSError, IndexError):
-            continue  # it has just ended
+            continue  # the process has just ended
     return total / 1024
 
 
 def decisions_in(status: Path) -> int:
-    """Decisions that a run's status.json tells of."""
+    """Return the decisions in a run's status.json."""
     return int(json.loads(status.read_text()).get("decisions", 0)) if status.exists() else 0
 
 
 def command_line(decisions: int, runs: Path) -> list[str]:
-    """Options of the run: small pictures, a small network, a small replay."""
+    """Return the options of the run: small images, a small network, a small replay."""
     changes = f"--decisions {decisions} --cars 16 --cars-per-actor 16 --steps-per-tick 16"
     changes += (
         f" --height 8 --width 8 --frame-skip 1 --greedy-frame-skip 1 --replay-capacity {REPLAY}"
@@ -67,7 +67,7 @@ def command_line(decisions: int, runs: Path) -> list[str]:
 
 
 def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
-    """Train, and sample (decisions, MiB)."""
+    """Train, and return samples (decisions, MiB)."""
     command = [sys.executable, "DDQN.py", *command_line(options.decisions, runs)]
     with (runs / "log").open("w") as log:
         process = subprocess.Popen(
@@ -86,7 +86,7 @@ def watch(options: Options, runs: Path) -> list[tuple[int, float]]:
 
 
 def main(options: Options) -> None:
-    """Watch, write, compare."""
+    """Train, write the samples, and compare the beginning with the end."""
     if options.decisions <= 2 * REPLAY:
         exit_with_error(f"decisions must be more than {2 * REPLAY}, twice the replay")
     check_writable(options.csv)

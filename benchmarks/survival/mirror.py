@@ -1,10 +1,10 @@
-"""Kill a trainer while it mirrors, and its server; whatever the mirror says it has, it must have.
+"""Kills a trainer while it uploads to a mirror, and the mirror's server; the mirror must always be consistent.
 
 python -m benchmarks.survival.mirror --kills 20 --server-kills 5     -> results/survival_mirror.csv
 
-After every kill each manifest that is there is checked against every file that it lists. At the end runs are resumed on
-an empty folder, from what was there after kills and from every checkpoint that is left: they must end like a run that
-nobody disturbed.
+After every kill, every manifest in the mirror is checked against all files that it lists. At the end, runs are resumed
+in an empty folder, from copies of the mirror after kills and from every remaining checkpoint. Their results must be
+those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from training.runs.fingerprint import Fingerprint, fingerprint
 T = TypeVar("T")
 NAME = "DDQN/run"
 KEEP = 3  # checkpoints
-MOST_UPLOADS = 2  # that a trainer begins before it is killed; the last of them is cut, or just done
-MOST_SECONDS_OF_UPLOAD = 0.3  # about, of one of these small checkpoints
+MOST_UPLOADS = 2  # that a trainer starts before it is killed, during or just after the last
+MOST_SECONDS_OF_UPLOAD = 0.3  # for one of these small checkpoints, approximately
 SECONDS_WITHOUT_SERVER = 1.0
 
 
 def start(runs: Path, decisions: int, *more: str) -> Forked:
-    """Begin the run or go on with it; returns when it has begun to train."""
+    """Start or resume the run; returns when it has started to train."""
     here = (runs / NAME / "config.json").is_file()
     line = ["--resume", str(runs / NAME)] if here else [*RUN, "--name", "run"]
     line += ["--decisions", str(decisions), "--keep-checkpoints", str(KEEP), "--workers", "0"]
@@ -54,16 +54,17 @@ def start(runs: Path, decisions: int, *more: str) -> Forked:
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:
-    """Call something in another process: scripts are forked from this one, and obstore's threads survive no fork."""
+    """Call a function in another process, because this one is forked, and obstore's threads do not survive a fork."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def check(url: str) -> tuple[int, int, int]:
-    """Every file of every checkpoint in a mirror.
+    """Check every file of every checkpoint in a mirror.
 
     Returns:
-        Manifests there, manifests that miss something, and objects that no manifest lists: of an upload that was cut.
+        Number of manifests, number of manifests with missing or damaged files, and number of objects that no manifest
+        lists, from interrupted uploads.
     """
     runs = runs_at(url)
     if not runs.all():
@@ -78,12 +79,12 @@ def check(url: str) -> tuple[int, int, int]:
 
 
 def steps_at(url: str) -> list[int]:
-    """Decisions of every checkpoint in a mirror."""
+    """Return the decisions of every checkpoint in a mirror."""
     return steps_in(Store(url).sizes(NAME))
 
 
 def keep_copy(url: str, to: str, until: int | None = None) -> None:
-    """Everything of a mirror at another place, without the checkpoints after one of them."""
+    """Copy a mirror to another place, without the checkpoints after `until` if given."""
     source, target = Store(url), Store(to)
     for path in source.sizes():
         found = source.read(path)
@@ -94,7 +95,7 @@ def keep_copy(url: str, to: str, until: int | None = None) -> None:
 
 
 def resume_from(url: str, runs: Path, decisions: int) -> Fingerprint:
-    """Go on with what a mirror has, on an empty folder, to the end."""
+    """Resume a run from a mirror in an empty folder, and let it finish."""
     options = ("--resume", f"{url}/{NAME}", "--runs", str(runs), "--decisions", str(decisions))
     finish_quietly(Forked("DDQN", *options, "--workers", "0", "--mirror-to", ""))
     found = fingerprint(runs / NAME)
@@ -104,7 +105,7 @@ def resume_from(url: str, runs: Path, decisions: int) -> Fingerprint:
 
 @dataclass
 class Found:
-    """What came of the kills of one thing."""
+    """The results of killing one thing, the trainer or the server."""
 
     case: str
     times: int = 0
@@ -127,7 +128,7 @@ class Found:
 def kill_again_and_again(
     server: S3Server, folder: Path, options: Options, expected: Fingerprint
 ) -> list[Found]:
-    """Of the trainer, and of the server while the trainer goes on; then resume from what was there."""
+    """Kill the trainer, then the server while the trainer goes on; then resume from the copies of the mirror."""
     rng, runs, url = random.Random(options.seed), folder / "runs", f"{server.url}/mirror"
     trainer, servers = Found("trainer killed"), Found("server killed and started again")
     moments = ["trainer"] * options.kills + ["server"] * options.server_kills
@@ -167,7 +168,7 @@ def kill_again_and_again(
 
 
 def _wait_for_upload(process: Forked, folder: Path, number: int) -> None:
-    """Until so many checkpoints were handed to the uploader, by their links."""
+    """Wait until this many checkpoints have been handed to the uploader, according to their staged links."""
     seen = set[str]()
 
     def enough() -> bool:
@@ -178,33 +179,33 @@ def _wait_for_upload(process: Forked, folder: Path, number: int) -> None:
 
 
 def finish_quietly(process: Forked) -> None:
-    """Wait for its end; it may have said that the server was away."""
+    """Wait for a run to end successfully; its output may contain complaints about the server."""
     if process.finish():
         raise RuntimeError(f"ended with {process.returncode}: {process.out()}{process.err()}")
 
 
 @dataclass(frozen=True)
 class Options:
-    """Kill trainers and servers, fill a bucket, and see what a mirror costs."""
+    """Kill trainers and servers, fill a bucket, and measure what a mirror costs."""
 
     kills: int = 20
-    """Of the trainer, each followed by a resume."""
+    """Number of kills of the trainer, each followed by a resume."""
     server_kills: int = 5
-    """Of the server while the trainer is at work, with a second until it is there again."""
+    """Number of kills of the server during training; it is restarted after a second."""
     resumes: int = 5
-    """From what was there after kills, at the end."""
+    """Number of resumes from copies that were made after kills."""
     decisions: int = 9_216
-    """Length of the run."""
+    """Length of the run, decisions."""
     cost_decisions: int = 40_000
-    """Length of the run that is measured; 0 for none."""
+    """Length of the run whose speed is measured, decisions; 0 to skip it."""
     seed: int = 1
-    """Of the moments."""
+    """Seed of the times of the kills."""
     csv: Path = ROOT / "results" / "survival_mirror.csv"
-    """Where to write what came of it."""
+    """File for the results."""
 
 
 def main(options: Options) -> None:
-    """Do all of it and write what came of it."""
+    """Run everything and write the results."""
     check_writable(options.csv)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:

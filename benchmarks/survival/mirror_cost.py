@@ -1,4 +1,4 @@
-"""What training waits for a mirror, and what becomes of a run whose bucket is full."""
+"""Measures how long training waits for a mirror, and tests a run whose bucket is full."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from training.settings import changed
 from training.tracking.run_log import Progress, Sink
 
 CHECKPOINT_EVERY = 2_500  # decisions
-SMALL = ("-volume.max=2", "-master.volumeSizeLimitMB=1")  # room for some MiB
+SMALL = ("-volume.max=2", "-master.volumeSizeLimitMB=1")  # space for a few MiB
 
 
 class Alternating(MirrorLog):
-    """Mirrors every second checkpoint, and notes how long the trainer was kept."""
+    """Mirrors every second checkpoint, and records how long the trainer was blocked."""
 
     calls: list[float]
     mirrors = False
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
-        """Turn over."""
+        """Mirror the checkpoint, or skip it, in turn."""
         Alternating.mirrors = not Alternating.mirrors
         if Alternating.mirrors:
             began = time.perf_counter()
@@ -41,34 +41,34 @@ class Alternating(MirrorLog):
 
 
 class Speeds(Sink):
-    """Decisions per second of every tick that learned, by whether a checkpoint was on its way to the mirror."""
+    """Records decisions per second of every tick that learned, by whether a checkpoint was being uploaded."""
 
     def __init__(self) -> None:
         self.ticks: dict[bool, list[float]] = {True: [], False: []}
 
     def progress(self, progress: Progress) -> None:
-        """Note it."""
+        """Record the speed of a tick."""
         if progress.phase == "training" and progress.updates_per_second:
             self.ticks[Alternating.mirrors].append(progress.decisions_per_second)
 
 
 class Told(Sink):
-    """Counts uploads and lines."""
+    """Counts uploads and keeps messages."""
 
     def __init__(self) -> None:
         self.ends, self.lines = list[bool](), list[str]()
 
     def mirrored(self, whole: bool) -> None:
-        """Count."""
+        """Count an upload."""
         self.ends.append(whole)
 
     def notify(self, text: str) -> None:
-        """Keep."""
+        """Keep a message."""
         self.lines.append(text)
 
 
 def what_it_costs(server: S3Server, folder: Path, decisions: int) -> dict[str, Any]:
-    """A default run, with more checkpoints than usual, of which every second is mirrored."""
+    """Train a default run with more checkpoints than usual, every second of which is mirrored."""
     Alternating.calls, speeds, told = [], Speeds(), Told()
     settings = changed(
         DDQN.Settings(),
@@ -101,7 +101,7 @@ def what_it_costs(server: S3Server, folder: Path, decisions: int) -> dict[str, A
 
 
 def full_bucket(folder: Path) -> dict[str, Any]:
-    """A run whose server has less room than it needs: it trains to its end, and what is there is whole."""
+    """Train a run whose server has too little space: it must finish, and the mirror must be consistent."""
     server, told = S3Server(folder / "server", *SMALL), Told()
     server.start()
     try:

@@ -1,10 +1,10 @@
-"""One short run wherever its cars drive, on real Ray clusters here.
+"""Trains the same short run on different kinds of workers, including real Ray clusters, and compares the results.
 
 python -m benchmarks.survival.ray_nodes    -> results/survival_ray.csv (six minutes)
 
-Places: this process; two processes; Ray on one node; Ray on three nodes of which one is killed and one frozen, while
-one is added and a worker is killed; the same stopped half way and resumed in this process. The hashes are of all that
-the last checkpoint and the logs hold.
+Workers: this process; two processes; Ray on one node; Ray on three nodes, one of which is killed and one frozen, while
+one is added and a worker is killed; the same, stopped half way and resumed in this process. The hashes cover the last
+checkpoint and the logs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from system.processes import descendants_of
 from training.actors.ray_cluster import CLUSTER_VARIABLES
 from training.tracking.run_log import Progress, Sink
 
-# As the manifests in deploy/kubernetes/ray set it: seconds until the loss of a node is noticed, not a minute.
+# As in the manifests in deploy/kubernetes/ray: the loss of a node is noticed within seconds instead of a minute.
 PATIENCE = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
@@ -44,34 +44,34 @@ CARS = 8
 
 @dataclass(frozen=True)
 class Options:
-    """The same bits on any nodes, whatever happens to them."""
+    """Check that a run gives the same bits on any nodes, even if some of them are lost."""
 
     csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("results/survival_ray.csv")
-    """Where the rows go."""
+    """File for the results."""
     part: str = ""
-    """What a child process of this is to do."""
+    """For child processes of this program: the part to run."""
 
 
 class At(Sink):
-    """Does something when so many decisions are made."""
+    """Calls a function after a number of decisions, and counts lost workers."""
 
     def __init__(self, deeds: dict[int, Callable[[], object]]) -> None:
         self._deeds, self.lost = deeds, 0
 
     def progress(self, progress: Progress) -> None:
-        """After every tick."""
+        """Call the function once there are enough decisions."""
         for decisions in sorted(self._deeds):
             if progress.phase == "training" and progress.done >= decisions:
                 self._deeds.pop(decisions)()
 
     def worker_lost(self, text: str) -> None:
-        """Count."""
+        """Count a lost worker."""
         self.lost += 1
 
 
 @contextmanager
 def cluster(nodes: int) -> Iterator[Any]:
-    """Nodes of a CPU each, on loopback, with a token."""
+    """Start a cluster of nodes with one CPU each, on the loopback address, with a token."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -86,7 +86,7 @@ def cluster(nodes: int) -> Iterator[Any]:
 
 
 def raylet(node: Any) -> int:
-    """Process id of a node's raylet."""
+    """Return the process id of a node's raylet."""
     [started] = node.all_processes["raylet"]
     return int(started.process.pid)
 
@@ -99,12 +99,12 @@ def _signal_if_there(node: Any, number: signal.Signals) -> None:
 
 
 def a_worker() -> int:
-    """Process id of a worker that drives for this process."""
+    """Return the process id of a worker of this process."""
     return min(descendants_of(os.getpid(), "ray::RayActor"))
 
 
 def drive(place: str) -> dict[str, Any]:
-    """A run there: its hash, how many workers were lost, and its seconds."""
+    """Train the run on one kind of workers; returns its hash, the number of lost workers, and its seconds."""
     import DDQN
     from training.runs.fingerprint import fingerprint
     from training.runs.run_folder import RunFolder
@@ -157,7 +157,7 @@ def drive(place: str) -> dict[str, Any]:
 
 
 def in_child(part: str) -> dict[str, Any]:
-    """Ray reads its settings once in a process."""
+    """Run a part in a child process, because Ray reads its settings only once per process."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.survival.ray_nodes", "--part", part],
         env=os.environ
@@ -183,7 +183,7 @@ PLACES = (
 
 
 def main(options: Options) -> None:
-    """Drive everywhere, and lose nodes."""
+    """Train on all kinds of workers, compare and write the results."""
     if options.part:
         print(json.dumps(drive(options.part)))
         return

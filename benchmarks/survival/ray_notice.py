@@ -1,9 +1,9 @@
-"""How long Ray takes to notice that a node is gone, with its own health checks and with those of our manifests.
+"""Measures how long Ray takes to notice the loss of a node, with its default health checks and with ours.
 
 python -m benchmarks.survival.ray_notice    -> results/survival_ray_notice.csv, docs/cluster.md (five minutes)
 
-A worker on a node of its own is given a task that never ends; then the node's raylet is killed, or frozen, as a
-machine is that hangs. What is measured is the time until the answer fails, which is when the task is given to another.
+A worker on a separate node gets a task that never ends; then the node's raylet is killed, or frozen, as if the machine
+hung. The result is the time until the answer fails, which is when the task is given to another worker.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ from benchmarks.survival.ray_nodes import cluster, raylet
 from reports.report import write_block
 from training.actors.ray_cluster import CLUSTER_VARIABLES
 
-# Of deploy/kubernetes/ray/job.yaml.
+# The same as in deploy/kubernetes/ray/job.yaml.
 OURS = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "2000"}
 CHECKS: dict[str, dict[str, str]] = {"Ray's own": {}, "the manifests'": OURS}
 SIGNALS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
 PAGE = Path("docs/cluster.md")
-SETTLED_SECONDS = 15.0  # a node that has just joined is not checked yet
+SETTLED_SECONDS = 15.0  # a node that has just joined is not checked at first
 PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """Time until a lost node is noticed."""
+    """Measure the time until a lost node is noticed."""
 
     csv: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("results/survival_ray_notice.csv")
-    """Where the rows go."""
+    """File for the results."""
     node: str = ""
-    """What a child process of this does to a node."""
+    """For child processes of this program: what to do to a node."""
 
 
 class Endless:
     """A worker that never answers."""
 
     def begin(self) -> bool:
-        """Whether it is there."""
+        """Return once the worker is running."""
         return True
 
     def work(self) -> None:
-        """For ever."""
+        """Work forever."""
         time.sleep(10 * PATIENCE_SECONDS)
 
 
 def notice(what: str) -> float:
-    """Seconds from a node's loss to the failure of the answer from it."""
+    """Return the seconds from the loss of a node to the failure of its answer."""
     from training.actors.ray_cluster import RayCluster
 
     with cluster(2) as made:
@@ -83,7 +83,7 @@ def notice(what: str) -> float:
 
 
 def in_child(checks: dict[str, str], what: str) -> float:
-    """Ray reads its settings once in a process."""
+    """Measure in a child process, because Ray reads its settings only once per process."""
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.survival.ray_notice", "--node", what],
@@ -96,7 +96,7 @@ def in_child(checks: dict[str, str], what: str) -> float:
 
 
 def main(options: Options) -> None:
-    """Lose nodes, and wait."""
+    """Measure all cases, and write the results."""
     if options.node:
         print(notice(options.node))
         return

@@ -1,8 +1,8 @@
-"""How long a training takes to end with a checkpoint when it is told to: DDQN.py's default, its replay full.
+"""Measures how long a training run takes to stop with a checkpoint, for DDQN.py's default with a full replay.
 
 python -m benchmarks.survival.stops     -> results/survival_stops.csv
 
-The replay is filled with noise, which takes its room; from then on everything is real.
+The replay is first filled with random data, which takes as much space as real data; everything else is a real run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from training.runs.run_folder import RunFolder
 from training.settings import flat
 from training.tracking.status import STATUS
 
-MOST_SECONDS = 10.0  # that an end may take
+MOST_SECONDS = 10.0  # that a stop may take
 MOMENTS = ("training", "validating", "testing")
 WAYS = {"DDQN.py": [sys.executable, "DDQN.py"], "boot.sh": ["./boot.sh", "DDQN.py"]}
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -43,23 +43,23 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Options:
-    """Stop a run again and again, and time it."""
+    """Stop and resume a run repeatedly, and measure how long the stops take."""
 
     rounds: int = 1
-    """Stops at each moment by each signal, through the script and through boot.sh."""
+    """Number of stops at each moment with each signal, of the script and of boot.sh."""
     seed: int = 1
-    """Of the moments."""
+    """Seed of the exact times."""
     csv: Path = ROOT / "results" / "survival_stops.csv"
-    """Where to write the times, one row per stop."""
+    """File for the results, one row per stop."""
 
 
 class Training:
-    """A run that is going on.
+    """A training process.
 
     Args:
-        runs: Folder of all runs.
-        through: Which way.
-        options: Of the run.
+        runs: Folder that contains all runs.
+        through: How it is started: by the script or by boot.sh.
+        options: Options of the run.
     """
 
     def __init__(self, runs: Path, through: str, *options: str) -> None:
@@ -76,18 +76,24 @@ class Training:
         )
 
     def said(self) -> str:
-        """Its output so far."""
+        """Return its output so far."""
         return os.pread(self._log.fileno(), 2**20, 0).decode()
 
     def wait_until(self, what: Callable[[], bool]) -> None:
-        """Until something is so; it must not end before."""
+        """Wait until `what` returns true; the process must not end before that."""
         while not what():
             if self._process.poll() is not None:
                 sys.exit(f"error: ended with {self._process.returncode}: {self.said()}")
             time.sleep(0.01)
 
     def stop(self, signum: signal.Signals, twice: bool) -> tuple[float, int]:
-        """Send a signal, Ctrl-C to the whole group as a terminal does; a second one when it answers to the first.
+        """Send a signal and wait for the end.
+
+        SIGINT goes to the whole process group, as Ctrl-C in a terminal does.
+
+        Args:
+            signum: The signal.
+            twice: Whether to send it again as soon as the process has reacted to the first.
 
         Returns:
             Seconds from the last signal to the end, and the exit code.
@@ -103,7 +109,7 @@ class Training:
 
 
 def fill(runs: Path) -> None:
-    """Begin a run of default settings whose replay is full."""
+    """Create a run of default settings with a full replay."""
     settings = DDQN.Settings()
     set_up_tensorflow(settings.threads, "cpu")
     run = RunFolder.create(runs, "DDQN", "one", flat(settings))
@@ -116,7 +122,7 @@ def fill(runs: Path) -> None:
 
 
 def phase(run: Path) -> str:
-    """What a run does now, as its status.json says."""
+    """Return the phase of a run according to its status.json."""
     status = run / STATUS
     return str(json.loads(status.read_text()).get("phase")) if status.exists() else ""
 
@@ -124,22 +130,22 @@ def phase(run: Path) -> str:
 def stop_at(
     moment: str, through: str, runs: Path, wait: float, signum: signal.Signals, twice: bool = False
 ) -> dict[str, str]:
-    """Go on with the run, stop it a moment after it does what it shall be stopped in.
+    """Resume the run, and stop it shortly after it has reached a phase.
 
     Args:
-        moment: One of MOMENTS.
-        through: Which way.
-        runs: Folder of all runs.
-        wait: Seconds of the moment.
-        signum: How it is told.
-        twice: Whether it is told again as soon as it answers.
+        moment: The phase, one of MOMENTS.
+        through: How the run is started: by the script or by boot.sh.
+        runs: Folder that contains all runs.
+        wait: Seconds to wait within the phase.
+        signum: The signal.
+        twice: Whether to send it again as soon as the process has reacted to the first.
 
     Returns:
-        A row.
+        A row of the results.
     """
-    # A run whose decisions are made begins with its last validation.
+    # A run that has made all its decisions starts with its last validation.
     decisions, run = 1 if moment != "training" else 10**7, runs / "DDQN" / "one"
-    (run / STATUS).unlink(missing_ok=True)  # tells of the time before
+    (run / STATUS).unlink(missing_ok=True)  # left by the previous process
     training = Training(runs, through, "--resume", str(run), "--decisions", str(decisions))
     training.wait_until(lambda: phase(run) == moment)
     time.sleep(wait)
@@ -157,20 +163,20 @@ def stop_at(
 
 
 def wrong(row: dict[str, str]) -> bool:
-    """Whether a stop took too long, or ended with another exit code than the README states."""
+    """Return whether a stop took too long or had an unexpected exit code."""
     with_checkpoint = row["exit_code"] == str(EXIT_STOPPED)
     return float(row["seconds"]) > MOST_SECONDS or with_checkpoint == ("again" in row["signals"])
 
 
 def main(options: Options) -> None:
-    """Fill a replay, stop at every moment, write the times."""
+    """Create the run, stop it in every phase, and write the results."""
     check_writable(options.csv)
     rng, rows = random.Random(options.seed), list[dict[str, str]]()
     with tempfile.TemporaryDirectory() as name:
         runs = Path(name)
         filling = multiprocessing.get_context("spawn").Process(target=fill, args=(runs,))
         filling.start()
-        filling.join()  # with its end it gives the run free
+        filling.join()  # its end releases the lock of the run
         for moment, through, signum in [*product(MOMENTS, WAYS, SIGNALS)] * options.rounds:
             rows.append(stop_at(moment, through, runs, rng.uniform(0.5, 4), signum))
         for through, signum in product(WAYS, SIGNALS):
