@@ -1,6 +1,6 @@
-"""A real, headless Chromium, driven through chromedriver by W3C WebDriver.
+"""Controls a real, headless Chromium through chromedriver, with the W3C WebDriver protocol.
 
-Debian has them as chromium and chromium-driver.
+The Debian packages are chromium and chromium-driver.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--hide-scrollbars", "--force-device-scale-factor=1"),
 )
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # how WebDriver names the key of an element
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # key of an element's ID, defined by WebDriver
 
 
 def missing() -> str:
-    """What this machine lacks; empty if nothing."""
+    """Return which programs this machine lacks; empty if none."""
     absent = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
     return f"needs {' and '.join(absent)}" if absent else ""
 
 
 class BrowserError(Exception):
-    """The browser did not do it; it says why."""
+    """The browser reported an error; the message is its own."""
 
 
 class Browser:
-    """One window; used as a context.
+    """A browser with one window; a context manager.
+
+    Args:
+        width: Width of the page, CSS pixels.
+        height: Height of the page, CSS pixels.
 
     Raises:
         OSError: If the browser does not start.
@@ -62,7 +66,7 @@ class Browser:
             self._url += f"/session/{made['sessionId']}"
             self.resize(*SIZE)
             self.open("about:blank")
-            self.requests(), self.complaints()  # of the browser's own first page
+            self.requests(), self.complaints()  # discard those of the browser's own first page
         except BaseException:
             self._end()
             raise
@@ -100,19 +104,19 @@ class Browser:
         self._profile.cleanup()
 
     def resize(self, width: int, height: int) -> None:
-        """Give the page so many CSS pixels, as few as a phone has."""
+        """Set the size of the page in CSS pixels; it may be as small as on a phone."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.devtools("Emulation.setDeviceMetricsOverride", **size)
 
     def prefer(self, **features: str) -> None:
-        """Set what the person prefers: `color_scheme="dark"`, `reduced_motion="reduce"`."""
+        """Set user preferences (CSS media features), such as `color_scheme="dark"` or `reduced_motion="reduce"`."""
         named = [
             {"name": f"prefers-{n.replace('_', '-')}", "value": v} for n, v in features.items()
         ]
         self.devtools("Emulation.setEmulatedMedia", features=named)
 
     def devtools(self, command: str, **parameters: Any) -> Any:
-        """Call the browser's own protocol."""
+        """Call a command of the Chrome DevTools Protocol and return its result."""
         return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def open(self, address: str) -> None:
@@ -120,14 +124,14 @@ class Browser:
         self._ask("POST", "/url", {"url": address})
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Run JavaScript in the page; what it returns."""
+        """Run JavaScript in the page and return its result."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def wait_for(self, script: str, seconds: float = SECONDS_AT_MOST) -> Any:
-        """Run JavaScript until what it returns is true; that.
+        """Run JavaScript repeatedly until its result is true, and return the result.
 
         Raises:
-            TimeoutError: If it never is.
+            TimeoutError: If that takes longer than `seconds`.
         """
         end = time.monotonic() + seconds
         while not (value := self.run(script)):
@@ -137,7 +141,7 @@ class Browser:
         return value
 
     def click(self, selector: str) -> None:
-        """Click on the first element of a CSS selector, as a mouse does."""
+        """Click on the first element that matches a CSS selector."""
         found = self._ask("POST", "/element", {"using": "css selector", "value": selector})
         self._ask("POST", f"/element/{found[ELEMENT]}/click", {})
 
@@ -148,15 +152,15 @@ class Browser:
         self._ask("POST", "/actions", {"actions": [action]})
 
     def picture(self) -> bytes:
-        """What is seen, as a PNG."""
+        """Take a screenshot, a PNG."""
         return base64.b64decode(self._ask("GET", "/screenshot"))
 
     def complaints(self) -> list[str]:
-        """What came to the console since the last call."""
+        """Return the messages on the console since the last call."""
         return [entry["message"] for entry in self._ask("POST", "/se/log", {"type": "browser"})]
 
     def requests(self) -> list[str]:
-        """Addresses that were asked for since the last call."""
+        """Return the URLs that were requested since the last call."""
         entries = self._ask("POST", "/se/log", {"type": "performance"})
         events = [json.loads(entry["message"])["message"] for entry in entries]
         sent = [e["params"] for e in events if e["method"] == "Network.requestWillBeSent"]

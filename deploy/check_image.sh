@@ -3,23 +3,22 @@
 #
 #   sudo deploy/check_image.sh [--build FLAG]... [--podman FLAG]... [--run FLAG]... [FOLDER]
 #
-# FOLDER takes the images, about 4 GB; a temporary one if not named. --build adds a flag of `buildah build`, for
-# instance --build --volume=/etc/pip.conf:/etc/pip.conf for the settings of a package mirror; --podman one of podman
-# itself, such as --runtime=runc; --run one of `podman run`, such as --ulimit=nofile=1024:1024.
+# FOLDER is for the images, about 4 GB; by default a temporary one. --build adds a flag to `buildah build`, for example
+# --build --volume=/etc/pip.conf:/etc/pip.conf for the settings of a package mirror; --podman adds one to podman itself,
+# such as --runtime=runc; --run adds one to `podman run`, such as --ulimit=nofile=1024:1024.
 # Needs root, network, and the packages buildah, debootstrap and curl.
 #
-# The base is made from Debian's packages: the same Debian release and Python version as in the Dockerfile's
-# FROM, under the same name. buildah builds and runs with chroot isolation, which needs no engine. Then:
-# the image holds no file that .dockerignore does not name; as a user that the image does not know, with a
-# mounted runs/, training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends it with
-# exit code 3, a checkpoint and no process left, its files belong to that user, and the next start resumes to
-# exit code 0; the published weights drive; Jupyter serves the notebook and ends; a mounted folder of somebody
-# else is refused in one line with exit code 2.
+# The base image is made from Debian packages, with the same Debian release and Python version as in the Dockerfile's
+# FROM, and the same name. buildah builds and runs with chroot isolation, which needs no engine. The checks:
+# the image contains no files that .dockerignore excludes; as a user that is unknown in the image, with a mounted runs/,
+# training starts, TensorBoard answers over HTTP, the health check passes, SIGTERM ends training with exit code 3, a
+# checkpoint and no process left, the files belong to that user, and the next start resumes the run and ends with exit
+# code 0; the published weights drive; Jupyter serves the notebook and ends; a mounted folder that belongs to another
+# user is refused in one line with exit code 2.
 #
-# With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on
-# 127.0.0.1 and nowhere else, the health check, a stop with exit code 3, a second start that goes on with the same
-# run, and a warning where runs/ is not mounted. Chroot isolation alone has neither a network nor process numbers of
-# its own.
+# With podman installed, the image also runs as a real container: boot.sh as process 1, the port published on 127.0.0.1
+# only, the health check, a stop with exit code 3, a second start that continues the same run, and a warning if runs/ is
+# not mounted. Chroot isolation alone does not isolate the network or process numbers.
 #
 # Not covered: the official python image itself, the timer of the health check, a GPU.
 
@@ -27,7 +26,7 @@ set -eu
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 port=16006
-user=54321 # of nobody
+user=54321 # not used by anybody
 training=(--cars 2 --learning-starts 64 --batch-size 16 --replay-capacity 2000
     --validate-every 100000 --validation-tracks 1 --test-episodes 0)
 
@@ -46,7 +45,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 passed=''
-# Whatever ends this before its last line has failed.
+# If the script ends before its last line, it has failed.
 trap '[ -n "$passed" ] || echo FAILED >&2' EXIT
 [ "$(id -u)" = 0 ] || fail "run this as root: debootstrap and chroot need it"
 for tool in buildah debootstrap curl; do
@@ -69,7 +68,7 @@ podman() {
 clean_up() {
     [ -n "$passed" ] || echo FAILED >&2
     ! command -v podman >/dev/null || podman rm --force --ignore check-container >/dev/null 2>&1 || true
-    pkill -KILL -u "$user" || true # processes of this check: nobody else has this number
+    pkill -KILL -u "$user" || true # processes of this check, as nobody else uses this number
     buildah rm --all >/dev/null 2>&1 || true
     echo "The image is in $folder; 'buildah --root $folder/storage rmi --all' and 'rm -r $folder' remove it."
 }
@@ -86,7 +85,7 @@ fi
 
 echo "== build"
 revision=$(git -C "$repository" -c safe.directory='*' rev-parse HEAD)
-# build NAME FLAG...: the image of the Dockerfile under this name.
+# build NAME FLAG...: builds the Dockerfile's image under this name.
 build() {
     buildah build --isolation chroot --pull=never --layers --format docker "${build_flags[@]}" \
         --build-arg "REVISION=$revision" "${@:2}" -t "$1" "$repository"
@@ -98,7 +97,7 @@ buildah from --pull=never --name check carracing-dqn >/dev/null
 buildah from --pull=never --name check-notebook carracing-dqn-notebook >/dev/null
 entry=$(buildah inspect --type image --format '{{index .Docker.Config.Entrypoint 0}}' carracing-dqn)
 
-# in_image FOLDER ARGUMENT...: the image's entry point with these arguments and FOLDER mounted as runs/.
+# in_image FOLDER ARGUMENT...: runs the image's entry point with these arguments and FOLDER mounted as runs/.
 in_image() {
     local runs=$1 image=check
     shift
@@ -107,7 +106,7 @@ in_image() {
         --env "TENSORBOARD_PORT=$port" --env "NOTEBOOK_PORT=$port" "$image" -- "$entry" "$@"
 }
 
-# wait_for WORD PATH LOG: the server has the word under this path of its address.
+# wait_for WORD PATH LOG: waits until the server's page at this path contains the word.
 wait_for() {
     local second
     for ((second = 0; second < 300; second++)); do
@@ -120,7 +119,7 @@ wait_for() {
     fail "no $1 at $2 after $second s; see $3"
 }
 
-# A folder for runs that belongs to the user.
+# Makes a folder for runs that belongs to the user.
 new_runs() {
     local runs
     runs=$(mktemp -d "$folder/runs.XXXX")
@@ -186,7 +185,7 @@ echo "$refused"
 if command -v podman >/dev/null; then
     echo "== a real container"
     runs=$(new_runs)
-    # run_container NAME ARGUMENT...: the image as a container, with the flags that follow.
+    # run_container NAME ARGUMENT...: runs the image as a container of this name.
     run_container() {
         podman run "${run_flags[@]}" --detach --name check-container --user "$user:$user" --stop-timeout 60 \
             --publish "127.0.0.1:$port:6006" "$@" >"$folder/podman.log" 2>&1 || {
@@ -194,7 +193,7 @@ if command -v podman >/dev/null; then
             fail "podman run"
         }
     }
-    # stop_container: with exit code 3.
+    # stop_container: stops it and checks that its exit code is 3.
     stop_container() {
         podman stop check-container >/dev/null
         code=$(podman inspect --format '{{.State.ExitCode}}' check-container)

@@ -1,9 +1,9 @@
-"""Check the manifests of a Ray cluster without one: the operator's schemas, its own rules, and ours.
+"""Checks the manifests of a Ray cluster without a cluster: KubeRay's schemas, KubeRay's other rules, and our own rules.
 
 python -m deploy.check_manifests deploy/kubernetes/ray/*.yaml
 
-The schemas are the CustomResourceDefinitions of KubeRay's Helm chart (kuberay-operator/crds/ in the repository
-ray-project/kuberay); KUBERAY_CRDS names the folder that they are in.
+The schemas are the CustomResourceDefinitions of KubeRay's Helm chart (helm-chart/kuberay-operator/crds/ in the
+repository ray-project/kuberay); the variable KUBERAY_CRDS names their folder.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from typing import Any
 import yaml
 
 KINDS = {"RayCluster": "ray.io_rayclusters.yaml", "RayJob": "ray.io_rayjobs.yaml"}
-# The operator makes longer names of them: DNS labels of 63 letters.
+# The operator appends to these names, and the results must be DNS labels of at most 63 characters.
 LONGEST_NAME = {"RayCluster": 53, "RayJob": 47}
-TOKENS_SINCE = (2, 52)  # rayVersion
+TOKENS_SINCE = (2, 52)  # first rayVersion with tokens
 CRDS = "KUBERAY_CRDS"
 Document = dict[str, Any]
 
 
 class NoSchemasError(Exception):
-    """The operator's schemas are not here; where they are."""
+    """The operator's schemas were not found; the message says where to get them."""
 
 
 @cache
 def schema(kind: str) -> Document:
-    """A kind's schema, strict: it refuses what it does not name, as `kubectl apply` does.
+    """Load the schema of a kind and make it strict: unknown fields are refused, as by `kubectl apply`.
 
     Raises:
-        NoSchemasError: If it is not here.
+        NoSchemasError: If the schema was not found.
     """
     folder = os.environ.get(CRDS, "")
     path = Path(folder) / KINDS[kind]
     if not folder or not path.is_file():
         raise NoSchemasError(
-            f"{CRDS} names no folder with {KINDS[kind]}; it is in kuberay-operator/crds/ of the Helm"
+            f"{CRDS} names no folder with {KINDS[kind]}, which is in kuberay-operator/crds/ of the Helm"
             " chart of KubeRay"
         )
     versions = yaml.safe_load(path.read_text())["spec"]["versions"]
@@ -64,16 +64,16 @@ def _strict(part: Any) -> Any:
 
 
 def problems(document: Document) -> list[str]:
-    """What the operator would refuse, and what we would.
+    """Return the problems of a manifest, by the operator's schema and rules and by our own rules.
 
     Raises:
-        NoSchemasError: If the schemas are not here.
+        NoSchemasError: If the schemas were not found.
     """
     return [*against_schema(document), *against_operator(document), *against_us(document)]
 
 
 def against_schema(document: Document) -> list[str]:
-    """Unknown fields and wrong types."""
+    """Return violations of the schema: unknown fields and wrong types."""
     import jsonschema
 
     validator = jsonschema.Draft7Validator(schema(document["kind"]))
@@ -81,15 +81,17 @@ def against_schema(document: Document) -> list[str]:
 
 
 def against_operator(document: Document) -> list[str]:
-    """The operator's rules that no schema shows."""
+    """Return violations of the operator's rules that are not part of the schema."""
     found, kind, name, spec = [], document["kind"], document["metadata"]["name"], document["spec"]
     if not re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", name) or len(name) > LONGEST_NAME[kind]:
-        found.append(f"the name {name} is no DNS label of {LONGEST_NAME[kind]} letters")
+        found.append(
+            f"the name {name} is not a DNS label of at most {LONGEST_NAME[kind]} characters"
+        )
     if kind == "RayJob":
         if spec.get("ttlSecondsAfterFinished") and not spec.get("shutdownAfterJobFinishes"):
             found.append("ttlSecondsAfterFinished needs shutdownAfterJobFinishes")
         if spec.get("backoffLimit") and spec.get("clusterSelector"):
-            found.append("backoffLimit does not go with clusterSelector")
+            found.append("backoffLimit cannot be combined with clusterSelector")
     cluster = _cluster(document)
     scaling = cluster.get("enableInTreeAutoscaling", False)
     for group in cluster["workerGroupSpecs"]:
@@ -100,7 +102,7 @@ def against_operator(document: Document) -> list[str]:
             found.append(f"{group['groupName']}: minReplicas <= replicas <= maxReplicas")
     if scaling and cluster.get("autoscalerOptions", {}).get("version") == "v2":
         kept = [p for p in ray_pods(document) if p.get("restartPolicy") != "Never"]
-        found += ["the autoscaler v2 wants restartPolicy Never"] * bool(kept)
+        found += ["the autoscaler v2 requires restartPolicy Never"] * bool(kept)
     version = tuple(map(int, cluster.get("rayVersion", "0.0").split(".")))
     if cluster.get("authOptions", {}).get("mode") == "token" and version < TOKENS_SINCE:
         found.append(f"tokens need a rayVersion of {TOKENS_SINCE} or newer")
@@ -108,13 +110,15 @@ def against_operator(document: Document) -> list[str]:
 
 
 def against_us(document: Document) -> list[str]:
-    """Who may do what."""
+    """Return violations of our own rules, about permissions and resource limits."""
     found, cluster = [], _cluster(document)
     if cluster.get("authOptions", {}).get("mode") != "token":
-        found.append("whoever reaches the cluster may run programs: authOptions.mode must be token")
+        found.append(
+            "anybody who reaches the cluster may run programs: authOptions.mode must be token"
+        )
     head = cluster["headGroupSpec"]
     if head.get("serviceType", "ClusterIP") != "ClusterIP" or head.get("enableIngress"):
-        found.append("the head is reached from outside")
+        found.append("the head can be reached from outside")
     for pod in ray_pods(document):
         name = pod["containers"][0]["name"]
         if not pod.get("securityContext", {}).get("runAsNonRoot"):
@@ -142,7 +146,7 @@ def _cluster(document: Document) -> Document:
 
 
 def ray_pods(document: Document) -> Iterator[Document]:
-    """The specification of every pod."""
+    """Yield the specification of every pod."""
     cluster = _cluster(document)
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         yield group["template"]["spec"]
@@ -151,7 +155,7 @@ def ray_pods(document: Document) -> Iterator[Document]:
 
 
 def main(paths: list[str]) -> None:
-    """Tell all problems, and end with exit code 1 if there are any."""
+    """Print all problems; exits with code 1 if there are any."""
     bad = 0
     for path in paths:
         for document in yaml.safe_load_all(Path(path).read_text()):

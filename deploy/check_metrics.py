@@ -1,9 +1,9 @@
-"""Starts a real Prometheus beside a short training, and asks it for everything that the dashboard and the alerts ask.
+"""Starts a real Prometheus and a short training run, and evaluates every expression of the dashboard and the alerts.
 
-python -m deploy.check_metrics          exit code 0 if every expression of the dashboard and of the alerts has an answer
+python -m deploy.check_metrics          exit code 0 if every expression has a result
 
-Needs prometheus and promtool (Debian has them in the package prometheus), and the extras metrics and mirror. All of it
-listens on 127.0.0.1 alone.
+Needs prometheus and promtool (Debian package prometheus), and the extras metrics and mirror. All servers listen on
+127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ TRAINING = ("--preset", "smoke", "--decisions", "1000000", "--workers", "1", "--
 
 
 def missing() -> str:
-    """What this machine lacks; empty if nothing."""
+    """Return which programs this machine lacks; empty if none."""
     absent = [name for name in ("prometheus", "promtool") if not shutil.which(name)]
     return f"needs {' and '.join(absent)}" if absent else ""
 
 
 def expressions() -> dict[str, str]:
-    """Every expression of the dashboard, and the metrics that the alerts compare, by what they are for."""
+    """Return every expression of the dashboard and every metric of the alerts, by a description."""
     dashboard = json.loads((RULES / "dashboard.json").read_text())
     found = {
         f"{panel['title']}, {target['legendFormat']}": str(target["expr"])
@@ -52,7 +52,7 @@ def expressions() -> dict[str, str]:
 
 @contextmanager
 def running(*command: str, folder: Path, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with us, its output in a file."""
+    """Run a process within the context, with its output in a file."""
     with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -63,7 +63,7 @@ def running(*command: str, folder: Path, cwd: Path) -> Iterator[subprocess.Popen
 
 
 def ask(port: int, expression: str) -> list[Any]:
-    """What Prometheus answers now; no result if it does not answer."""
+    """Evaluate an expression; returns an empty list if Prometheus has no result or does not answer."""
     query = urllib.parse.urlencode({"query": expression})
     try:
         with urllib.request.urlopen(
@@ -76,10 +76,10 @@ def ask(port: int, expression: str) -> list[Any]:
 
 
 def check(folder: Path) -> list[str]:
-    """What has no answer after the training ran for a while.
+    """Return the expressions that still have no result after the run has trained for a while.
 
     Raises:
-        ChildProcessError: If a rule or an alert is not what it should be, or the training ended.
+        ChildProcessError: If promtool reports an error, or the training run ended.
     """
     for words in (("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")):
         done = subprocess.run(["promtool", *words], cwd=RULES, capture_output=True, text=True)
@@ -90,7 +90,7 @@ def check(folder: Path) -> list[str]:
     config = config.replace("127.0.0.1:9464", f"127.0.0.1:{metrics}")
     (folder / "prometheus.yml").write_text(config)
     shutil.copy(RULES / "rules.yml", folder)
-    mirror = folder / "mirror"  # whose metrics are there only where there is one
+    mirror = folder / "mirror"  # because only runs with a mirror have its metrics
     mirror.mkdir()
     training = (sys.executable, "DDQN.py", *TRAINING, "--runs", str(folder / "runs"))
     mirrored = ("--mirror-to", mirror.as_uri())
@@ -117,7 +117,7 @@ def check(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Check, and leave with exit code 1 if something has no answer."""
+    """Check all expressions; exits with code 1 if one has no result."""
     if lacks := missing():
         raise SystemExit(f"error: {lacks}")
     with tempfile.TemporaryDirectory() as folder:

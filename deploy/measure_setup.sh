@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Measures what a fresh clone asks of a machine, and that it trains: results/setup.csv and its table in docs/servers.md.
+# Measures downloads, disk space and time of a setup in a fresh clone, and checks that it can train. Writes
+# results/setup.csv and its table in docs/servers.md.
 #
-#   deploy/measure_setup.sh [PYTHON [FOLDER]]    PYTHON: python3 if not named; FOLDER takes the clones, and is
-#                                                kept; a temporary one if not named
+#   deploy/measure_setup.sh [PYTHON [FOLDER]]    PYTHON: by default python3; FOLDER for the clones, which is kept;
+#                                                by default a temporary one
 #
-# `make setup`, a short training, `make setup-dev`: once with pip and, if it is installed, once with uv, each in a
-# clone of its own and without a cache. Earlier rows of the same Python are replaced.
+# It runs `make setup`, a short training and `make setup-dev`, once with pip and, if installed, once with uv, each in a
+# separate clone and without a cache. Earlier rows of the same Python version are replaced.
 # Needs git, make, network.
 
 set -eu
@@ -24,7 +25,7 @@ rows=$repository/results/setup.csv
 page=$repository/docs/servers.md
 export PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1
 
-# MB that pip's log says it downloaded, or found among the wheels of a folder on this machine.
+# Prints the MB that pip downloaded, or took from a local folder of wheels, according to its log.
 downloaded() {
     {
         sed -nE 's/.* Downloading .* \(([0-9.]+) ([kM]?)B\)$/\1 \2/p' "$1"
@@ -32,13 +33,13 @@ downloaded() {
     } | awk '{sum += $2 == "M" ? $1 : $2 == "k" ? $1 / 1000 : $1 / 1e6} END {printf "%.0f", sum}'
 }
 
-# measure INSTALLER TARGET: a row, in the clone that is the current folder.
+# measure INSTALLER TARGET: measures a make target in the current clone and appends a row.
 measure() {
     local began ended log=$folder/$1.$2.log
     began=$(date +%s)
     PIP_LOG=$log make --quiet "$2" PYTHON="$python" UV="${1#pip}"
     ended=$(date +%s)
-    [ "$1" = pip ] || log=$folder/pip.$2.log # the same files
+    [ "$1" = pip ] || log=$folder/pip.$2.log # uv downloads the same files
     echo "$version,$1,$2,$(downloaded "$log"),$(du -sm .venv | cut -f1),$((ended - began))" >>"$folder/rows"
 }
 
@@ -72,5 +73,5 @@ awk -F, '
     /<!-- setup table: end -->/ { skipping = 0 }
     !skipping
 ' "$rows" "$page" >"$folder/page"
-cat "$folder/page" >"$page" # keeps the file that is there, and its permissions
+cat "$folder/page" >"$page" # keeps the existing file and its permissions
 cat "$rows"

@@ -6,7 +6,7 @@ import socket
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody has."""
+    """Return a free port of the loopback address."""
     with socket.create_server(("127.0.0.1", 0)) as s:
         port: int = s.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Take the README's picture of a race's page: on a desk in the light, on a phone in the dark.
+"""Takes the README's picture of a race page: on a desktop in light colours, and on a phone in dark colours.
 
 apt-get install chromium chromium-driver
 python -m deploy.race_picture PAGE.html#time=6.5 imgs/race.png
@@ -24,8 +24,8 @@ def main(address: str, path: Path) -> None:
     """Write the picture.
 
     Args:
-        address: Of the page: a file's name, with what is to be seen behind a #.
-        path: Of the picture.
+        address: The file of the page, followed by # and the state to show, such as `time=6.5`.
+        path: File to write, a PNG.
     """
     name, _, moment = address.partition("#")
     if missing() or not Path(name).is_file():

@@ -1,4 +1,4 @@
-"""A session with three runs in a terminal, pasted into docs/runs.md: one trains, one was killed, one is finished.
+"""Records a terminal session for docs/runs.md, with runs that are training, killed, and finished.
 
 python -m deploy.runs_session    (three minutes)
 """
@@ -38,12 +38,12 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Make the runs, work with them, paste what was seen."""
+    """Make the runs, run the commands, and write their output into the page."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for link in ("DDQN.py", "DQN.py", "runs.py"):
             (folder / link).symlink_to(ROOT / link)
-        for name in ("first", "plain"):  # the best of a script is not cleaned
+        for name in ("first", "plain"):  # two, because the best run of a script is not cleaned
             _train(folder, "DQN.py", name).wait()
         killed = _train(folder, "DDQN.py", "cut", "--decisions", "200000")
         _wait_for(folder / "runs/DDQN/cut", 3)
@@ -67,7 +67,7 @@ def _train(folder: Path, script: str, name: str, *more: str) -> subprocess.Popen
 
 
 def _wait_for(run: Path, checkpoints: int) -> None:
-    """Until it has made so many; only the last ones are kept."""
+    """Wait until a run has made this many checkpoints, including those deleted since."""
     seen = set[Path]()
     while len(seen) < checkpoints:
         seen |= set(run.glob("checkpoints/*/manifest.json"))

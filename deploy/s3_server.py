@@ -25,22 +25,22 @@ SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
 def program() -> str | None:
-    """Where the server's program is, if it is installed."""
+    """Return the path of the server's program; None if it is not installed."""
     beside = Path(sys.executable).parent / "weed"
     return str(beside) if beside.is_file() else shutil.which("weed")
 
 
 class S3Server:
-    """A server with one bucket, and everything it has in a folder.
+    """A server with one bucket, and all its data in a folder.
 
     Args:
-        folder: For its data; what is there stays over `kill` and `start`.
-        options: More for `weed mini`.
+        folder: Folder for its data, which is kept after `kill`.
+        options: Further options of `weed mini`.
 
     Attributes:
-        url: Of the bucket.
-        environment: Variables by which clients reach it.
-        process: Of the server, while it runs.
+        url: URL of the bucket.
+        environment: Environment variables with which clients reach the server.
+        process: Process of the server, while it runs.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -60,10 +60,10 @@ class S3Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; returns when it answers.
+        """Start the server; returns when it answers.
 
         Raises:
-            RuntimeError: If it does not in time.
+            RuntimeError: If it does not answer in time.
         """
         weed = program()
         assert weed is not None
@@ -95,7 +95,10 @@ class S3Server:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        """Whether it has its bucket, takes data, and forbids strangers; obstore would not survive forks."""
+        """Return whether it has its bucket, accepts data, and refuses requests without keys.
+
+        Plain HTTP requests, because obstore would not survive the forks of the benchmarks.
+        """
         return (
             _status(f"{self._filer}/buckets/{BUCKET}/") == 200
             and _status(f"{self._filer}/probe", b"does it take this?") == 201
@@ -103,25 +106,25 @@ class S3Server:
         )
 
     def kill(self) -> None:
-        """End it at once; it writes nothing down any more."""
+        """Kill the server, without letting it write anything more."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
     def hang(self) -> None:
-        """From now on it takes connections and answers nothing."""
+        """Suspend the server: it accepts connections but does not answer."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """It answers again."""
+        """Let the server answer again."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
 def _status(url: str, data: bytes | None = None) -> int:
-    """What a server answers to GET, or to PUT if there is data; 0 if nothing."""
+    """Return the HTTP status of a GET request, or of a PUT request with data; 0 without an answer."""
     request = urllib.request.Request(url, data, method="GET" if data is None else "PUT")
     try:
         with urllib.request.urlopen(request, timeout=2) as answer:

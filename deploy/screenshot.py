@@ -1,9 +1,9 @@
-"""Take pictures of TensorBoard's pages in a real, headless Chromium.
+"""Takes screenshots of TensorBoard's pages in a real, headless Chromium.
 
 pip install playwright; apt-get install chromium
 python deploy/screenshot.py http://127.0.0.1:6006 FOLDER [PAGE...]
 
-PAGE is what stands behind # in TensorBoard's address: timeseries, custom_scalars, images, graphs, hparams.
+PAGE is the part behind # in TensorBoard's address: timeseries, custom_scalars, images, graphs, hparams.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from playwright.sync_api import sync_playwright
 
 PAGES = ("timeseries", "custom_scalars", "images", "graphs", "hparams")
 SIZE = {"width": 1400, "height": 1000}
-MILLISECONDS_TO_DRAW = 15_000  # charts come without telling when they are ready
-MILLISECONDS_AT_MOST = 120_000  # for anything else, on a busy machine
+MILLISECONDS_TO_DRAW = 15_000  # charts do not signal when they are ready
+MILLISECONDS_AT_MOST = 120_000  # for everything else, on a busy machine
 
 
 def main(address: str, folder: Path, pages: tuple[str, ...]) -> None:
     """Save one PNG per page.
 
     Args:
-        address: Of TensorBoard.
-        folder: For the pictures.
-        pages: Names.
+        address: Address of TensorBoard.
+        folder: Folder for the screenshots.
+        pages: Names of the pages.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -37,7 +37,7 @@ def main(address: str, folder: Path, pages: tuple[str, ...]) -> None:
             page.set_default_timeout(MILLISECONDS_AT_MOST)
             page.goto(f"{address}/#{name}", wait_until="networkidle")
             if name == "timeseries":
-                page.get_by_role("button", name="Settings").click()  # closes them
+                page.get_by_role("button", name="Settings").click()  # closes the settings
             page.wait_for_timeout(MILLISECONDS_TO_DRAW)
             page.screenshot(path=folder / f"{name}.png")
             page.close()

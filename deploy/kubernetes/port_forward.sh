@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings the pages of the cluster to this machine until Ctrl-C:
-#   http://127.0.0.1:6006   TensorBoard, the curves of all runs
-#   http://127.0.0.1:8265   Ray's dashboard, where a Ray cluster is up; it asks for the cluster's token
+# Makes the web pages of the cluster available on this machine until Ctrl-C:
+#   http://127.0.0.1:6006   TensorBoard with the curves of all runs
+#   http://127.0.0.1:8265   Ray's dashboard, if a Ray cluster is running; it asks for the cluster's token
 #
 #   deploy/kubernetes/port_forward.sh [NAMESPACE]
 set -eu

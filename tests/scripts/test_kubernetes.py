@@ -177,14 +177,14 @@ def test_the_cluster_alone_is_that_of_the_job() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("metadata", "name"), "carracing-" * 5 + "ray", "no DNS label of 47"),
+        (("metadata", "name"), "carracing-" * 5 + "ray", "DNS label of at most 47"),
         (("spec", "shutdownAfterJobFinishes"), False, "needs shutdownAfterJobFinishes"),
-        (("spec", "clusterSelector"), {"a": "b"}, "backoffLimit does not go"),
+        (("spec", "clusterSelector"), {"a": "b"}, "backoffLimit cannot be combined"),
         (("spec", "rayClusterSpec", "enableInTreeAutoscaling"), False, "need the autoscaler"),
         (("spec", "rayClusterSpec", "rayVersion"), "2.51.0", "tokens need a rayVersion"),
         (("spec", "rayClusterSpec", "authOptions"), {"mode": "disabled"}, "may run programs"),
         (("spec", "rayClusterSpec", "headGroupSpec", "serviceType"), "LoadBalancer", "outside"),
-        ((*HEAD_POD, "restartPolicy"), "Always", "wants restartPolicy Never"),
+        ((*HEAD_POD, "restartPolicy"), "Always", "requires restartPolicy Never"),
         ((*HEAD_POD, "securityContext"), {}, "ray-head may run as root"),
         ((*HEAD_POD, "containers", 0, "securityContext"), {}, "ray-head may gain rights"),
         ((*HEAD_POD, "containers", 0, "resources"), {}, "may take all memory"),
