@@ -16,7 +16,7 @@ from system.progress import progress
 from training.stop import Stop
 
 POLL_SECONDS = 0.2
-GO_ON = "the same command line goes on"
+GO_ON = "the same command line continues"
 
 
 class MeanOverCases:

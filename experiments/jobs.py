@@ -74,7 +74,9 @@ class UnfinishedError(Exception):
 def unfinished(bad: Sequence[Done]) -> UnfinishedError:
     """Make an error that names the first of the jobs that failed, and the number of others."""
     first, more = bad[0], f" (and {len(bad) - 1} more)" if bad[1:] else ""
-    return UnfinishedError(f"{first.job.name}: {first.reason}{more}; the same command line goes on")
+    return UnfinishedError(
+        f"{first.job.name}: {first.reason}{more}; the same command line continues"
+    )
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def stoppable() -> Iterator[Stop]:
     try:
         yield stop
     except StoppedError:
-        print("stopped; the same command line goes on")
+        print("stopped; the same command line continues")
         raise SystemExit(EXIT_STOPPED) from None
     except UnfinishedError as e:
         exit_with_error(e, EXIT_FAILED)
@@ -152,7 +154,7 @@ def run_jobs(
                     if (child := queue.begin()) is None:
                         break
                     running.append(child)
-                    print(f"{child.job.name} begins, log in {child.job.log}", flush=True)
+                    print(f"{child.job.name} started, log in {child.job.log}", flush=True)
                 if stop.asked and not ending:
                     ending = True
                     print(f"{len(running)} runs save a checkpoint and stop", flush=True)

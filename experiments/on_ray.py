@@ -99,7 +99,10 @@ def main() -> None:
         except FileNotFoundError as e:
             exit_with_error(e)
         except cluster.lost_errors as lost:
-            print(f"lost with its node ({type(lost).__name__}); again on another", flush=True)
+            print(
+                f"lost with its node ({type(lost).__name__}); restarting it on another node",
+                flush=True,
+            )
             continue
         cluster.close()
         raise SystemExit(code)

@@ -132,7 +132,7 @@ def parse_space(
 
 
 def _instead(name: str) -> str:
-    return f"use {INSTEAD[name]}" if name in INSTEAD else "the sweep says it itself"
+    return f"use {INSTEAD[name]}" if name in INSTEAD else "the sweep sets it itself"
 
 
 def _choice(text: str) -> Choice:

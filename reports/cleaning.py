@@ -105,7 +105,7 @@ def clean(root: Path, wanted: Sequence[str], do_it: bool) -> None:
         else:
             print(f"{run.path}: {size} of checkpoints would be moved to {root / TRASH}")
     if chosen and not do_it:
-        print("nothing was done; --yes does it")
+        print("nothing was changed; add --yes to do it")
     elif not chosen:
         print("nothing to clean")
 
@@ -124,6 +124,6 @@ def empty_trash(root: Path, do_it: bool) -> None:
             shutil.rmtree(path)
         print(f"{path}: {size} {'deleted' if do_it else 'would be deleted for good'}")
     if found and not do_it:
-        print("nothing was done; --yes does it")
+        print("nothing was changed; add --yes to do it")
     elif not found:
         print("the trash is empty")

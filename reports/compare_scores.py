@@ -102,7 +102,9 @@ def verdict(one: str, other: str, d: Difference) -> str:
     better, (low, high) = (one, (d.low, d.high)) if d.mean > 0 else (other, (-d.high, -d.low))
     words = f"{better} is better by {abs(d.mean):.1f} {interval(low, high)}"
     if d.over == "tracks":
-        words += "; of these runs: too few seeds to say it of their settings"
+        words += (
+            "; this holds for these runs only: too few seeds for a statement about their settings"
+        )
     return words
 
 

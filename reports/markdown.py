@@ -14,7 +14,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [_line(head), "|" + "---|" * len(head)]
     for row in rows:
         if len(row) != len(head):
-            raise ValueError(f"a row of {len(row)} cells below a head of {len(head)}: {row}")
+            raise ValueError(f"a row of {len(row)} cells below a header of {len(head)}: {row}")
         lines.append(_line(row))
     return "\n".join(lines)
 

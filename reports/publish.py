@@ -96,5 +96,5 @@ def check_not_worse(new: list[Episode], old: list[Episode], stem: str) -> None:
         where = "on average"
     if lost > 0:
         raise ValueError(
-            f"the published {stem} drives {lost:.1f} points better {where}; --force replaces it all the same"
+            f"the published {stem} drives {lost:.1f} points better {where}; --force replaces it anyway"
         )

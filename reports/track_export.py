@@ -38,7 +38,7 @@ def hand_on(run: RunFolder, package: str) -> int:
         ValueError: If the run is being trained, has no curves, or a file is damaged.
     """
     if run.is_locked():
-        raise ValueError(f"{run.path} is being trained: `--track` hands its curves on meanwhile")
+        raise ValueError(f"{run.path} is being trained: `--track` sends its curves during training")
     rows = rows_of(run)
     if not rows:
         raise ValueError(f"{run.path} has no curves")

@@ -21,4 +21,4 @@ def require(extra: str, *packages: str) -> None:
         found = find_spec(package)
         if found is None or found.origin is None:  # a mere folder of that name is not the package
             install = command("-m", "pip", "install", f".[{extra}]")
-            raise ValueError(f"{package} is not installed; {install} brings it")
+            raise ValueError(f"{package} is not installed; install it with {install}")

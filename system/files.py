@@ -66,7 +66,7 @@ def check_file(path: Path) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             # The rename would replace a symbolic link, pipe or device.
-            raise FileExistsError(None, "it is there and no plain file")
+            raise FileExistsError(None, "it exists and is not a plain file")
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "no permission")
         # os.access is not reliable for root, or on NFS.

@@ -42,7 +42,7 @@ def check_available_memory(*needs: Need) -> None:
     for need in needs:
         if need.bytes > left:
             raise NotEnoughMemoryError(
-                f"{need.what} needs {need.bytes / 2**30:.1f} GiB, {left / 2**30:.1f} are left;"
+                f"{need.what} needs {need.bytes / 2**30:.1f} GiB, but only {left / 2**30:.1f} GiB are available;"
                 f" choose a smaller {need.remedy}"
             )
         left -= need.bytes
@@ -82,7 +82,7 @@ def check_address_space(what: str, needed: int) -> None:
     if limit is not None and limit < needed:
         raise NotEnoughMemoryError(
             f"{what} needs {needed / 2**30:.1f} GiB of address space,"
-            f" a process may have {limit / 2**30:.1f} (ulimit -v); raise it"
+            f" but the limit is {limit / 2**30:.1f} GiB (ulimit -v); raise it"
         )
 
 

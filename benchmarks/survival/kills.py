@@ -124,7 +124,7 @@ def kill_workers(
             raise RuntimeError(f"ended before kill {number + 1} of {kills}")
         process.wait_until(lambda: bool(children_of(process.pid)))  # both may just have died
         os.kill(rng.choice(children_of(process.pid)), signal.SIGKILL)
-    told = finish(process).count("another one does its work again")
+    told = finish(process).count("another worker repeats its task")
     return fingerprint(runs / "DDQN" / "run"), told
 
 

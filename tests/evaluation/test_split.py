@@ -94,11 +94,11 @@ def test_a_real_limit_of_address_space() -> None:
     code, out, err = evaluated(*RANDOM, before=short)
     assert (code, out) == (2, "")
     assert err == (
-        "error: driving needs 0.6 GiB of address space, a process may have 0.6 (ulimit -v); raise it\n"
+        "error: driving needs 0.6 GiB of address space, but the limit is 0.6 GiB (ulimit -v); raise it\n"
     )
     code, out, err = evaluated("models/dqn.safetensors", before=plenty)
     assert (code, out) == (2, "")
-    assert "driving needs 2.1 GiB of address space, a process may have 1.0" in err
+    assert "driving needs 2.1 GiB of address space, but the limit is 1.0 GiB" in err
 
 
 @pytest.mark.slow

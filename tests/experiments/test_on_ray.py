@@ -59,7 +59,7 @@ def test_trials_are_the_same_there_also_after_a_loss(tmp_path: Path, address: st
     os.kill(driver_of("ray::RunThere"), signal.SIGKILL)
     finish(there)
     logs = "".join(path.read_text() for path in (tmp_path / "there" / "logs").iterdir())
-    assert "lost with its node (ActorDiedError); again on another" in logs, logs
+    assert "lost with its node (ActorDiedError); restarting it on another node" in logs, logs
     finish(begin(tmp_path / "here"))
     places = [sorted((tmp_path / place).glob("runs/DDQN/*")) for place in ("here", "there")]
     assert [p.name for p in places[0]] == [p.name for p in places[1]] and len(places[0]) == 2

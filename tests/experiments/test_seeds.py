@@ -52,7 +52,7 @@ def test_seeds_are_ordinary_runs_also_after_a_kill(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     again = finish(start("DDQN", *line(tmp_path / "cut", "--jobs", "2")))
-    assert "two-seed3 begins" in again and "two-seed4 begins" in again, "neither was done"
+    assert "two-seed3 started" in again and "two-seed4 started" in again, "neither was done"
 
     words = short(tmp_path / "one")
     alone = [
@@ -64,7 +64,7 @@ def test_seeds_are_ordinary_runs_also_after_a_kill(tmp_path: Path) -> None:
         one, other = (tmp_path / name / "DDQN" / f"two-seed{seed}" for name in ("one", "cut"))
         assert outcome(one) == outcome(other)
     output = finish(start("DDQN", *line(tmp_path / "one")))
-    assert "begins" not in output, "nothing was left to do"
+    assert "started" not in output, "nothing was left to do"
     folders = [tmp_path / name / "seeds" / "DDQN-two" for name in ("one", "cut")]
     for name in FILES:
         assert len({(folder / name).read_bytes() for folder in folders}) == 1, name
@@ -174,4 +174,4 @@ def test_a_run_that_is_refused_is_told(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert err.splitlines()[-1].startswith("error: none-seed1: training a network of 1,000,")
-    assert "none-seed1 begins" in out
+    assert "none-seed1 started" in out

@@ -94,7 +94,7 @@ def test_what_is_drawn_is_inside_and_the_same_again() -> None:
         (["gamma=0.9"], ["gamma=float:0.1:0.2"], "gamma is given twice"),
         (["seed=1,2"], [], "use --seeds"),
         (["runs=a,b"], [], "use --folder"),
-        (["name=a"], [], "the sweep says it itself"),
+        (["name=a"], [], "the sweep sets it itself"),
         ([], ["gamma=float:0.9:1.5"], "gamma must be 0 to 1, got 1.5"),
         ([], ["gamma=float:0.9:0.8"], "the range is empty"),
         ([], ["gamma=float:0.9"], "needs two numbers"),

@@ -152,7 +152,7 @@ def test_stopped_and_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == EXIT_STOPPED
-    assert out.endswith("stopped; the same command line goes on\n")
+    assert out.endswith("stopped; the same command line continues\n")
     refused = subprocess.run([*line, "--seed", "2"], cwd=tmp_path, capture_output=True, text=True)
     assert refused.returncode == 2
     assert refused.stderr == (

@@ -259,4 +259,4 @@ def test_verdicts() -> None:
     assert verdict("A", "B", noise) == "noise: A +3.0 [-2.0, 8.0]"
     assert verdict("A", "B", Difference(3.0, 1.0, 8.0, 0.2, "tracks")).startswith("noise")
     few = Difference(3.0, 1.0, 8.0, 0.001, "tracks")
-    assert "too few seeds to say it of their settings" in verdict("A", "B", few)
+    assert "too few seeds for a statement about their settings" in verdict("A", "B", few)

@@ -14,5 +14,5 @@ def test_a_table_by_hand() -> None:
 
 
 def test_a_row_that_does_not_fit_its_head_is_refused() -> None:
-    with pytest.raises(ValueError, match="2 cells below a head of 1"):
+    with pytest.raises(ValueError, match="2 cells below a header of 1"):
         table(["a"], [["1", "2"]])

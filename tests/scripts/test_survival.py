@@ -184,7 +184,7 @@ def test_a_damaged_run_on_the_command_line(tmp_path: Path) -> None:
     out, err = again.communicate(timeout=900)
     assert (again.returncode, err) == (0, ""), err
     assert (
-        f"{newest}/arrays.safetensors: No such file or directory; trying the checkpoint before"
+        f"{newest}/arrays.safetensors: No such file or directory; trying the previous checkpoint"
         in out
     )
     config = run / "config.json"

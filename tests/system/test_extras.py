@@ -1,4 +1,4 @@
-"""Packages of an extra: what is missing is named, with the command that brings it."""
+"""Packages of an extra: what is missing is named, with the command that installs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_what_is_there_is_not_imported() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match=r"^no_such is not installed; .* '\.\[some\]' brings it$"):
+    with pytest.raises(ValueError, match=r"^no_such is not installed; .* '\.\[some\]'$"):
         require("some", "json", "no_such")
 
 

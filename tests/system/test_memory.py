@@ -68,7 +68,7 @@ def test_needs_are_added_up() -> None:
     check_available_memory(half)
     with pytest.raises(
         NotEnoughMemoryError,
-        match=r"^that needs \d+\.\d GiB, \d+\.\d are left; choose a smaller --that$",
+        match=r"^that needs \d+\.\d GiB, but only \d+\.\d GiB are available; choose a smaller --that$",
     ):
         check_available_memory(half, Need("that", half.bytes + GIB, "--that"), half)
 
@@ -102,7 +102,9 @@ def test_a_run_that_cannot_fit_is_refused_with_the_figure(
     settings = changed(DDQN.Settings(), **{"height": 8, "width": 8, "convolutions": ()} | too_much)
     with pytest.raises(NotEnoughMemoryError, match=named) as e:
         check_run_memory(settings, workers)
-    assert re.search(r"needs \d+\.\d GiB, \d+\.\d are left; choose a smaller", str(e.value))
+    assert re.search(
+        r"needs \d+\.\d GiB, but only \d+\.\d GiB are available; choose a smaller", str(e.value)
+    )
 
 
 def test_what_a_group_uses_is_not_left(tmp_path: Path) -> None:
@@ -148,7 +150,8 @@ def test_a_real_control_group() -> None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.search(
-        r"a replay of 200,000 decisions needs 0\.4 GiB, 0\.[0-3] are left", done.stderr
+        r"a replay of 200,000 decisions needs 0\.4 GiB, but only 0\.[0-3] GiB are available",
+        done.stderr,
     )
 
 
@@ -169,9 +172,7 @@ def test_training_counts_the_address_space() -> None:
         command = [sys.executable, "-c", code.format(limit)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode == 0) is fits, done.stderr
-        told = (
-            "training needs 2.2 GiB of address space, a process may have 2.0 (ulimit -v); raise it"
-        )
+        told = "training needs 2.2 GiB of address space, but the limit is 2.0 GiB (ulimit -v); raise it"
         assert (told in done.stderr) is not fits
 
 

@@ -121,10 +121,10 @@ class Pool:
             self._workers.remove(worker)
             self._here.ask(task)
             self._notify(
-                f"{lost}, and there is no capacity for another: this process does its work"
+                f"{lost}, and there is no capacity for another: this process repeats its task"
             )
             return self._here
-        self._notify(f"{lost}; another one does its work again")
+        self._notify(f"{lost}; another worker repeats its task")
         return worker
 
     def close(self) -> None:

@@ -28,13 +28,13 @@ def reason(error: Exception) -> str:
     refused = code and code[1] in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
     if refused or name in denied or re.search(r"\b40[13] (Forbidden|Unauthorized)", text):
         why = f" ({code[1]})" if code else ""
-        return f"no permission{why}: look at the keys in the environment, and what they may do"
+        return f"no permission{why}: check the keys in the environment and their permissions"
     if code:
         return masked(f"{code[1]}: {message[1] if message else ''}"[:LONGEST_REASON])
     for found, words in (
         ("Connection refused", "nothing listens there"),
         ("dns error", "there is no such host"),
-        ("builder error", "plain http, which AWS_ALLOW_HTTP=true would allow"),
+        ("builder error", "plain http is only used with AWS_ALLOW_HTTP=true"),
         ("No space left", "no space left"),
         ("kind: Timeout", "no answer in time"),
         ("operation timed out", "no answer in time"),

@@ -81,11 +81,11 @@ class RemoteRun(RunFolder):
         except BaseException as e:
             shutil.rmtree(aside.path, ignore_errors=True)
             if isinstance(e, OSError) and final.exists():
-                raise RunError(f"{final} exists by now") from None
+                raise RunError(f"{final} was created in the meantime") from None
             raise
         finally:
             aside.unlock()
-        notify(f"{self.shown} is in {final}")
+        notify(f"{self.shown} was downloaded to {final}")
         return RunFolder(final)
 
 
@@ -142,7 +142,7 @@ def _download(
         try:
             _download_checkpoint(store, name, step, folder, identity, done, on_progress)
         except CheckpointError as e:
-            notify(f"{e}; trying the checkpoint before")
+            notify(f"{e}; trying the previous checkpoint")
             problems.append(str(e))
             damaged.append(step)
             shutil.rmtree(folder / CHECKPOINTS / f"{step:09d}", ignore_errors=True)
@@ -206,7 +206,7 @@ def checked_blocks(store: Store, path: str, entry: Entry) -> Iterator[bytes]:
     where = f"{store.url}/{path}"
     there = store.size(path)
     if there != entry.size:
-        found = "missing" if there is None else f"{there} bytes, {entry.size} were saved"
+        found = "missing" if there is None else f"{there} bytes instead of {entry.size}"
         raise CheckpointError(f"{where}: {found}")
     for block in store.blocks(path, entry.size):
         digest.update(block)

@@ -68,7 +68,7 @@ class Lease:
         if age > EXPIRES_SECONDS:
             return found
         raise LeaseError(
-            f"{self._where} is being trained by {_who(says)}; if that one is gone, its lease ends in"
+            f"{self._where} is being trained by {_who(says)}; if that process is dead, its lease expires in"
             f" {EXPIRES_SECONDS - age + 1:.0f} s"
         )
 

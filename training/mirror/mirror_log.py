@@ -86,7 +86,7 @@ class MirrorLog(Sink):
                 self._complain(problem)
                 continue
             if self.problem:
-                self._sink.notify(f"mirror: {self._where} has everything again")
+                self._sink.notify(f"mirror: {self._where} is up to date again")
             self.problem = ""
             self._complaints.clear()
             self._sink.mirrored(True)
@@ -131,10 +131,10 @@ class MirrorLog(Sink):
         if self._uploader.lost and not self._loss_reported:
             self._sink.notify(f"mirror: {self._uploader.lost}")
         elif not idle or self.problem:
-            self.problem = why = self.problem or f"nothing moved for {PATIENCE_SECONDS:.0f} s"
+            self.problem = why = self.problem or f"no progress for {PATIENCE_SECONDS:.0f} s"
             again = command("runs.py", "mirror", self._run.path)
             self._sink.notify(
-                f"mirror: the end of the run is not in it: {why}; again with: {again}"
+                f"mirror: the end of the run is not mirrored: {why}; to upload it: {again}"
             )
 
     def _wait(self) -> None:
@@ -147,6 +147,6 @@ class MirrorLog(Sink):
                 return
             if time.monotonic() - printed >= LINE_SECONDS:
                 printed = time.monotonic()
-                stuck = f", nothing for {still:.0f} s" if still > LINE_SECONDS else ""
+                stuck = f", no progress for {still:.0f} s" if still > LINE_SECONDS else ""
                 self._sink.notify(f"waiting for {self._where}: {sent / 2**20:.1f} MiB sent{stuck}")
             time.sleep(LOOK_SECONDS)

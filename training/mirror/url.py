@@ -22,10 +22,10 @@ def checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError("not a URL that can be read") from None
+        raise ValueError("not a valid URL") from None
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
-            f"a mirror's URL is SCHEME://BUCKET/PREFIX alone: credentials come from the environment ({VARIABLES})"
+            f"a mirror's URL must be only SCHEME://BUCKET/PREFIX: credentials come from the environment ({VARIABLES})"
         )
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)

@@ -106,7 +106,7 @@ class Checkpoints:
             try:
                 state, arrays = self.load(step, store)
             except CheckpointError as e:
-                notify(f"{e}; trying the checkpoint before")
+                notify(f"{e}; trying the previous checkpoint")
                 problems.append(str(e))
                 continue
             self._forget_after(step)
@@ -171,7 +171,7 @@ class Checkpoints:
         except OSError as e:
             raise CheckpointError(f"{path}: {e.strerror}") from None
         if len(data) != entry["bytes"]:
-            raise CheckpointError(f"{path}: {len(data)} bytes, {entry['bytes']} were saved")
+            raise CheckpointError(f"{path}: {len(data)} bytes instead of {entry['bytes']}")
         if sha256(data) != entry["sha256"]:
             raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one that was saved")
         return data

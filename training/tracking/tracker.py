@@ -132,12 +132,12 @@ class TrackerLog(Sink):
             self._ended = True
             self._process.join(1.0)
             if not self._warned and self._process.exitcode:
-                self._warn(f"is gone: {cause_of_death(self._process.exitcode)}")
+                self._warn(f"has ended: {cause_of_death(self._process.exitcode)}")
 
     def _warn(self, trouble: str) -> None:
         if trouble not in self._warned:
             self._warned.add(trouble)
-            self._notify(f"{self._package} {trouble}; training does not need it")
+            self._notify(f"{self._package} {trouble}; training continues without it")
 
     def close(self) -> None:
         """Wait a few seconds for the process to end, then kill it."""

@@ -118,7 +118,7 @@ def test_the_place_of_the_workers_changes_nothing() -> None:
         victim = min(children_of(os.getpid()))
         os.kill(victim, signal.SIGKILL)
         assert ticks(pool, weights) == expected
-    why = "died (killed by SIGKILL: out of memory?); another one does its work again"
+    why = "died (killed by SIGKILL: out of memory?); another worker repeats its task"
     assert messages == [f"worker process {victim} {why}"]
     assert not children_of(os.getpid())
 
@@ -168,7 +168,7 @@ def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
         assert plain(pool.collect()) == expected
     finally:
         pool.close()
-    why = "hung: no answer for 1 s; another one does its work again"
+    why = "hung: no answer for 1 s; another worker repeats its task"
     assert messages == [f"worker process {worker} {why}"]
     assert not children_of(os.getpid())
 

@@ -69,7 +69,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_replaced(
     run = run_to_go_on_with(lost, tmp_path / "new").fetch()
     assert checkpoints(run.path) == [480]
     err = capfd.readouterr().err
-    assert "000000720" in err and "; trying the checkpoint before\n" in err
+    assert "000000720" in err and "; trying the previous checkpoint\n" in err
     if file == "manifest.json":
         done = drive_there(ddqn(tmp_path / "new", mirror_to=place, **SHORT), run=run.path)
         assert whole_checkpoints(place) == checkpoints(done.run) == [1200, 1440]

@@ -152,7 +152,7 @@ def test_who_loses_the_lease_stops_with_a_checkpoint(
 
 
 def test_a_server_that_dies_is_one_line_and_no_end(s3: S3Server, tmp_path: Path) -> None:
-    """And another line when it has everything again."""
+    """And another line when it is up to date again."""
     place = f"{s3.url}/{tmp_path.name}"
 
     class Faults(Watch):
@@ -170,7 +170,7 @@ def test_a_server_that_dies_is_one_line_and_no_end(s3: S3Server, tmp_path: Path)
     assert len(lines) == 2, lines
     # The reason depends on what a request was about when the server died.
     assert re.search("(nothing listens there|no connection|was closed); training goes on", lines[0])
-    assert lines[1].endswith("has everything again")
+    assert lines[1].endswith("is up to date again")
     assert whole_checkpoints(place) == checkpoints(run)
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_hangs_does_not_slow_training(
     assert done.finished and max(b - a for a, b in itertools.pairwise(times)) < 3
     assert ended - times[-1] < 40  # with a validation, on a busy machine
     assert any(x.startswith(f"waiting for {place}/DDQN/race: ") for x in watch.lines)
-    [line] = [x for x in watch.lines if "the end of the run is not in it" in x]
+    [line] = [x for x in watch.lines if "the end of the run is not mirrored" in x]
     assert line.endswith(f"runs.py mirror {done.run}")
 
 

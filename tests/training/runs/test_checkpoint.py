@@ -234,7 +234,7 @@ def test_what_was_damaged_is_set_aside_and_made_anew(tmp_path: Path) -> None:
     again, messages = empty_store(), list[str]()
     checkpoints.load_newest(again, messages.append)
     assert messages == [
-        f"{damaged}: damaged, its SHA-256 is not the one that was saved; trying the checkpoint before"
+        f"{damaged}: damaged, its SHA-256 is not the one that was saved; trying the previous checkpoint"
     ]
     assert checkpoints.steps() == [32]
     assert (tmp_path / "damaged-000000048" / "state.json").exists()

@@ -158,5 +158,5 @@ runpy.run_path("DDQN.py", run_name="__main__")
     )
     assert done.returncode == 2
     line = f"error: {package} is not installed; "
-    assert done.stderr.startswith(line) and done.stderr.endswith(f"'.[{package}]' brings it\n")
+    assert done.stderr.startswith(line) and done.stderr.endswith(f"'.[{package}]'\n")
     assert done.stderr.count("\n") == 1 and os.listdir(tmp_path) == []

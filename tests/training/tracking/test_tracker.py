@@ -209,7 +209,9 @@ def test_one_that_is_slow_gets_what_it_can_take(
         log.scalars(decisions, {"x": 1.0})
         log.checkpoint(decisions, 0.1)
     log.close()
-    assert messages[0] == f"{PACKAGE} is too slow: points are left out; training does not need it"
+    assert (
+        messages[0] == f"{PACKAGE} is too slow: points are left out; training continues without it"
+    )
     assert steps(calls) == sorted(set(steps(calls)))
 
 
@@ -228,7 +230,7 @@ def test_one_that_fails_says_one_line_without_secrets(
     log.finished()
     log.close()
     assert messages == [
-        f"{PACKAGE} failed: ConnectionError: no way to {call} with ***; training does not need it"
+        f"{PACKAGE} failed: ConnectionError: no way to {call} with ***; training continues without it"
     ]
     for path in folder.rglob("*"):
         assert not path.is_file() or b"0123456789abcdef" not in path.read_bytes()
@@ -247,7 +249,7 @@ def test_a_process_that_dies_stops_nothing(folder: Path, calls: Calls) -> None:
         log.progress(Progress("training", decisions, 150, 1.0))
     log.close()
     assert messages == [
-        f"{PACKAGE} is gone: killed by SIGKILL: out of memory?; training does not need it"
+        f"{PACKAGE} has ended: killed by SIGKILL: out of memory?; training continues without it"
     ]
 
 
