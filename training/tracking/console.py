@@ -76,7 +76,7 @@ class ConsoleLog(Sink):
             self.notify(f"{p.done:>9,} of {p.total:,} {_unit(p)}  {_text(p)}  {self._left(p, now)}")
 
     def _left(self, p: Progress, now: float) -> str:
-        if p.phase == "validating":  # its cars drive in lockstep, and all end at once
+        if p.phase == "validating":  # its cars drive in lockstep, and end at about the same time
             return f"{now - self._began[0]:.0f} s"
         each = (now - self._began[0]) / max(p.done - self._began[1], 1)
         return f"{max(p.total - p.done, 0) * each / 60:.1f} min left"

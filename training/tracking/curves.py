@@ -17,7 +17,13 @@ FILM_MILLISECONDS = 60  # that each of its images is shown
 
 
 def episode_curves(episode: Episode, shaped_return: float, lap_share: float) -> dict[str, float]:
-    """Return the curves of a training episode; `lap_share` is over recent ones: zeros and ones make no curve."""
+    """Return the curves of a training episode, by tag.
+
+    Args:
+        episode: The episode.
+        shaped_return: Sum of its shaped rewards.
+        lap_share: Share of laps in recent episodes, because single zeros and ones would make no useful curve.
+    """
     curves = {
         "training/score": episode.score,
         "training/shaped_return": shaped_return,

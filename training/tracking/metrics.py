@@ -42,25 +42,25 @@ COUNTERS = {
     "mirror_failures": "Uploads to the mirror that failed",
 }
 GAUGES = {
-    "decisions_wanted": "Decisions that the run is to make",
+    "decisions_wanted": "Decisions of the whole run",
     "training_score": "Mean score of the last training episodes, exploration included",
-    "validation_score": "Mean score of the last greedy drives on validation tracks",
-    "validation_best_score": "Best of these means",
-    "validation_laps": "Share of the validation tracks with a lap, last time",
+    "validation_score": "Mean score of the last validation",
+    "validation_best_score": "Best mean score of a validation",
+    "validation_laps": "Share of the tracks of the last validation with a lap",
     "test_score": "Mean score of the best weights on the test tracks",
     "loss": "Loss, mean over a tick's updates",
     "td_error": "Absolute TD error, mean over a tick's updates",
     "gradient_norm": "Norm of the gradient before it is clipped, mean over a tick's updates",
-    "learning_rate": "Adam's step size",
+    "learning_rate": "Learning rate of Adam",
     "mean_q": "Value of the best action, mean over a tick's decisions",
     "epsilon": "Exploration rate, mean over the cars",
     "replay_fill_ratio": "Share of the replay that is filled",
-    "checkpoint_seconds": "What the last checkpoint took to write",
+    "checkpoint_seconds": "Time that the last checkpoint took to write",
     "checkpoint_bytes": "Size of the last checkpoint with its replay",
-    "disk_free_bytes": "Room on the disk of the run, when the last checkpoint was written",
+    "disk_free_bytes": "Free space on the disk of the run, when the last checkpoint was written",
     "checkpoint_last_timestamp_seconds": "When the last checkpoint was written, seconds since 1970",
-    "mirror_last_success_timestamp_seconds": "When the mirror had everything last, seconds since 1970",
-    "workers": "Processes that drive beside the one that learns",
+    "mirror_last_success_timestamp_seconds": "When the mirror was last up to date, seconds since 1970",
+    "workers": "Worker processes, which drive, besides the process that learns",
 }
 FROM_CURVES = {
     "learning/loss": "loss",
@@ -250,7 +250,7 @@ class MetricsLog(Sink):
         now = time.monotonic()
         if self._file and (last or now - self._file_written >= SECONDS_BETWEEN_FILES):
             self._file_written = now
-            with suppress(OSError):  # training does not need it
+            with suppress(OSError):  # training continues without it
                 write_to_textfile(str(self._file), self.registry)
 
     def close(self) -> None:

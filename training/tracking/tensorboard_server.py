@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     server = TensorBoard()
     server.configure(arguments)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # greets, and says what it does without
+        with contextlib.redirect_stderr(io.StringIO()):  # notes on startup and on missing features
             server.launch()
     except TensorBoardServerException as e:
         exit_with_error(f"TensorBoard: {e.msg}", EXIT_FAILED)

@@ -82,7 +82,7 @@ class TrackerLog(Sink):
         self._points.put(decisions, tested_curves(episodes))
 
     def progress(self, progress: Progress) -> None:
-        """Report problems of the process, if there are any."""
+        """Report problems of the tracker's process, if there are any."""
         self._hear()
 
     def checkpoint(self, decisions: int, seconds: float) -> None:
@@ -157,7 +157,7 @@ class TrackerLog(Sink):
             self._warn(f"did not end; what it has is in {self._folder / FOLDER}")
             _kill(self._process.pid)
         self._process.join()
-        self._sender.join()  # left alone, it could write into a descriptor that is used again
+        self._sender.join()  # otherwise it could write to a descriptor that has been reused
         self._pipe.close()
 
     def get_state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The process that sends a run to a tracker. What it does not send in time is missing at the tracker only."""
+"""The process that sends a run to a tracker. What it fails to send is missing only at the tracker."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _more_arguments(module: Any, identity: str, folder: Path) -> dict[str, Any]:
 
 
 def _identity(path: Path) -> str:
-    """Return the run's identifier at trackers, which is created once."""
+    """Return the run's identifier at trackers; it is created on the first call and kept in a file."""
     if not path.exists():
         write_whole(path, secrets.token_hex(4).encode())
     return path.read_text()
