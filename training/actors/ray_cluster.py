@@ -26,7 +26,7 @@ DEFAULTS = CLUSTER_VARIABLES | {
     # By default, Ray tries to connect for 20 s. We have checked that the port is open; the token may still be refused.
     "RAY_NUM_REDIS_GET_RETRIES": "5",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": r"[\s\S]*",  # pages about each lost node
+    "RAY_DEDUP_LOGS_SKIP_REGEX": r"[\s\S]*",  # hides long logs about each lost node
 }
 TOKEN_MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
@@ -85,7 +85,7 @@ class RayCluster:
                     logging_level=logging.ERROR,
                     log_to_driver=False,
                 )
-        except Exception as e:  # also a bare one, where a node does not start
+        except Exception as e:  # a node that does not start raises a bare Exception
             raise ClusterError(f"no Ray cluster at {where}: {_first_line(e)}") from None
         if where == "auto":
             try:

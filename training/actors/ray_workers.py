@@ -1,8 +1,8 @@
 """Workers on a Ray cluster: placing them, checking their nodes, replacing those that are lost.
 
-Ray only carries messages and starts processes. What a worker answers depends on its task alone, so retries are ours
-(the same task, given to another worker) and Ray's are off. Nodes may join and leave at any time. Only the loss of the
-learner's node ends the run, which can then be resumed.
+Ray only carries messages and starts processes. An answer depends only on the task, so we retry a lost task on another
+worker ourselves, and Ray's own retries are off. Nodes may join and leave at any time. Only the loss of the learner's
+node ends the run, which can then be resumed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class RayWorker:
             self.ask(self._task)
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the worker."""
         self._group.cluster.ray.kill(self._actor, no_restart=True)
 
 
@@ -254,4 +254,4 @@ class RayWorkerGroup:
 
 
 class _LearnerCpu:
-    """A Ray actor that does nothing but hold a CPU, so that Ray gives it to nobody else."""
+    """A Ray actor that only occupies a CPU, so that Ray does not give it to a worker."""

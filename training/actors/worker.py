@@ -176,9 +176,9 @@ class ProcessWorker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, *self._start), daemon=True)
-        with blocked_signals(*STOP_SIGNALS):  # the trainer decides
+        with blocked_signals(*STOP_SIGNALS):  # only the trainer reacts to them
             process.start()
-        self._process = process  # one that did not start cannot be ended
+        self._process = process  # set only after a successful start, because `end` kills it
         theirs.close()
 
     def ask(self, task: Task) -> None:
