@@ -210,7 +210,7 @@ class Checkpoints:
             try:
                 needed |= set(self._manifest(self._at(kept))["files"])
             except CheckpointError:
-                return  # unknown which chunks it needs: keep all
+                return  # it is unknown which chunks it needs, so keep all
         for chunk in (self.folder / "replay").glob("*.safetensors"):
             if f"replay/{chunk.name}" not in needed:
                 chunk.unlink()

@@ -31,7 +31,7 @@ def check_new(runs: Path, agent: str, name: str) -> None:
             if folder.is_symlink() and not folder.exists():
                 raise RunError(f"{folder} is a link to {os.readlink(folder)}, which is not there")
         taken = path.is_symlink() or (any(path.iterdir()) if path.is_dir() else path.exists())
-    except OSError as e:  # too long a path, no permission to look there
+    except OSError as e:  # the path is too long, or there is no permission to read it
         raise RunError(f"cannot use {runs}: {e.strerror}; choose another --runs") from None
     if name and taken:
         raise RunError(f"{path} exists: choose another --name, or --resume {path}")
@@ -43,7 +43,7 @@ def put(aside: Path, folder: Path, name: str, seed: int) -> Path:
     for number in range(1, 1000):
         path = folder / (stem if number == 1 else f"{stem}-{number}")
         try:
-            return aside.rename(path)  # one of several can; replaces only an empty folder
+            return aside.rename(path)  # only one of several succeeds; replaces only empty folders
         except OSError as e:
             if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise

@@ -260,5 +260,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> bytes:
-    """As it is written into a run."""
+    """Encode a value as JSON, in the format of a run's files."""
     return (json.dumps(value, indent=1, default=str) + "\n").encode()

@@ -52,7 +52,7 @@ class Runs:
             RunError: If there is none.
         """
         path = Path(wanted)
-        if os.path.isfile(path / CONFIG):  # too long a name is no error
+        if os.path.isfile(path / CONFIG):  # unlike Path.is_file, no error if the name is too long
             return [RunFolder(path)]
         runs = self.all()
         if wanted == "latest":
@@ -72,7 +72,7 @@ class Runs:
         raise RunError(f"no run {wanted!r} in {self._where()}")
 
     def matching_any(self, wanted: Iterable[str]) -> list[RunFolder]:
-        """Return all runs that these mean, as in `matching`, in their order; a run that is meant twice is there twice.
+        """Return all runs that these mean, as in `matching`, in order; a run that is meant twice is returned twice.
 
         Raises:
             RunError: If one of them means no run.
