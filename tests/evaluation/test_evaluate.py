@@ -150,8 +150,8 @@ def test_what_could_not_be_written_is_refused_before_anybody_drives(
     link.symlink_to(csv)
     cases = [
         (["--csv", str(tmp_path)], "cannot write"),
-        (["--csv", str(link)], "no plain file"),
-        (["--csv", "/dev/null"], "no plain file"),  # root would put a file in its place
+        (["--csv", str(link)], "not a plain file"),
+        (["--csv", "/dev/null"], "not a plain file"),  # root would put a file in its place
         (["--csv", "/proc/scores.csv"], "cannot write"),  # nor may root
         (["--film", str(csv)], "cannot write"),
         (["--film", "/proc/films"], "cannot write"),

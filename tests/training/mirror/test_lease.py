@@ -52,7 +52,7 @@ def test_who_was_killed_is_followed_at_once_by_itself_and_later_by_others(
     Lease(Store(place), RUN, "a").take()
     Lease(Store(place), RUN, "a").take()  # the same run folder
     other = Lease(Store(place), RUN, "b")
-    with pytest.raises(LeaseError, match=r"ends in \d s"):
+    with pytest.raises(LeaseError, match=r"expires in \d s"):
         other.take()
     time.sleep(3.2)  # servers count whole seconds
     other.take()
