@@ -1,6 +1,6 @@
 """What it costs a training to be watched: metrics, `runs.py monitor`, a tracker; the processor time that each takes.
 
-python -m benchmarks.speed.overhead    -> results/speed_overhead.csv, the table of docs/runs.md (two minutes a case)
+python -m benchmarks.speed.overhead    -> results/speed_overhead.csv, the table of docs/runs.md (a minute a case)
 
 Whole runs with and without one of these differ by several percent for other reasons, so a cost of one percent cannot
 be seen in their speed. Processor time can be attributed: to a call of a sink, to a process, to a scrape.
@@ -60,7 +60,7 @@ SETTINGS = changed(
 class Options:
     """What it costs a training to be watched."""
 
-    ticks: Count = 120
+    ticks: Count = 40
     """Of training that are measured, in each case."""
     csv: Path = ROOT / "results" / "speed_overhead.csv"
     """Where the rows go."""
@@ -130,20 +130,34 @@ class Metrics(Case):
 
 
 class Monitor(Case):
-    """`runs.py monitor` on a terminal of its own."""
+    """`runs.py monitor` in a terminal of its own."""
+
+    _shown: subprocess.Popen[bytes] | None = None
 
     def begin(self, run: Path, workers: int) -> None:
-        """Start it."""
-        ours, theirs = pty.openpty()
-        line = [sys.executable, "runs.py", "monitor", str(run)]
-        self._shown = subprocess.Popen(line, cwd=ROOT, stdout=theirs, stderr=theirs)
-        os.close(theirs)
-        threading.Thread(target=_drain, args=(ours,), daemon=True).start()
+        """Remember the run, which does not have a status.json yet."""
+        self._run = run
+
+    def progress(self, progress: Progress) -> None:
+        """Start the monitor after the first tick.
+
+        Raises:
+            RuntimeError: If it has ended.
+        """
+        if self._shown is None:
+            ours, theirs = pty.openpty()
+            line = [sys.executable, "runs.py", "monitor", str(self._run)]
+            self._shown = subprocess.Popen(line, cwd=ROOT, stdout=theirs, stderr=theirs)
+            os.close(theirs)
+            threading.Thread(target=_drain, args=(ours,), daemon=True).start()
+        if self._shown.poll() is not None:
+            raise RuntimeError(f"runs.py monitor ended with exit code {self._shown.returncode}")
 
     def close(self) -> None:
-        """End it."""
-        self._shown.kill()
-        self._shown.wait()
+        """End the monitor."""
+        if self._shown:
+            self._shown.kill()
+            self._shown.wait()
 
 
 def _drain(terminal: int) -> None:
