@@ -25,6 +25,9 @@ class Shaping:
     """Points lost per frame with no wheel on the road."""
     missed_tile_penalty: Points = 20.0
     """Points lost per tile that the car passes without touching it: a single missed tile keeps the lap from ending."""
+    max_missed_tiles: Annotated[int, Ge(1), Unit("tiles")] = 1
+    """Missed tiles per decision that missed_tile_penalty counts, at most. The first one costs the lap, the others
+    little more; a car that has to fear a dozen learns to stop for good before the sharpest bends."""
     stuck_frames: Annotated[int, Ge(1), Unit("frames (1/50 s)")] = 200
     """A training episode ends after this many frames without a new tile."""
     stuck_penalty: Points = 60.0
@@ -59,7 +62,7 @@ class Shaping:
         """Return the shaped reward, which the agent learns from."""
         points = step.reward - self.reward_offset
         points -= self.grass_penalty * step.grass_frames
-        points -= self.missed_tile_penalty * step.missed_tiles
+        points -= self.missed_tile_penalty * min(step.missed_tiles, self.max_missed_tiles)
         if step.speed < CRAWL:
             points -= self.crawl_penalty
         if self.speed_limit > 0:

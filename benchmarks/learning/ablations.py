@@ -35,6 +35,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no-gauges": {"gauges": False},
     "no-grass-penalty": {"grass_penalty": 0.0},
     "no-missed-tile-penalty": {"missed_tile_penalty": 0.0},
+    "every-missed-tile": {"max_missed_tiles": 1000},
     "no-crawl-penalty": {"crawl_penalty": 0.0},
     "no-speed-limit": {"speed_limit": 0.0},
     "no-slip-penalty": {"slip_penalty": 0.0},

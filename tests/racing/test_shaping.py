@@ -13,6 +13,7 @@ from racing.world import World
 SHAPING = Shaping(
     grass_penalty=1.0,
     missed_tile_penalty=20.0,
+    max_missed_tiles=2,
     stuck_frames=200,
     stuck_penalty=60.0,
     crawl_penalty=2.0,
@@ -45,6 +46,7 @@ STEP = Step(
         ({"reward": -100.4}, -100.4),
         ({"grass_frames": 3}, 0.0),
         ({"missed_tiles": 2}, -37.0),
+        ({"missed_tiles": 12}, -37.0),
         ({"speed": 84.0}, 1.0),
         ({"speed": 9.9}, 1.0),
         ({"sideways": 8.0}, 2.0),

@@ -24,6 +24,7 @@ ADDED = {
     "address": "",
     "mirror_to": "",
     "gauges": True,
+    "max_missed_tiles": 1000,
 }
 
 
