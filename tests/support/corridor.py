@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {f.name: 0 for f in fields(Shaping)} | {
     "greedy_frame_skip": 1,
     "actions": "stock",
     "retry_share": 0.5,
+    "max_missed_tiles": 1,
     "stuck_frames": 10**6,
     "reward_scale": 0.1,
     "decisions": 2880,  # three checkpoints
