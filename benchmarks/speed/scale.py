@@ -217,9 +217,9 @@ def main(options: Options) -> None:
     """Measure if asked to, then write the tables and the plot."""
     if options.measure:
         measure_all(options)
-    machines = sorted(path.name for path in RESULTS.iterdir())
-    for machine in machines:
-        rows = compared(machine)
+    machines = sorted(path.name for path in RESULTS.iterdir() if path.is_dir())
+    real = {machine: compared(machine) for machine in machines}
+    for machine, rows in real.items():
         show(f"real runs and the model, {machine}", rows)
         write_block(PAGE, f"{machine} runs", as_table(rows))
     constants = read_constants(MACHINE)["cpu", "default"]
@@ -227,16 +227,16 @@ def main(options: Options) -> None:
     show("decisions per second", more)
     write_block(PAGE, "prediction", as_table(more))
     write_block(PAGE, "limits", "\n".join(limits(constants)))
-    real = {machine: _alone(machine) for machine in machines}
-    write_whole(PLOT, scale_plot(constants, real))
+    alone = {machine: _alone(machine, rows) for machine, rows in real.items()}
+    write_whole(PLOT, scale_plot(constants, alone))
 
 
-def _alone(machine: str) -> dict[int, float]:
+def _alone(machine: str, rows: list[dict[str, str]]) -> dict[int, float]:
     """Return decisions per second of the runs of the default with a core per process, by number of cores."""
     cores = int(_rows(machine, "runs")[0]["cores"])
     return {
         int(row["workers"]) + 1: float(row["decisions/s"].replace(",", ""))
-        for row in compared(machine)
+        for row in rows
         if (row["pool"], row["preset"]) == ("processes", "default") and int(row["workers"]) < cores
     }
 

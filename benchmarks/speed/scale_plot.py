@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,7 +27,7 @@ def scale_plot(c: Constants, real: Mapping[str, Mapping[int, float]]) -> bytes:
     for name, learner in LEARNERS.items():
         speeds = [decisions_per_second(c, int(n), learner) for n in cores]
         axes.plot(cores, speeds, label=f"model, what learns: {name}")
-    for marker, (machine, speeds_there) in zip("^sov", real.items(), strict=False):
+    for marker, (machine, speeds_there) in zip(itertools.cycle("^sov"), real.items(), strict=False):
         x, y = list(speeds_there), list(speeds_there.values())
         axes.plot(x, y, f"k{marker}", mfc="none", label=f"real runs, {machine}")
     axes.set(xscale="log", yscale="log", xlabel="cores", ylabel="decisions/s, all cars together")
