@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from system.processes import cpu_seconds
 from system.startup import protect_output
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,15 +70,10 @@ class Forked:
                 raise RuntimeError(f"ended with {self.returncode}: {self.out()}{self.err()}")
             time.sleep(0.0005)
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU time that the script has used so far, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def work(self, seconds: float) -> None:
         """Wait until the script has used this much more CPU time."""
-        end = self.cpu_seconds() + seconds
-        self.wait_until(lambda: self.cpu_seconds() >= end)
+        end = cpu_seconds(self.pid) + seconds
+        self.wait_until(lambda: cpu_seconds(self.pid) >= end)
 
     def finish(self) -> int:
         """Wait for the script to end and return its exit code."""

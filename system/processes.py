@@ -47,8 +47,27 @@ def _parents() -> dict[int, int]:
     parents = dict[int, int]()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # the process has just ended
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+            parents[int(path.parent.name)] = int(_stat(int(path.parent.name))[1])
     return parents
+
+
+def cpu_seconds(pid: int, with_ended_children: bool = False) -> float:
+    """Return the CPU time that a process has used so far, in seconds.
+
+    Args:
+        pid: Id of the process.
+        with_ended_children: Add the CPU time of its children that have ended.
+
+    Raises:
+        OSError: If there is no such process.
+    """
+    ticks = _stat(pid)[11 : 15 if with_ended_children else 13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the process's name, which may contain spaces."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _command_line(pid: int) -> str:

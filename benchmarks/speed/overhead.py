@@ -33,7 +33,7 @@ from benchmarks.speed.settings import LEARNING_STARTS, UNINTERRUPTED
 from deploy.ports import free_port
 from reports.report import write_block
 from system.forked import ROOT
-from system.processes import descendants_of
+from system.processes import cpu_seconds, descendants_of
 from system.ranges import Count, check_fields
 from training.session import train
 from training.settings import changed, flat
@@ -46,10 +46,10 @@ WARM_UP = 24  # ticks, in which a tracker begins
 SCRAPES, SCRAPE_SECONDS = 50, 5.0
 TRACKER = "wandb"
 CHECKPOINT_TICKS = 8  # where by default there are 39: what is done at checkpoints counts five times
-SECONDS_PER_TICK = 1 / os.sysconf("SC_CLK_TCK")
+TICK = DDQN.Settings().cars * DDQN.Settings().steps_per_tick  # decisions
 SETTINGS = changed(
     DDQN.Settings(),
-    **UNINTERRUPTED | {"checkpoint_every": CHECKPOINT_TICKS * 256},
+    **UNINTERRUPTED | {"checkpoint_every": CHECKPOINT_TICKS * TICK},
     validation_tracks=1,
     workers=1,
     device="cpu",
@@ -79,19 +79,17 @@ class Case(RunLog):
 
     def begin(self, run: Path, workers: int) -> None:
         """Make the sinks, now that there is a run."""
-        self._sinks = tuple(_Timed(sink, self) for sink in self._make(run))
+        self._sinks: tuple[Any, ...] = tuple(_Timed(sink, self) for sink in self._make(run))
         super().begin(run, workers)
 
 
-class _Timed(Sink):
-    """Passes every event on and takes the time."""
+class _Timed:
+    """Looks like a sink, passes every event on to it and takes the time."""
 
     def __init__(self, sink: Sink, case: Case) -> None:
         self._sink, self._case = sink, case
 
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_"):
-            return super().__getattribute__(name)
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self._sink, name)
 
         def timed(*arguments: Any) -> Any:
@@ -189,12 +187,11 @@ CASES: dict[str, Callable[[], Case]] = {
 
 def processor_seconds(processes: set[int]) -> float:
     """Of these processes, and of their children that have ended."""
-    total = 0
+    total = 0.0
     for process in processes:
         with contextlib.suppress(OSError):  # it ended just now
-            words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            total += sum(map(int, words[11:15]))
-    return total * SECONDS_PER_TICK
+            total += cpu_seconds(process, with_ended_children=True)
+    return total
 
 
 class Meter(Sink):
@@ -231,8 +228,7 @@ class Meter(Sink):
 def measure(case: Case, ticks: int) -> dict[str, str]:
     """Train with the case, and tell what it took: at first, and then, in percent of what training takes."""
     meter = Meter(case, ticks)
-    tick = SETTINGS.cars * SETTINGS.steps_per_tick
-    decisions = LEARNING_STARTS + (WARM_UP + ticks + 1) * tick
+    decisions = LEARNING_STARTS + (WARM_UP + ticks + 1) * TICK
     with tempfile.TemporaryDirectory() as runs:
         settings = changed(SETTINGS, runs=Path(runs), decisions=decisions)
         train(settings, sinks=[meter, case])
